@@ -1,0 +1,78 @@
+"""The errors that ngcore raises on purpose, every one a `ValueError`.
+
+NeuralGraphError
+├── ArchitectureError          layers that do not fit together
+├── ShapeMismatchError         a tensor of another shape than expected
+├── UnknownNameError           a name that is in no registry
+├── DeviceError                a device that this machine does not have
+├── DataError                  an image set that cannot be had
+├── ZooError                   a zoo that is missing, incomplete or damaged
+├── CheckpointError            a checkpoint that is missing or does not fit
+└── UploadError                a file that will not be read
+    ├── UnknownFormatError         its bytes are of no supported format
+    ├── UnsafeFileError            it breaks a safety rule
+    ├── TooLargeError              it exceeds a limit
+    ├── UnsupportedNetworkError    it holds no network of a supported kind
+    └── AmbiguousNetworkError      it leaves something open that the user must say
+"""
+
+from collections.abc import Iterable
+
+
+class NeuralGraphError(ValueError):
+    """Root of every error that ngcore raises on purpose."""
+
+
+class ArchitectureError(NeuralGraphError):
+    """Layers that do not fit together."""
+
+
+class ShapeMismatchError(NeuralGraphError):
+    """A tensor of another shape than expected."""
+
+
+class UnknownNameError(NeuralGraphError):
+    """A name that is in no registry; the message lists the choices."""
+
+    def __init__(self, what: str, name: object, choices: Iterable[str]) -> None:
+        super().__init__(f"Unknown {what} {name!r}; choose from: {', '.join(sorted(choices))}.")
+
+
+class DeviceError(NeuralGraphError):
+    """A device that this machine does not have."""
+
+
+class DataError(NeuralGraphError):
+    """An image set that cannot be had."""
+
+
+class ZooError(NeuralGraphError):
+    """A zoo that is missing, incomplete or damaged."""
+
+
+class CheckpointError(NeuralGraphError):
+    """A checkpoint that is missing or does not fit."""
+
+
+class UploadError(NeuralGraphError):
+    """A file that will not be read."""
+
+
+class UnknownFormatError(UploadError):
+    """Bytes of no supported format."""
+
+
+class UnsafeFileError(UploadError):
+    """A file that breaks a safety rule."""
+
+
+class TooLargeError(UploadError):
+    """A file that exceeds a limit."""
+
+
+class UnsupportedNetworkError(UploadError):
+    """A file that holds no network of a supported kind."""
+
+
+class AmbiguousNetworkError(UploadError):
+    """A file that leaves something open that the user must say, such as the activation."""
