@@ -1,0 +1,1 @@
+"""The Streamlit face of ngcore: entry, state, caching, charts and components."""
