@@ -1,5 +1,8 @@
 """Zoos: many trained networks with labels; building them from real images, storing them, reading them."""
 
+from ngcore.zoo.images import CLASS_NAMES as CLASS_NAMES
+from ngcore.zoo.images import ImageSet as ImageSet
+from ngcore.zoo.images import fetch_images as fetch_images
 from ngcore.zoo.locate import default_zoo_folder as default_zoo_folder
 from ngcore.zoo.locate import find_zoo as find_zoo
 from ngcore.zoo.locate import list_zoos as list_zoos
@@ -8,10 +11,13 @@ from ngcore.zoo.storage import Zoo as Zoo
 from ngcore.zoo.storage import ZooWriter as ZooWriter
 
 __all__ = [
+    "CLASS_NAMES",
     "SPLITS",
+    "ImageSet",
     "Zoo",
     "ZooWriter",
     "default_zoo_folder",
+    "fetch_images",
     "find_zoo",
     "list_zoos",
 ]

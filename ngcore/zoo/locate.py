@@ -4,17 +4,14 @@ import os
 from pathlib import Path
 
 from ngcore.errors import UnknownNameError
+from ngcore.paths import ASSETS, work_folder
 from ngcore.zoo.storage import CARD_FILE
-
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
-BUILT_ZOOS = Path("work/zoos")
-SHIPPED_ZOOS = Path("assets/zoos")
 
 
 def zoo_roots() -> list[Path]:
-    """Folders that are searched, in this order: $NGCORE_ZOOS, work/zoos, assets/zoos."""
+    """Folders that are searched, in this order: `$NGCORE_ZOOS`, `zoos` in the work folder, `zoos` in the assets."""
     named = os.environ.get("NGCORE_ZOOS")
-    return [*([Path(named)] if named else []), PROJECT_FOLDER / BUILT_ZOOS, PROJECT_FOLDER / SHIPPED_ZOOS]
+    return [*([Path(named)] if named else []), work_folder() / "zoos", ASSETS / "zoos"]
 
 
 def list_zoos() -> dict[str, Path]:

@@ -203,7 +203,8 @@ class ZooWriter:
         Raises:
             ZooError: If rows and networks do not match.
         """
-        architectures, rows, tensors = [], [], {}
+        architectures, rows = [], []
+        tensors: dict[str, torch.Tensor] = {}
         for i, (network, stack_rows) in enumerate(stacks):
             if len(network) != len(stack_rows):
                 raise ZooError(f"Expected a row for each of {len(network)} networks, got {len(stack_rows)}.")
