@@ -18,6 +18,17 @@ from ngcore.networks.architecture import small_cnn as small_cnn
 from ngcore.networks.network import Network as Network
 from ngcore.networks.network import from_module as from_module
 from ngcore.networks.network import to_module as to_module
+from ngcore.networks.symmetry import Permutation as Permutation
+from ngcore.networks.symmetry import Space as Space
+from ngcore.networks.symmetry import SymmetrySpaces as SymmetrySpaces
+from ngcore.networks.symmetry import draw_permutation as draw_permutation
+from ngcore.networks.symmetry import flip_signs as flip_signs
+from ngcore.networks.symmetry import node_permutations as node_permutations
+from ngcore.networks.symmetry import permute_hidden as permute_hidden
+from ngcore.networks.symmetry import rescale as rescale
+from ngcore.networks.symmetry import scale_spaces as scale_spaces
+from ngcore.networks.symmetry import sign_spaces as sign_spaces
+from ngcore.networks.symmetry import symmetry_spaces as symmetry_spaces
 
 __all__ = [
     "ACTIVATION_KINDS",
@@ -32,10 +43,21 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Network",
+    "Permutation",
     "Skip",
+    "Space",
+    "SymmetrySpaces",
+    "draw_permutation",
+    "flip_signs",
     "from_module",
     "mlp",
+    "node_permutations",
+    "permute_hidden",
+    "rescale",
+    "scale_spaces",
+    "sign_spaces",
     "siren",
     "small_cnn",
+    "symmetry_spaces",
     "to_module",
 ]

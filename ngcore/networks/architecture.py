@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, get_args
 
-from ngcore.errors import ArchitectureError, UnknownNameError
+from ngcore.errors import ArchitectureError, NeuralGraphError, UnknownNameError
 
 ActivationKind = Literal["none", "relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu", "sine"]
 ACTIVATION_KINDS: tuple[ActivationKind, ...] = get_args(ActivationKind)
@@ -24,6 +24,9 @@ class Linear:
     out_features: int
     bias: bool = True
     kind: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        _require_sizes(self, self.in_features, self.out_features)
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shapes of the parameters by their names."""
@@ -50,7 +53,11 @@ class Conv2d:
     kind: ClassVar[str] = "conv2d"
 
     def __post_init__(self) -> None:
-        if self.groups < 1 or self.in_channels % self.groups or self.out_channels % self.groups:
+        _require_sizes(self, self.in_channels, self.out_channels, *self.kernel_size, *self.stride, self.groups)
+        _require_sizes(self, *self.padding, at_least=0)
+        if {len(self.kernel_size), len(self.stride), len(self.padding)} != {2}:
+            raise ArchitectureError(f"Expected a kernel size, stride and padding of two numbers each, got {self}.")
+        if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ArchitectureError(
                 f"Expected groups that divide {self.in_channels} input and {self.out_channels} output channels, "
                 f"got {self.groups}."
@@ -81,9 +88,13 @@ class BatchNorm:
     eps: float = 1e-5
     kind: ClassVar[str] = "batch_norm"
 
+    def __post_init__(self) -> None:
+        _require_sizes(self, self.num_features)
+        object.__setattr__(self, "eps", float(self.eps))
+
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shapes of the parameters and running statistics by their names."""
-        return {name: (self.num_features,) for name in ("weight", "bias", "running_mean", "running_var")}
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.num_features,))
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the value that this layer makes of a value of `shape`."""
@@ -99,9 +110,13 @@ class LayerNorm:
     eps: float = 1e-5
     kind: ClassVar[str] = "layer_norm"
 
+    def __post_init__(self) -> None:
+        _require_sizes(self, self.num_features)
+        object.__setattr__(self, "eps", float(self.eps))
+
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shapes of the parameters by their names."""
-        return {name: (self.num_features,) for name in ("weight", "bias")}
+        return dict.fromkeys(("weight", "bias"), (self.num_features,))
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the value that this layer makes of a value of `shape`."""
@@ -121,6 +136,8 @@ class Activation:
     def __post_init__(self) -> None:
         if self.function not in ACTIVATION_KINDS:
             raise UnknownNameError("activation", self.function, ACTIVATION_KINDS)
+        object.__setattr__(self, "omega_0", float(self.omega_0))  # 30 and 30.0 are one structure with one id
+        object.__setattr__(self, "negative_slope", float(self.negative_slope))
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """An activation has no parameters."""
@@ -216,7 +233,8 @@ class Architecture:
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
         """Shape of every value, without stack and batch axes."""
-        return tuple(itertools.accumulate(self.layers, lambda s, layer: layer.output_shape(s), initial=self.input_shape))
+        shapes = itertools.accumulate(self.layers, lambda s, layer: layer.output_shape(s), initial=self.input_shape)
+        return tuple(shapes)
 
     @cached_property
     def parameter_shapes(self) -> dict[str, Shape]:
@@ -283,19 +301,22 @@ class Architecture:
             layers = tuple(_layer_from_dict(layer) for layer in fields["layers"])
             skips = tuple(Skip(int(skip["source"]), int(skip["target"])) for skip in fields.get("skips", ()))
             return cls(tuple(int(size) for size in fields["input_shape"]), layers, skips)
-        except (KeyError, TypeError, AttributeError) as error:
+        except NeuralGraphError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArchitectureError(f"Expected the fields of an architecture, got {fields!r:.200}.") from error
 
 
 def _layer_from_dict(fields: Mapping[str, Any]) -> Layer:
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items() if k != "kind"}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items() if k != "kind"}
     if fields["kind"] not in LAYER_TYPES:
         raise UnknownNameError("layer kind", fields["kind"], LAYER_TYPES)
-    layer = LAYER_TYPES[fields["kind"]](**values)
-    sizes = itertools.chain.from_iterable(v if isinstance(v, tuple) else (v,) for v in values.values())
-    if any(isinstance(v, int) and not isinstance(v, bool) and v < 0 for v in sizes):
-        raise ArchitectureError(f"Expected sizes of at least 0, got {layer}.")
-    return layer
+    return LAYER_TYPES[fields["kind"]](**values)
+
+
+def _require_sizes(layer: Layer, *sizes: int, at_least: int = 1) -> None:
+    if not all(type(size) is int and size >= at_least for size in sizes):
+        raise ArchitectureError(f"Expected whole numbers of at least {at_least} as sizes, got {layer}.")
 
 
 def _require(fits: bool, layer: Layer, expected: str, shape: Shape) -> None:

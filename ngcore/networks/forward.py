@@ -42,6 +42,8 @@ def forward_values(
         raise ShapeMismatchError(f"Expected inputs of shape (batch, *{shape}), got {tuple(x.shape)}.")
     if x.dim() == len(shape) + 1:
         x = x.expand(num_networks, *x.shape)
+    if x.shape[0] != num_networks:
+        raise ShapeMismatchError(f"Expected inputs for {num_networks} networks, got them for {x.shape[0]}.")
     values = [x]
     for i, layer in enumerate(architecture.layers):
         own = {name: parameters[f"{i}.{name}"] for name in layer.parameter_shapes()}

@@ -1,6 +1,6 @@
 """An input network as data: an architecture and its parameters, one network or a stack of N."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ngcore.errors import ArchitectureError, ShapeMismatchError
 from ngcore.networks.architecture import (
     Activation,
+    ActivationKind,
     Architecture,
     BatchNorm,
     Conv2d,
@@ -61,7 +62,7 @@ class Network:
             index = [index]
         return self.map(lambda tensor: tensor[index])
 
-    def map(self, function) -> "Network":  # noqa: ANN001 - any tensor-to-tensor callable
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Network":
         """Apply `function` to every parameter tensor."""
         return Network(self.architecture, {name: function(tensor) for name, tensor in self.parameters.items()})
 
@@ -154,7 +155,10 @@ def from_module(module: nn.Sequential, input_shape: Sequence[int]) -> Network:
     """
     layers = tuple(_layer_of(child) for child in module)
     architecture = Architecture(tuple(input_shape), layers)
-    state = module.state_dict()
+    for layer, shape in zip(layers, architecture.shapes, strict=False):
+        if isinstance(layer, LayerNorm) and len(shape) == 3:
+            raise ArchitectureError("Expected layer normalisation of vectors, got one over part of a map.")
+    state = {f"{i}.{name}": tensor for i, child in enumerate(module) for name, tensor in child.state_dict().items()}
     return Network(architecture, {name: state[name].detach().clone()[None] for name in architecture.parameter_shapes})
 
 
@@ -163,11 +167,12 @@ def _layer_of(module: nn.Module) -> Layer:
         case nn.Linear():
             return Linear(module.in_features, module.out_features, module.bias is not None)
         case nn.Conv2d(dilation=(1, 1), padding_mode="zeros") if not isinstance(module.padding, str):
-            sizes = (tuple(module.kernel_size), tuple(module.stride), tuple(module.padding))
+            (height, width), (down, right), (above, beside) = module.kernel_size, module.stride, module.padding
+            sizes = ((height, width), (down, right), (above, beside))
             return Conv2d(module.in_channels, module.out_channels, *sizes, module.groups, module.bias is not None)
         case nn.BatchNorm1d() | nn.BatchNorm2d() if module.affine and module.track_running_stats:
             return BatchNorm(module.num_features, module.eps)
-        case nn.LayerNorm() if module.elementwise_affine and module.bias is not None:
+        case nn.LayerNorm(normalized_shape=(_,)) if module.elementwise_affine and module.bias is not None:
             return LayerNorm(module.normalized_shape[0], module.eps)
         case nn.GELU(approximate="none"):
             return Activation("gelu")
@@ -179,7 +184,13 @@ def _layer_of(module: nn.Module) -> Layer:
             return Flatten()
         case Sine():
             return Activation("sine", omega_0=module.omega_0)
-    simple = {nn.ReLU: "relu", nn.SiLU: "silu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.Identity: "none"}
+    simple: dict[type[nn.Module], ActivationKind] = {
+        nn.ReLU: "relu",
+        nn.SiLU: "silu",
+        nn.Tanh: "tanh",
+        nn.Sigmoid: "sigmoid",
+        nn.Identity: "none",
+    }
     if type(module) in simple:
         return Activation(simple[type(module)])
     raise ArchitectureError(f"Expected a module of a supported kind, got {module}.")
