@@ -1,0 +1,168 @@
+"""Serves the app: Streamlit's server, this project's safety settings, and nothing heavy loaded before it listens."""
+
+import argparse
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ENTRY = Path(__file__).resolve().with_name("main.py")
+LOCAL_HOST = "127.0.0.1"
+ANY_HOST = "0.0.0.0"  # noqa: S104
+LOOPBACK = (LOCAL_HOST, "localhost", "::1")
+DEFAULT_PORT = 8501
+
+# The largest upload in megabytes: on one's own machine, and in public.
+MAX_UPLOAD_MB = 64
+MAX_PUBLIC_UPLOAD_MB = 16
+
+# A page may load from this server and from nowhere else. Streamlit needs inline code and eval for its own charts.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "media-src 'self' data: blob:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "frame-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+SAFETY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+
+# Set to "1" while the app is served to strangers; the pages offer less then.
+PUBLIC_VARIABLE = "NGCORE_PUBLIC"
+
+# Imported in the background once the server listens, while the browser is still loading the page.
+WARM_UP_MODULES = ("torch", "pandas", "ngcore.networks")
+
+
+class SafetyHeaders:
+    """Middleware that adds `SAFETY_HEADERS` to every HTTP answer."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self.app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Pass the request on and add the headers to its answer."""
+
+        async def send_with_headers(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.encode(), value.encode()) for name, value in SAFETY_HEADERS.items()]
+                names = {name for name, _ in added}
+                kept = [header for header in message.get("headers", ()) if header[0].lower() not in names]
+                message = {**message, "headers": kept + added}
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def server_options(
+    *, host: str = LOCAL_HOST, port: int | None = None, public: bool = False, allowed_hosts: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Streamlit's options for serving the app; they win over config files and environment variables.
+
+    Args:
+        host: the address to listen on.
+        port: the port; None takes the first free one from `DEFAULT_PORT` on.
+        public: whether strangers reach this server. Then errors show their type alone and uploads are smaller.
+        allowed_hosts: host names under which the server answers; none means any.
+    """
+    options: dict[str, Any] = {
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "type" if public else "full",
+        "client.showErrorLinks": False,
+        "client.toolbarMode": "minimal",
+        "logger.hideWelcomeMessage": True,
+        "server.address": host,
+        "server.allowedHosts": list(allowed_hosts),
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "server.enableXsrfProtection": True,
+        "server.fileWatcherType": "none",
+        "server.headless": True,
+        "server.maxUploadSize": MAX_PUBLIC_UPLOAD_MB if public else MAX_UPLOAD_MB,
+    }
+    return options if port is None else {**options, "server.port": port}
+
+
+def serve(
+    *,
+    host: str = LOCAL_HOST,
+    port: int | None = None,
+    public: bool = False,
+    allowed_hosts: Sequence[str] = (),
+    open_browser: bool = False,
+) -> None:
+    """Serve the app until it is stopped; the arguments are those of `server_options`.
+
+    Args:
+        open_browser: open the app in this machine's browser once it can be reached.
+    """
+    import streamlit as st
+    from starlette.middleware import Middleware
+
+    @asynccontextmanager
+    async def announce(_: st.App) -> AsyncIterator[None]:
+        from streamlit import config
+
+        address = f"http://{'localhost' if host == ANY_HOST else host}:{config.get_option('server.port')}"
+        print(f"\n  The app runs at {address}  (Ctrl+C stops it)\n", flush=True)
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        threading.Thread(target=warm_up, daemon=True).start()
+        yield
+
+    os.environ[PUBLIC_VARIABLE] = "1" if public else "0"
+    sys.argv = [str(ENTRY)]
+    app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders)])
+    app.run(config=server_options(host=host, port=port, public=public, allowed_hosts=allowed_hosts))
+
+
+def warm_up() -> None:
+    """Import what the first page will ask for."""
+    for name in WARM_UP_MODULES:
+        import_module(name)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line of `python -m app.server` and serve."""
+    parser = argparse.ArgumentParser(prog="python -m app.server", description="Serve the app.")
+    parser.add_argument("--host", help=f"address to listen on (default: {LOCAL_HOST}; with --public {ANY_HOST})")
+    parser.add_argument("--port", type=int, help=f"port (default: the first free one from {DEFAULT_PORT} on)")
+    parser.add_argument("--public", action="store_true", help="listen for other machines, with stricter limits")
+    parser.add_argument("--allowed-host", action="append", default=[], help="answer under this host name only")
+    parser.add_argument("--open", action="store_true", help="open the app in the browser")
+    chosen = parser.parse_args(arguments)
+    host = chosen.host or (ANY_HOST if chosen.public else LOCAL_HOST)
+    if host not in LOOPBACK and not chosen.public:
+        parser.error(f"--host {host} can be reached from other machines; add --public if that is meant")
+    serve(
+        host=host,
+        port=chosen.port,
+        public=chosen.public,
+        allowed_hosts=chosen.allowed_host,
+        open_browser=chosen.open,
+    )
+
+
+if __name__ == "__main__":
+    main()
