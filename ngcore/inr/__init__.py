@@ -1,0 +1,27 @@
+"""Implicit neural representations: fitting SIRENs to images and rendering them."""
+
+from ngcore.inr.fit import BLOCK_SIZE as BLOCK_SIZE
+from ngcore.inr.fit import CHEAP_RECIPE as CHEAP_RECIPE
+from ngcore.inr.fit import FitConfig as FitConfig
+from ngcore.inr.fit import FitResult as FitResult
+from ngcore.inr.fit import fit_sirens as fit_sirens
+from ngcore.inr.render import is_inr as is_inr
+from ngcore.inr.render import psnr as psnr
+from ngcore.inr.render import render as render
+from ngcore.inr.siren import SIREN_OUTPUT_OFFSET as SIREN_OUTPUT_OFFSET
+from ngcore.inr.siren import image_coordinates as image_coordinates
+from ngcore.inr.siren import initial_siren as initial_siren
+
+__all__ = [
+    "BLOCK_SIZE",
+    "CHEAP_RECIPE",
+    "FitConfig",
+    "FitResult",
+    "SIREN_OUTPUT_OFFSET",
+    "fit_sirens",
+    "image_coordinates",
+    "initial_siren",
+    "is_inr",
+    "psnr",
+    "render",
+]

@@ -1,0 +1,239 @@
+"""Fitting SIRENs to images, many at a time: one stacked network, gradients written out, one compiled step."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ngcore.device import choose_device
+from ngcore.errors import ArchitectureError, ShapeMismatchError
+from ngcore.inr.render import psnr, render
+from ngcore.inr.siren import SIREN_OUTPUT_OFFSET, image_coordinates, initial_siren
+from ngcore.networks import Activation, Architecture, Network, siren
+
+BLOCK_SIZE = 32
+"""Networks fitted together. Blocks start at multiples of it in a corpus, so that no result depends on the chunking."""
+
+Sampling = Literal["full", "uniform", "cells"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """How SIRENs are fitted; the defaults are the recipe of the published corpora (DWSNets, Navon et al. 2023).
+
+    Attributes:
+        steps: Adam steps.
+        learning_rate: Adam's step size, constant.
+        sampling: The pixels of a step: "full" = all, "uniform" = `pixels` random ones, "cells" = one random pixel of
+            every 2 × 2 cell, which covers the image evenly at a quarter of the cost.
+        pixels: Pixels a step where `sampling` is "uniform".
+    """
+
+    steps: int = 1000
+    learning_rate: float = 5e-4
+    sampling: Sampling = "full"
+    pixels: int = 256
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.learning_rate <= 0 or self.pixels < 1:
+            raise ArchitectureError(f"Expected positive steps, learning rate and pixels, got {self}.")
+
+
+CHEAP_RECIPE = FitConfig(sampling="cells")
+"""Like the published recipe but on a quarter of the pixels a step; a zoo's information compares the two."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """Fitted networks and how well they show their images.
+
+    Attributes:
+        network: N SIRENs.
+        psnr: (N,) peak signal-to-noise ratios in dB over all pixels.
+    """
+
+    network: Network
+    psnr: Tensor
+
+
+def fit_sirens(
+    images: Float[Tensor, "networks height width"] | Float[Tensor, "networks height width channels"],
+    config: FitConfig = FitConfig(),  # noqa: B008 - frozen
+    *,
+    architecture: Architecture | None = None,
+    first_index: int = 0,
+    seed: int = 0,
+    device: torch.device | str = "auto",
+    compiled: bool = False,
+    on_step: Callable[[int, Network], object] | None = None,
+) -> FitResult:
+    """Fit one SIREN to each image.
+
+    Args:
+        images: Grey or RGB images with values in [0, 1].
+        config: The recipe.
+        architecture: A SIREN with as many outputs as the images have channels; None: 2-32-32-channels.
+        first_index: Index of the first image in its corpus. Network i depends on (seed, i) alone as long as
+            `first_index` is a multiple of `BLOCK_SIZE`.
+        seed: Seed of the start parameters and of the pixel choice.
+        device: Where to compute.
+        compiled: Compile the step: worth it from some hundred networks on; differs from eager in the last bits.
+        on_step: Called after every step of a block with the number of steps done and the networks so far; raise in it
+            to stop.
+
+    Raises:
+        ArchitectureError: If the architecture is no SIREN for these images.
+        ShapeMismatchError: If the images are of another shape.
+    """
+    targets = _as_targets(images)
+    architecture = architecture or siren((2, 32, 32, targets.shape[1]))
+    _check_siren(architecture, targets.shape[1])
+    place = choose_device(device) if isinstance(device, str) else device
+    blocks = [
+        _fit_block(
+            targets[start : start + BLOCK_SIZE], tuple(images.shape[1:3]), config, architecture, first_index + start,
+            seed, place, compiled, on_step,
+        )
+        for start in range(0, len(targets), BLOCK_SIZE)
+    ]  # fmt: skip
+    network = Network.cat(blocks)
+    rendered = render(network, tuple(images.shape[1:3]))
+    return FitResult(network, psnr(rendered, images.to(rendered)))
+
+
+def _as_targets(images: Tensor) -> Tensor:
+    """Images as (networks, channels, pixels)."""
+    if images.dim() not in (3, 4) or not len(images):
+        raise ShapeMismatchError(
+            f"Expected images of shape (networks, height, width[, channels]), got {tuple(images.shape)}."
+        )
+    return images.flatten(1, 2)[:, None] if images.dim() == 3 else images.flatten(1, 2).mT.contiguous()
+
+
+def _check_siren(architecture: Architecture, channels: int) -> None:
+    if architecture.input_shape != (2,) or architecture.output_shape != (channels,) or _omega_0(architecture) is None:
+        raise ArchitectureError(
+            f"Expected a SIREN of 2 inputs, {channels} outputs and a sine after every Linear but the last, "
+            f"got {architecture.name}."
+        )
+
+
+def _omega_0(architecture: Architecture) -> float | None:
+    """The common omega_0 of a chain Linear, sine, …, Linear; None for any other network."""
+    sines = [layer for layer in architecture.layers[1::2] if isinstance(layer, Activation)]
+    frequencies = {layer.omega_0 for layer in sines if layer.function == "sine"}
+    alternating = len(architecture.layers) == 2 * len(architecture.weight_layers) - 1
+    all_sines = len(sines) == len(architecture.weight_layers) - 1 and all(s.function == "sine" for s in sines)
+    return frequencies.pop() if alternating and all_sines and len(frequencies) == 1 else None
+
+
+def _fit_block(
+    targets: Tensor,
+    size: tuple[int, int],
+    config: FitConfig,
+    architecture: Architecture,
+    first_index: int,
+    seed: int,
+    device: torch.device,
+    compiled: bool,
+    on_step: Callable[[int, Network], object] | None,
+) -> Network:
+    count = len(targets)
+    padded = BLOCK_SIZE if compiled else count
+    targets = targets[torch.arange(padded).clamp(max=count - 1)].to(device)
+    start = initial_siren(architecture, first_index, padded, seed=seed)
+    names, parameters = list(start.parameters), [tensor.to(device) for tensor in start.parameters.values()]
+    moments = [[torch.zeros_like(tensor) for tensor in parameters] for _ in range(2)]
+    coordinates, omega_0 = image_coordinates(*size).to(device), _omega_0(architecture)
+    step = _compiled_step() if compiled else adam_step
+    for t, chosen in enumerate(_pixel_choices(size, config, seed), start=1):
+        where = chosen.to(device) if chosen is not None else slice(None)
+        rates = torch.tensor((config.learning_rate, 1 - 0.9**t, 1 - 0.999**t), device=device)
+        parameters, *moments = step(parameters, *moments, coordinates[where], targets[:, :, where], omega_0, rates)
+        if on_step:
+            on_step(t, Network(architecture, {n: p[:count] for n, p in zip(names, parameters, strict=True)}))
+    return Network(architecture, {n: p[:count].cpu() for n, p in zip(names, parameters, strict=True)})
+
+
+def _pixel_choices(size: tuple[int, int], config: FitConfig, seed: int):  # noqa: ANN202 - a generator of index tensors
+    """The pixels of each step (None = all), the same for all networks of a corpus."""
+    generator = torch.Generator().manual_seed(seed)
+    height, width = size
+    for _ in range(config.steps):
+        if config.sampling == "full":
+            yield None
+        elif config.sampling == "uniform":
+            yield torch.randperm(height * width, generator=generator)[: config.pixels]
+        else:
+            rows, columns = torch.meshgrid(torch.arange(0, height, 2), torch.arange(0, width, 2), indexing="ij")
+            rows = (rows + torch.randint(0, 2, rows.shape, generator=generator)).clamp(max=height - 1)
+            columns = (columns + torch.randint(0, 2, rows.shape, generator=generator)).clamp(max=width - 1)
+            yield (rows * width + columns).flatten()
+
+
+@functools.cache
+def _compiled_step():  # noqa: ANN202 - same signature as adam_step
+    return torch.compile(adam_step, fullgraph=True, dynamic=False)
+
+
+def adam_step(
+    parameters: Sequence[Tensor],
+    first: Sequence[Tensor],
+    second: Sequence[Tensor],
+    coordinates: Float[Tensor, "pixels 2"],
+    targets: Float[Tensor, "networks channels pixels"],
+    omega_0: float,
+    rates: Float[Tensor, " 3"],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """One Adam step (Kingma & Ba 2015, β = .9, .999) of N SIRENs on the squared error of the given pixels.
+
+    Args:
+        parameters: Weight and bias of each layer in turn, with the networks as leading axis.
+        first: Running means of the gradients.
+        second: Running means of the squared gradients.
+        coordinates: Pixel coordinates in [−1, 1].
+        targets: Pixel values in [0, 1].
+        omega_0: Frequency of the sines.
+        rates: Learning rate, and the two bias corrections 1 − β^t.
+
+    Returns:
+        New parameters and moments.
+    """
+    gradients = siren_gradients(parameters, coordinates, targets, omega_0)
+    new_parameters, new_first, new_second = [], [], []
+    for value, gradient, mean, square in zip(parameters, gradients, first, second, strict=True):
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient * gradient
+        new_parameters.append(value - rates[0] * (mean / rates[1]) / ((square / rates[2]).sqrt() + 1e-8))
+        new_first.append(mean)
+        new_second.append(square)
+    return new_parameters, new_first, new_second
+
+
+def siren_gradients(
+    parameters: Sequence[Tensor],
+    coordinates: Float[Tensor, "pixels 2"],
+    targets: Float[Tensor, "networks channels pixels"],
+    omega_0: float,
+) -> list[Tensor]:
+    """Gradients of each network's mean squared error, written out: features are rows, pixels are columns."""
+    weights, biases = parameters[::2], parameters[1::2]
+    hidden = coordinates.mT.expand(len(targets), -1, -1)  # networks, 2, pixels
+    inputs, slopes = [], []
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        inputs.append(hidden)
+        phase = omega_0 * torch.baddbmm(bias[:, :, None], weight, hidden)
+        hidden, slope = torch.sin(phase), omega_0 * torch.cos(phase)
+        slopes.append(slope)
+    output = torch.baddbmm(biases[-1][:, :, None], weights[-1], hidden) + SIREN_OUTPUT_OFFSET
+    delta = (output - targets) * (2 / math.prod(targets.shape[1:]))  # networks, channels, pixels
+    gradients = [delta.sum(2), delta @ hidden.mT]
+    for weight, layer_input, slope in zip(weights[:0:-1], inputs[::-1], slopes[::-1], strict=True):
+        delta = (weight.mT @ delta) * slope
+        gradients += [delta.sum(2), delta @ layer_input.mT]
+    return gradients[::-1]

@@ -1,0 +1,56 @@
+"""Rendering INRs: networks of two inputs as images."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ngcore.errors import ArchitectureError
+from ngcore.inr.siren import SIREN_OUTPUT_OFFSET, image_coordinates
+from ngcore.networks import Architecture, Network
+
+PIXELS_AT_ONCE = 1 << 20
+"""Pixels (over all networks) evaluated in one go, which bounds the memory of large renders."""
+
+
+def is_inr(architecture: Architecture) -> bool:
+    """Whether networks of this architecture can be rendered: 2 inputs, 1 (grey) or 3 (RGB) outputs."""
+    return architecture.input_shape == (2,) and architecture.output_shape in ((1,), (3,))
+
+
+def render(
+    network: Network,
+    size: tuple[int, int] = (28, 28),
+    *,
+    offset: float = SIREN_OUTPUT_OFFSET,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "networks height width"] | Float[Tensor, "networks height width 3"]:
+    """Evaluate INRs at every pixel; gradients flow.
+
+    Args:
+        network: N INRs.
+        size: (height, width) in pixels; any resolution of the same continuous image.
+        offset: Added to the output.
+        device: Where to compute; None: where the network is.
+
+    Returns:
+        Grey images (N, height, width) or RGB images (N, height, width, 3), not clipped.
+
+    Raises:
+        ArchitectureError: If the network is no INR.
+    """
+    if not is_inr(network.architecture):
+        raise ArchitectureError(
+            f"Expected an INR with 2 inputs and 1 or 3 outputs to render, got {network.architecture.name}."
+        )
+    network = network.to(device) if device is not None else network
+    coordinates = image_coordinates(*size).to(device=network.device, dtype=network.dtype)
+    chunks = coordinates.split(max(1, PIXELS_AT_ONCE // len(network)))
+    pixels = torch.cat([network(chunk) for chunk in chunks], dim=1) + offset  # networks, pixels, channels
+    images = pixels.unflatten(1, size)
+    return images.squeeze(-1) if images.shape[-1] == 1 else images
+
+
+def psnr(images: Tensor, targets: Tensor) -> Float[Tensor, " networks"]:
+    """Peak signal-to-noise ratio in dB of images (networks, …) in [0, 1] against their targets."""
+    error = (images - targets).square().flatten(1).mean(dim=1)
+    return -10 * torch.log10(error)
