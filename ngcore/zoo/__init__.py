@@ -3,6 +3,8 @@
 from ngcore.zoo.images import CLASS_NAMES as CLASS_NAMES
 from ngcore.zoo.images import ImageSet as ImageSet
 from ngcore.zoo.images import fetch_images as fetch_images
+from ngcore.zoo.inr_zoo import INR_ZOOS as INR_ZOOS
+from ngcore.zoo.inr_zoo import build_inr_zoo as build_inr_zoo
 from ngcore.zoo.locate import default_zoo_folder as default_zoo_folder
 from ngcore.zoo.locate import find_zoo as find_zoo
 from ngcore.zoo.locate import list_zoos as list_zoos
@@ -12,10 +14,12 @@ from ngcore.zoo.storage import ZooWriter as ZooWriter
 
 __all__ = [
     "CLASS_NAMES",
+    "INR_ZOOS",
     "SPLITS",
     "ImageSet",
     "Zoo",
     "ZooWriter",
+    "build_inr_zoo",
     "default_zoo_folder",
     "fetch_images",
     "find_zoo",
