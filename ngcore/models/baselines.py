@@ -1,0 +1,243 @@
+"""Baselines without a graph: a flat MLP, weight statistics (StatNN), and output-only probing (ProbeGen)."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ngcore.errors import ShapeMismatchError
+from ngcore.networks import Network
+
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+STATISTICS_PER_LAYER = 2 * (2 + len(QUANTILES))  # mean, variance and quantiles, of weights and of biases
+
+
+class _Baseline(nn.Module):
+    """Features of a network → hidden layers → one Linear; a subclass says what the features are."""
+
+    def __init__(self, d_features: int, d_hidden: int, num_hidden_layers: int, d_out: int, dropout: float) -> None:
+        super().__init__()
+        sizes = (d_features, *(d_hidden,) * num_hidden_layers)
+        hidden = [(nn.Linear(n_in, n_out), nn.SiLU(), nn.Dropout(dropout)) for n_in, n_out in itertools.pairwise(sizes)]
+        self.hidden = nn.Sequential(*itertools.chain.from_iterable(hidden))
+        self.head = nn.Linear(sizes[-1], d_out)
+
+    def features(self, network: Network) -> Tensor:
+        raise NotImplementedError
+
+    def embed(self, network: Network) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of each network before the last Linear."""
+        return self.hidden(self.features(network))
+
+    def forward(self, network: Network) -> Float[Tensor, "networks d_out"]:
+        """Answer for each network."""
+        return self.head(self.embed(network))
+
+
+class _Standardised(_Baseline):
+    """A baseline whose features are brought to mean 0 and standard deviation 1 over a training corpus."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, d_features: int, d_hidden: int, num_hidden_layers: int, d_out: int, dropout: float) -> None:
+        super().__init__(d_features, d_hidden, num_hidden_layers, d_out, dropout)
+        self.register_buffer("mean", torch.zeros(d_features))
+        self.register_buffer("std", torch.ones(d_features))
+
+    def raw_features(self, network: Network) -> Tensor:
+        raise NotImplementedError
+
+    def features(self, network: Network) -> Tensor:
+        return (self.raw_features(network) - self.mean) / self.std
+
+    @torch.no_grad()
+    def fit_normalisation(self, networks: Network | Sequence[Network]) -> None:
+        """Set mean and standard deviation to those of a training corpus; a constant feature keeps its scale.
+
+        Args:
+            networks: One stack, or several, which may differ in architecture where the model allows it.
+        """
+        stacks = [networks] if isinstance(networks, Network) else networks
+        raw = torch.cat([self.raw_features(stack) for stack in stacks])
+        std, mean = torch.std_mean(raw, dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1.0))
+
+
+class FlatMLP(_Standardised):
+    """An MLP on all parameters in one vector; it knows nothing of permutations, and of one architecture only.
+
+    Args:
+        num_parameters: Parameters of one network (`architecture.num_parameters`).
+        d_out: Width of the answer.
+        d_hidden: Width of the hidden layers and of the representation.
+        num_hidden_layers: How many hidden layers.
+        dropout: Probability of dropping a hidden unit in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_parameters: int,
+        d_out: int,
+        d_hidden: int = 512,
+        num_hidden_layers: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(num_parameters, d_hidden, num_hidden_layers, d_out, dropout)
+        self.num_parameters = num_parameters
+
+    def raw_features(self, network: Network) -> Float[Tensor, "networks parameters"]:
+        """All parameters of each network.
+
+        Raises:
+            ShapeMismatchError: If the networks have another number of parameters than the model.
+        """
+        if network.architecture.num_parameters != self.num_parameters:
+            raise ShapeMismatchError(f"Expected networks of {self.num_parameters} parameters, got {network}.")
+        return network.flatten()
+
+
+class StatNN(_Standardised):
+    """An MLP on the mean, variance and quantiles of each layer's weights and biases (Unterthiner et al. 2020).
+
+    Layers are those with weights, norms included; a network with fewer than `max_layers` is padded with zeros.
+
+    Args:
+        max_layers: Layers of the deepest network that the model can read.
+        d_out: Width of the answer.
+        d_hidden: Width of the hidden layers and of the representation.
+        num_hidden_layers: How many hidden layers.
+        dropout: Probability of dropping a hidden unit in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_layers: int,
+        d_out: int,
+        d_hidden: int = 256,
+        num_hidden_layers: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(max_layers * STATISTICS_PER_LAYER, d_hidden, num_hidden_layers, d_out, dropout)
+        self.max_layers = max_layers
+
+    def raw_features(self, network: Network) -> Float[Tensor, "networks statistics"]:
+        """Statistics of each network, layer by layer, zeros where there is no layer or no bias.
+
+        Raises:
+            ShapeMismatchError: If the networks have more layers than the model can read.
+        """
+        layers = [name.removesuffix(".weight") for name in network.parameters if name.endswith(".weight")]
+        if len(layers) > self.max_layers:
+            raise ShapeMismatchError(
+                f"Expected networks of at most {self.max_layers} layers with weights, got {network} with "
+                f"{len(layers)}; build the model with a larger max_layers."
+            )
+        slots = [f"{layer}.{name}" for layer in layers for name in ("weight", "bias")]
+        empty = torch.zeros(len(network), STATISTICS_PER_LAYER // 2, device=network.device, dtype=network.dtype)
+        columns = [_statistics(network.parameters[s].flatten(1)) if s in network.parameters else empty for s in slots]
+        columns += [empty] * (2 * self.max_layers - len(slots))
+        return torch.cat(columns, dim=1)
+
+
+def _statistics(values: Tensor) -> Tensor:
+    """Mean, variance and linearly interpolated quantiles along the last axis: (networks, n) → (networks, 7).
+
+    Sorts once instead of calling `torch.quantile`, which refuses large inputs.
+    """
+    ordered = values.sort(dim=1).values
+    places = torch.tensor(QUANTILES, device=values.device, dtype=values.dtype) * (values.shape[1] - 1)
+    lower = ordered[:, places.floor().long()]
+    upper = ordered[:, places.ceil().long()]
+    quantiles = torch.lerp(lower, upper, places.frac())
+    variance, mean = torch.var_mean(ordered, dim=1, correction=0)
+    return torch.cat([mean[:, None], variance[:, None], quantiles], dim=1)
+
+
+class OutputProbes(_Baseline):
+    """An MLP on what networks answer to learned inputs, which a deep linear generator makes (Kahana et al. 2024).
+
+    Args:
+        input_shape: Input shape of the networks: (features,) or (channels, height, width).
+        num_outputs: Length of the networks' output vector.
+        d_out: Width of the answer.
+        num_probes: How many inputs to learn.
+        d_latent: Width of the probes' latents and of the generator.
+        d_hidden: Width of the hidden layers and of the representation.
+        num_hidden_layers: How many hidden layers.
+        dropout: Probability of dropping a hidden unit in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_outputs: int,
+        d_out: int,
+        num_probes: int = 64,
+        d_latent: int = 32,
+        d_hidden: int = 256,
+        num_hidden_layers: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(num_probes * num_outputs, d_hidden, num_hidden_layers, d_out, dropout)
+        self.input_shape, self.num_outputs = tuple(input_shape), num_outputs
+        self.latents = nn.Parameter(torch.randn(num_probes, d_latent))
+        is_image = len(self.input_shape) == 3
+        self.generator = (
+            _image_generator(d_latent, self.input_shape)
+            if is_image
+            else _point_generator(d_latent, self.input_shape[0])
+        )
+
+    def probes(self) -> Float[Tensor, "probes ..."]:
+        """The learned inputs, (probes, *input_shape)."""
+        if len(self.input_shape) == 1:
+            return self.generator(self.latents)
+        _, height, width = self.input_shape
+        return self.generator(self.latents[:, :, None, None])[:, :, :height, :width].tanh()
+
+    def features(self, network: Network) -> Float[Tensor, "networks features"]:
+        """Every network's answers to all probes in one row.
+
+        Raises:
+            ShapeMismatchError: If the networks' inputs or outputs have other shapes than the model expects.
+        """
+        architecture = network.architecture
+        if (architecture.input_shape, architecture.output_shape) != (self.input_shape, (self.num_outputs,)):
+            raise ShapeMismatchError(
+                f"Expected networks from {self.input_shape} to ({self.num_outputs},), got {network} from "
+                f"{architecture.input_shape} to {architecture.output_shape}."
+            )
+        return network(self.probes()).flatten(1)  # networks, probes · outputs
+
+
+def _point_generator(d_latent: int, num_inputs: int) -> nn.Sequential:
+    """Latent → Linear → Linear → point, started so that points spread like a uniform draw from [−1, 1]."""
+    first = _started(nn.Linear(d_latent, d_latent), std=d_latent**-0.5)
+    return nn.Sequential(first, _started(nn.Linear(d_latent, num_inputs), std=(3 * d_latent) ** -0.5))
+
+
+def _image_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:
+    """Latent → transposed convolutions to 4 × 4, 8 × 8, … until the map covers the image, nothing between them."""
+    channels, height, width = input_shape
+    num_doublings = max(0, (max(height, width) - 1).bit_length() - 2)
+    widths = [d_latent] * (num_doublings + 1) + [channels]
+    layers = [_started(nn.ConvTranspose2d(d_latent, widths[1], 4), std=d_latent**-0.5)]
+    for n_in, n_out in itertools.pairwise(widths[1:]):
+        doubling = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+        layers.append(_started(doubling, std=(4 * n_in) ** -0.5))  # 2 × 2 of the 16 taps meet in each pixel
+    return nn.Sequential(*layers)
+
+
+def _started(layer: nn.Linear | nn.ConvTranspose2d, *, std: float) -> nn.Module:
+    """Start a linear layer with normal weights and no bias."""
+    nn.init.normal_(layer.weight, std=std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
