@@ -19,6 +19,9 @@ from ngcore.networks import Activation, Architecture, Network, siren
 BLOCK_SIZE = 32
 """Networks fitted together. Blocks start at multiples of it in a corpus, so that no result depends on the chunking."""
 
+THIN = 3
+"""Matrices with at most this many rows or columns are multiplied as sums."""
+
 Sampling = Literal["full", "uniform", "cells"]
 
 
@@ -227,13 +230,31 @@ def siren_gradients(
     inputs, slopes = [], []
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
         inputs.append(hidden)
-        phase = omega_0 * torch.baddbmm(bias[:, :, None], weight, hidden)
+        phase = omega_0 * (_times(weight, hidden) + bias[:, :, None])
         hidden, slope = torch.sin(phase), omega_0 * torch.cos(phase)
         slopes.append(slope)
-    output = torch.baddbmm(biases[-1][:, :, None], weights[-1], hidden) + SIREN_OUTPUT_OFFSET
+    output = _times(weights[-1], hidden) + biases[-1][:, :, None] + SIREN_OUTPUT_OFFSET
     delta = (output - targets) * (2 / math.prod(targets.shape[1:]))  # networks, channels, pixels
-    gradients = [delta.sum(2), delta @ hidden.mT]
+    gradients = [delta.sum(2), _times_transposed(delta, hidden)]
     for weight, layer_input, slope in zip(weights[:0:-1], inputs[::-1], slopes[::-1], strict=True):
-        delta = (weight.mT @ delta) * slope
-        gradients += [delta.sum(2), delta @ layer_input.mT]
+        delta = _times(weight.mT, delta) * slope
+        gradients += [delta.sum(2), _times_transposed(delta, layer_input)]
     return gradients[::-1]
+
+
+def _times(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b; thin factors as sums, which a compiler fuses with their neighbours (twice as fast as a batched GEMM)."""
+    if a.shape[2] <= THIN:
+        return sum((a[:, :, k, None] * b[:, k, None] for k in range(1, a.shape[2])), a[:, :, 0, None] * b[:, 0, None])
+    if a.shape[1] <= THIN:
+        return torch.stack([(a[:, k, :, None] * b).sum(1) for k in range(a.shape[1])], dim=1)
+    return a @ b
+
+
+def _times_transposed(a: Tensor, b: Tensor) -> Tensor:
+    """a @ bᵀ, thin factors as sums."""
+    if b.shape[1] <= THIN:
+        return torch.stack([(a * b[:, k, None]).sum(2) for k in range(b.shape[1])], dim=2)
+    if a.shape[1] <= THIN:
+        return torch.stack([(a[:, k, None] * b).sum(2) for k in range(a.shape[1])], dim=1)
+    return a @ b.mT
