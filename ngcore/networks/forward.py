@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.networks.architecture import (
@@ -85,17 +85,17 @@ def activate(layer: Activation, x: Tensor) -> Tensor:
         case "none":
             return x
         case "relu":
-            return F.relu(x)
+            return functional.relu(x)
         case "gelu":
-            return F.gelu(x)
+            return functional.gelu(x)
         case "silu":
-            return F.silu(x)
+            return functional.silu(x)
         case "tanh":
             return torch.tanh(x)
         case "sigmoid":
             return torch.sigmoid(x)
         case "leaky_relu":
-            return F.leaky_relu(x, layer.negative_slope)
+            return functional.leaky_relu(x, layer.negative_slope)
         case "sine":
             return torch.sin(layer.omega_0 * x)
 
@@ -112,5 +112,5 @@ def _convolve(layer: Conv2d, parameters: Mapping[str, Tensor], x: Tensor) -> Ten
     weight = parameters["weight"].flatten(0, 1)
     bias = parameters["bias"].flatten() if layer.bias else None
     groups = num_networks * layer.groups
-    y = F.conv2d(channels, weight, bias, layer.stride, layer.padding, groups=groups)
+    y = functional.conv2d(channels, weight, bias, layer.stride, layer.padding, groups=groups)
     return y.view(batch, num_networks, layer.out_channels, *y.shape[2:]).transpose(0, 1)
