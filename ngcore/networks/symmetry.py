@@ -237,7 +237,7 @@ def _permute_weight(layer: Linear | Conv2d, weight: Tensor, before: Tensor, afte
     num_outputs, group_inputs = index.shape
     group_outputs = num_outputs // (layer.groups if isinstance(layer, Conv2d) else 1)
     old_inputs = before[:, index] - (after // group_outputs * group_inputs)[:, :, None]
-    if old_inputs.min() < 0 or old_inputs.max() >= group_inputs:
+    if group_outputs < num_outputs and ((old_inputs < 0) | (old_inputs >= group_inputs)).any():
         raise ShapeMismatchError(f"Expected a permutation that keeps the groups of {layer} together.")
     stack = torch.arange(weight.shape[0], device=weight.device)
     return weight[stack[:, None, None], after[:, :, None], old_inputs]
