@@ -1,0 +1,267 @@
+"""The training loop on a tiny model: it learns, it resumes to the bit, it selects, it refuses."""
+
+import csv
+import dataclasses
+import importlib.util
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from ngcore.errors import CheckpointError, NeuralGraphError
+from ngcore.training import LOG_COLUMNS, TrainConfig, describe_training, train
+from ngcore.training.fabric import _build_single_device_fabric
+from ngcore.training.random_state import epoch_order
+
+PROGRAM = Path(__file__).with_name("tiny_run.py")
+spec = importlib.util.spec_from_file_location("tiny_run", PROGRAM)
+tiny_run = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiny_run)
+CONFIG, run = tiny_run.CONFIG, tiny_run.run
+
+
+def read_log(folder):
+    """The rows of a log, as dicts."""
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_values(folder):
+    """The rows of a log without the times, which no two runs share."""
+    return [tuple(row[column] for column in LOG_COLUMNS[:5]) for row in read_log(folder)]
+
+
+def assert_same_run(a, b):
+    """Every tensor and every logged value of two runs is the same, bit for bit."""
+    assert (a / "best.safetensors").read_bytes() == (b / "best.safetensors").read_bytes()
+    assert read_values(a) == read_values(b)
+    first, second = (torch.load(folder / "last.ckpt", weights_only=True) for folder in (a, b))
+    assert first["step"] == second["step"]
+    for part in ("model", "average"):
+        assert first[part].keys() == second[part].keys()
+        assert all(torch.equal(torch.as_tensor(first[part][k]), torch.as_tensor(second[part][k])) for k in first[part])
+    for number, moments in first["optimizer"]["state"].items():
+        assert all(torch.equal(moments[k], second["optimizer"]["state"][number][k]) for k in moments)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder, result and model of a run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, *run(folder)
+
+
+def test_a_process_killed_again_and_again_ends_with_the_same_bits(tmp_path, finished):
+    """Each child process is killed by SIGKILL a random moment after it started; the last one may finish."""
+    program = [sys.executable, str(PROGRAM), str(tmp_path), "5"]
+    printed = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60).stdout
+    steps = [int(line) for line in printed.split()]
+    assert len(set(steps)) >= 3, "the kills came too early to test anything"
+    assert steps == sorted(steps)
+    assert steps[-1] < CONFIG.total_steps(tiny_run.NUM_ITEMS)
+    assert_same_run(tmp_path, finished[0])
+
+
+@pytest.mark.parametrize("every_seconds", [0.0, 1e9])
+def test_an_exception_at_any_step_changes_nothing_in_the_end(tmp_path, finished, every_seconds):
+    """With checkpoints at every step, or at validations only: then logged rows are taken back and written again."""
+
+    def fail_at_ninth(call):
+        if call == 9:
+            raise KeyboardInterrupt
+
+    config = dataclasses.replace(CONFIG, checkpoint_every_seconds=every_seconds)
+    interruptions = 0
+    while True:
+        try:
+            run(tmp_path, config=config, before_step=fail_at_ninth)
+            break
+        except KeyboardInterrupt:
+            interruptions += 1
+    assert interruptions >= 10
+    assert_same_run(tmp_path, finished[0])
+
+
+def test_a_run_out_of_time_goes_on_in_the_next_call(tmp_path, finished):
+    result, _ = run(tmp_path, max_seconds=0.05, seconds_per_step=0.01)
+    assert not result.is_finished
+    assert 0 < result.steps < 100
+    assert (tmp_path / "best.safetensors").exists()
+    assert run(tmp_path)[0].is_finished
+    assert_same_run(tmp_path, finished[0])
+
+
+def test_no_time_at_all_still_gives_validated_weights(tmp_path):
+    result, model = run(tmp_path, max_seconds=0.0)
+    assert result.steps == 0
+    assert result.metrics.keys() == {"mse"}
+    assert torch.equal(model[0].weight, tiny_run.build_model()[0].weight)
+
+
+def test_a_finished_run_is_not_trained_again(finished):
+    folder, result, _ = finished
+    before = (folder / "log.csv").read_bytes()
+    again, model = run(folder, before_step=pytest.fail)
+    assert (again.steps, again.best_value, again.best_step) == (result.steps, result.best_value, result.best_step)
+    assert (folder / "log.csv").read_bytes() == before
+    assert torch.equal(model[0].weight, load_file(folder / "best.safetensors")["0.weight"])
+
+
+def test_the_best_validation_is_kept_and_left_in_the_model(finished):
+    folder, result, model = finished
+    logged = {int(row["step"]): float(row["value"]) for row in read_log(folder) if row["metric"] == "mse"}
+    assert result.best_value == min(logged.values()) == logged[result.best_step] == result.metrics["mse"]
+    assert result.best_value < 0.5 * logged[7]
+    inputs, targets = tiny_run.build_items()
+    assert not model.training
+    assert (model(inputs) - targets).square().mean().item() == result.best_value
+    weights = load_file(folder / "best.safetensors")
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_log_has_a_row_for_each_loss_and_validation(finished):
+    rows = read_log(finished[0])
+    assert tuple(rows[0]) == LOG_COLUMNS
+    assert [int(row["step"]) for row in rows if row["split"] == "train"] == [*range(3, 100, 3), 100]
+    assert [int(row["step"]) for row in rows if row["split"] == "validation"] == [*range(7, 100, 7), 100]
+    assert {row["epoch"] for row in rows if row["step"] in ("3", "6", "100")} == {"0", "1", "19"}
+    assert all(float(row["networks_per_second"]) > 0 for row in rows)
+
+
+def test_every_epoch_visits_every_item_once_in_another_order():
+    first, second = (epoch_order(50, seed=0, epoch=epoch) for epoch in (0, 1))
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(50))
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, epoch_order(50, seed=1, epoch=0))
+
+
+def test_training_leaves_the_callers_random_numbers_alone(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    config = dataclasses.replace(CONFIG, epochs=None, steps=2)
+    model = tiny_run.build_model()
+    torch.manual_seed(5)
+    train(
+        model,
+        num_items=20,
+        loss=lambda model, index, generator: model(torch.rand(4, 3)).mean(),
+        validate=lambda model: {"accuracy": 1.0},
+        config=config,
+        folder=tmp_path,
+        device="cpu",
+    )
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_progress_ends_at_the_last_step_with_nothing_left(tmp_path):
+    events = []
+    run(tmp_path, config=dataclasses.replace(CONFIG, epochs=2), progress=events.append)
+    assert [event.step for event in events] == [7, 10, 10]
+    assert events[-1].total_steps == 10
+    assert events[-1].seconds_left == 0
+    assert events[0].seconds_left > 0
+    assert events[-1].metrics.keys() == {"mse"}
+    assert events[-1].best_value == min(event.metrics["mse"] for event in events)
+    assert math.isfinite(events[-1].loss)
+
+
+def test_mixed_precision_computes_in_bfloat16_and_keeps_float32_weights(tmp_path):
+    seen = set()
+
+    def loss(model, index, generator):
+        output = model(torch.ones(len(index), 3))
+        seen.add(output.dtype)
+        return output.float().square().mean()
+
+    config = TrainConfig(steps=2, batch_size=4, precision="bf16-mixed")
+    model = nn.Linear(3, 1)
+    train(
+        model, num_items=8, loss=loss, validate=lambda m: {"accuracy": 0}, config=config, folder=tmp_path, device="cpu"
+    )
+    assert seen == {torch.bfloat16}
+    assert model.weight.dtype == torch.float32
+
+
+def test_the_loss_gets_the_compiled_model_and_validation_the_plain_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda model: nn.Sequential(model))
+    model, seen = nn.Linear(3, 1), []
+
+    def loss(given, index, generator):
+        seen.append(given)
+        return given(torch.ones(len(index), 3)).mean()
+
+    def validate(given):
+        seen.append(given)
+        return {"accuracy": 0.5}
+
+    config = TrainConfig(steps=1, compile=True)
+    train(model, num_items=8, loss=loss, validate=validate, config=config, folder=tmp_path, device="cpu")
+    assert isinstance(seen[0], nn.Sequential)
+    assert seen[1] is model
+    assert load_file(tmp_path / "best.safetensors").keys() == {"weight", "bias"}
+
+
+def test_a_device_that_fabric_does_not_know_is_set_up_by_torch():
+    """The way of xpu, walked with the CPU."""
+    fabric = _build_single_device_fabric(torch.device("cpu"), None)
+    model = nn.Linear(3, 1)
+    fabric.setup(model, torch.optim.AdamW(model.parameters()))
+    fabric.backward(model(torch.ones(2, 3)).mean())
+    assert fabric.device == torch.device("cpu")
+    assert model.weight.grad is not None
+
+
+def test_other_settings_in_the_same_folder_are_refused_by_name(finished):
+    config = dataclasses.replace(CONFIG, learning_rate=0.1, checkpoint_every_seconds=9.0)
+    expected = r"belongs to a run with other settings \(learning_rate: expected 0.02, got 0.1\); use them again, or"
+    with pytest.raises(CheckpointError, match=expected):
+        run(finished[0], config=config)
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(
+        CheckpointError, match=r"Expected a training state in .*last\.ckpt, got a damaged file; remove it"
+    ):
+        run(tmp_path)
+
+
+def test_a_log_shorter_than_the_state_knows_is_refused(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1)
+    run(tmp_path, config=config)
+    (tmp_path / "log.csv").unlink()
+    with pytest.raises(CheckpointError, match="bytes its checkpoint knows of, got 0; restore the log"):
+        run(tmp_path, config=config)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(tmp_path):
+    with pytest.raises(
+        NeuralGraphError, match="Expected a finite training loss, got nan by step 1; lower learning_rate"
+    ):
+        train(
+            nn.Linear(3, 1),
+            num_items=4,
+            loss=lambda model, index, generator: model(torch.full((1, 3), math.nan)).mean(),
+            validate=lambda model: {"accuracy": 0.0},
+            config=TrainConfig(steps=5, checkpoint_every_seconds=0.0),
+            folder=tmp_path,
+            device="cpu",
+        )
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_missing_monitored_metric_is_named(tmp_path):
+    with pytest.raises(NeuralGraphError, match="return the monitored metric 'accuracy', got mse"):
+        run(tmp_path, monitor="accuracy")
+
+
+def test_the_card_part_of_a_run_says_how_it_was_trained(finished):
+    part = describe_training(CONFIG, finished[1])
+    assert TrainConfig.from_dict(part["config"]) == CONFIG
+    assert part["steps"] == 100
+    assert part["device"].startswith("CPU")
