@@ -1,0 +1,31 @@
+"""Neural graphs: networks as nodes and edges, in the block and the flat layout."""
+
+from ngcore.graph.convert import to_graph as to_graph
+from ngcore.graph.convert import to_network as to_network
+from ngcore.graph.flat import FlatGraph as FlatGraph
+from ngcore.graph.flat import block_edge_index as block_edge_index
+from ngcore.graph.flat import from_flat as from_flat
+from ngcore.graph.flat import from_pyg as from_pyg
+from ngcore.graph.flat import to_flat as to_flat
+from ngcore.graph.flat import to_pyg as to_pyg
+from ngcore.graph.neural_graph import NeuralGraph as NeuralGraph
+from ngcore.graph.structure import EdgeBlock as EdgeBlock
+from ngcore.graph.structure import GraphStructure as GraphStructure
+from ngcore.graph.structure import NodeBlock as NodeBlock
+from ngcore.graph.structure import graph_structure as graph_structure
+
+__all__ = [
+    "EdgeBlock",
+    "FlatGraph",
+    "GraphStructure",
+    "NeuralGraph",
+    "NodeBlock",
+    "block_edge_index",
+    "from_flat",
+    "from_pyg",
+    "graph_structure",
+    "to_flat",
+    "to_graph",
+    "to_network",
+    "to_pyg",
+]
