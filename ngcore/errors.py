@@ -17,6 +17,7 @@ NeuralGraphError
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class NeuralGraphError(ValueError):
@@ -75,4 +76,12 @@ class UnsupportedNetworkError(UploadError):
 
 
 class AmbiguousNetworkError(UploadError):
-    """A file that leaves something open that the user must say, such as the activation."""
+    """A file that leaves something open that the user must say, such as the activation.
+
+    Attributes:
+        questions: What must be said, each an `ngcore.upload.Question`.
+    """
+
+    def __init__(self, message: str, *, questions: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self.questions = tuple(questions)

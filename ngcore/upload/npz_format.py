@@ -1,0 +1,87 @@
+"""NumPy archives: headers are matched by a pattern and numbers taken as bytes, so that nothing is ever unpickled."""
+
+import math
+import re
+
+import numpy as np
+import torch
+
+from ngcore.errors import UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.upload.archive import first_name, read_entries
+from ngcore.upload.contents import Contents, Format
+from ngcore.upload.limits import MAX_NPY_HEADER_BYTES, Limits
+from ngcore.upload.shapes import check_count, check_shapes
+from ngcore.upload.text import clean_text
+
+SUFFIX = ".npy"
+MAGIC = b"\x93NUMPY"
+LENGTH_BYTES = {1: 2, 2: 4, 3: 4}  # by the major version of the header
+HEADER = re.compile(
+    r"\{'descr': '([<>|=]?[A-Za-z]\d*)', 'fortran_order': (True|False), 'shape': \(((?:\d{1,10},? ?)*)\),? ?\} *\n?"
+)
+DTYPES = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "b1"}
+
+
+def matches(head: bytes) -> bool:
+    """Whether the first bytes are of a zip archive whose first entry is a NumPy array."""
+    return (first_name(head) or "").endswith(SUFFIX)
+
+
+def read(data: bytes, limits: Limits) -> Contents:
+    """Read all arrays of an `.npz` file.
+
+    Raises:
+        UploadError: If the archive breaks a rule, is damaged, or holds anything but plain numbers.
+    """
+    entries = read_entries(data, limits, is_compressible=True)
+    check_count(len(entries))
+    headers = {name.removesuffix(SUFFIX): _header(name, entry) for name, entry in entries.items()}
+    check_shapes({name: shape for name, (_, _, shape, _) in headers.items()})
+    arrays = zip(headers.items(), entries.values(), strict=True)
+    return Contents({name: _tensor(name, header, entry) for (name, header), entry in arrays})
+
+
+Header = tuple[np.dtype, bool, tuple[int, ...], int]
+
+
+def _header(name: str, entry: bytes) -> Header:
+    """Data type, whether columns come first, shape, and where the numbers start."""
+    shown = clean_text(name)
+    if not name.endswith(SUFFIX) or not entry.startswith(MAGIC) or len(entry) < 12 or entry[6] not in LENGTH_BYTES:
+        raise UnsupportedNetworkError(f"Expected an archive of NumPy arrays only, got {shown!r}.")
+    start = 8 + LENGTH_BYTES[entry[6]]
+    length = int.from_bytes(entry[8:start], "little")
+    if length > min(MAX_NPY_HEADER_BYTES, len(entry) - start):
+        raise UnknownFormatError(f"The array {shown!r} is damaged: its header is cut off or too long.")
+    match = HEADER.fullmatch(entry[start : start + length].decode("latin-1"))
+    if match is None:
+        raise UnsafeFileError(f"Expected a plain array, got a header of {shown!r} that describes something else.")
+    descr, order, sizes = match.groups()
+    shape = tuple(int(size) for size in sizes.replace(",", " ").split())
+    return _dtype(descr, shown), order == "True", shape, start + length
+
+
+def _dtype(descr: str, shown: str) -> np.dtype:
+    if descr.lstrip("<>|=") == "O":
+        raise UnsafeFileError(
+            f"The array {shown!r} holds Python objects, which could run code when read. "
+            "Save numbers only: np.savez(path, **{name: array.astype('float32')})."
+        )
+    if descr.lstrip("<>|=") not in DTYPES:
+        raise UnsupportedNetworkError(f"Expected arrays of {', '.join(sorted(DTYPES))}, got {descr!r} in {shown!r}.")
+    return np.dtype(descr)
+
+
+def _tensor(name: str, header: Header, entry: bytes) -> torch.Tensor:
+    dtype, is_fortran, shape, start = header
+    count = math.prod(shape)
+    if len(entry) - start != count * dtype.itemsize:
+        raise UnknownFormatError(
+            f"The array {clean_text(name)!r} is damaged: shape {shape} needs {count * dtype.itemsize:,} bytes, "
+            f"got {len(entry) - start:,}."
+        )
+    array = np.frombuffer(entry, dtype, count, offset=start).reshape(shape, order="F" if is_fortran else "C")
+    return torch.from_numpy(array.astype(dtype.newbyteorder("="), order="C", copy=True))
+
+
+FORMAT = Format("npz", matches, read)

@@ -1,0 +1,130 @@
+"""Bytes nobody trusts → a network: the one door for uploaded files, and the order of its checks."""
+
+import dataclasses
+import hashlib
+import math
+
+import torch
+from torch import Tensor
+
+from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
+from ngcore.networks import Architecture, Network
+from ngcore.upload import npz_format, safetensors_format, torch_format
+from ngcore.upload.contents import Contents, Format, TensorInfo
+from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
+from ngcore.upload.hints import Hints
+from ngcore.upload.infer import Inferred, infer_architecture
+from ngcore.upload.limits import LOCAL, MAX_VALUES, PUBLIC
+from ngcore.upload.pickles import HOW_TO_CONVERT
+from ngcore.upload.refused import REFUSED
+from ngcore.upload.shapes import check_graph, check_shapes
+from ngcore.upload.tensors import clean_tensors, tensor_table
+from ngcore.upload.text import clean_text
+
+FORMATS: tuple[Format, ...] = (safetensors_format.FORMAT, npz_format.FORMAT, torch_format.FORMAT)
+HEAD_BYTES = 4_096  # enough for every magic number and for the name of the first entry of an archive
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """A network from a file, and what there is to show about the file.
+
+    Attributes:
+        network: A stack of one.
+        format: Name of the file format.
+        sha256: Digest of the file, in hex.
+        size: Bytes of the file.
+        tensors: The table of tensors as the file has them.
+        notes: What was inferred or converted, in plain words.
+        filename: The name of the file, cleaned of control characters.
+    """
+
+    network: Network
+    format: str
+    sha256: str
+    size: int
+    tensors: tuple[TensorInfo, ...]
+    notes: tuple[str, ...]
+    filename: str
+
+
+def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None, public: bool = False) -> Upload:
+    """Read a network from the bytes of a file.
+
+    The format is decided by the first bytes, never by the name. Sizes are checked before anything is read, declared
+    shapes before a tensor is made, the graph that would be built before the network is.
+
+    Args:
+        data: The whole file.
+        filename: What its sender calls it; shown, and not used otherwise.
+        hints: What is said about the network beyond the file; None if nothing.
+        public: Whether strangers may upload; limits are lower then, and torch files are not read at all.
+
+    Raises:
+        UploadError: One of its kinds; no other error leaves this function.
+    """
+    limits = PUBLIC if public else LOCAL
+    if not data:
+        raise UnknownFormatError("Expected a file with the weights of a network, got an empty one.")
+    if len(data) > limits.file_bytes:
+        raise TooLargeError(f"Expected a file of at most {limits.file_bytes:,} bytes, got {len(data):,}.")
+    file_format = find_format(data[:HEAD_BYTES])
+    if file_format.is_pickle and not limits.allows_pickle:
+        raise UnsafeFileError("Torch files are not read on a public server. " + HOW_TO_CONVERT)
+    contents = file_format.read(data, limits)
+    check_shapes({name: tuple(tensor.shape) for name, tensor in contents.tensors.items()})
+    tensors, notes = clean_tensors(contents.tensors)
+    check_graph({name: tuple(tensor.shape) for name, tensor in tensors.items()}, limits)
+    inferred = _architecture(contents, tensors, hints or Hints())
+    _check_values(inferred.architecture)
+    return Upload(
+        network=_network(inferred, tensors),
+        format=file_format.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        tensors=tensor_table(contents.tensors),
+        notes=(*contents.notes, *notes, *inferred.notes),
+        filename=clean_text(filename),
+    )
+
+
+def find_format(head: bytes) -> Format:
+    """The format whose files start like `head`.
+
+    Raises:
+        UnknownFormatError: If there is none, or one that is known and not read; the message says how to convert it.
+    """
+    for file_format in FORMATS:
+        if file_format.matches(head):
+            return file_format
+    for refused in REFUSED:
+        if refused.matches(head):
+            raise UnknownFormatError(refused.message)
+    names = ", ".join(file_format.name for file_format in FORMATS)
+    raise UnknownFormatError(f"Expected a file of one of the formats {names}, got one that starts like none of them.")
+
+
+def _architecture(contents: Contents, tensors: dict[str, Tensor], hints: Hints) -> Inferred:
+    if ARCHITECTURE_KEY not in contents.metadata:
+        return infer_architecture(tensors, hints, is_ordered=contents.is_ordered)
+    architecture = parse_architecture(contents.metadata[ARCHITECTURE_KEY])
+    check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    notes = ("The architecture was read from the file itself.",)
+    return Inferred(architecture, {name: name for name in architecture.parameter_shapes}, notes)
+
+
+def _check_values(architecture: Architecture) -> None:
+    """Refuse a network that would make huge maps of a single input."""
+    count = sum(math.prod(shape) for shape in architecture.shapes)
+    if count > MAX_VALUES:
+        raise TooLargeError(f"Expected at most {MAX_VALUES:,} numbers between the layers for an input, got {count:,}.")
+
+
+def _network(inferred: Inferred, tensors: dict[str, Tensor]) -> Network:
+    shapes = inferred.architecture.parameter_shapes
+    parameters = {}
+    for name, source in inferred.sources.items():
+        is_filled = isinstance(source, float)
+        tensor = torch.full(shapes[name], source) if is_filled else tensors[source]  # type: ignore[index, arg-type]
+        parameters[name] = tensor[None]
+    return Network(inferred.architecture, parameters)

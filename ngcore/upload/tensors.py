@@ -1,0 +1,53 @@
+"""Tensors as a file gave them → clean names and finite float32 numbers."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ngcore.errors import UnsafeFileError, UnsupportedNetworkError
+from ngcore.upload.contents import TensorInfo
+from ngcore.upload.modules import COUNTER
+from ngcore.upload.text import clean_text
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def tensor_table(tensors: Mapping[str, Tensor]) -> tuple[TensorInfo, ...]:
+    """Name, shape and type of every tensor as the file has them."""
+    return tuple(
+        TensorInfo(clean_text(name), tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in tensors.items()
+    )
+
+
+def clean_tensors(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Float32 tensors under clean names, and notes on what had to be changed.
+
+    Raises:
+        UnsafeFileError: If two names are equal but for characters that cannot be seen.
+        UnsupportedNetworkError: If a tensor holds whole numbers, or NaN or infinity.
+    """
+    clean: dict[str, Tensor] = {}
+    dtypes: dict[str, None] = {}
+    for raw, tensor in tensors.items():
+        name = clean_text(raw)
+        if name in clean:
+            raise UnsafeFileError(f"Two tensors are called {name!r} once characters that cannot be seen are removed.")
+        clean[name] = tensor if name.endswith(COUNTER) else _float32(name, tensor)
+        if tensor.dtype != torch.float32 and not name.endswith(COUNTER):
+            dtypes[str(tensor.dtype).removeprefix("torch.")] = None
+    notes = (f"Numbers were converted from {', '.join(dtypes)} to float32.",) if dtypes else ()
+    return clean, notes
+
+
+def _float32(name: str, tensor: Tensor) -> Tensor:
+    if tensor.dtype not in FLOATS:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise UnsupportedNetworkError(f"Expected weights as floating-point numbers, got {kind} in {name!r}.")
+    converted = tensor.to(torch.float32).contiguous()
+    if not bool(torch.isfinite(converted).all()):
+        raise UnsupportedNetworkError(f"Expected finite numbers, got NaN or infinity in {name!r}.")
+    if name.endswith("running_var") and bool((converted < 0).any()):
+        raise UnsupportedNetworkError(f"Expected variances of at least 0, got a negative one in {name!r}.")
+    return converted
