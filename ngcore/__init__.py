@@ -1,4 +1,4 @@
-"""Neural networks that read neural networks: input networks as graphs, and models that are blind to their symmetries."""
+"""Networks that read networks: input networks as neural graphs, and models that respect their symmetries."""
 
 __all__ = ["__version__"]
 
