@@ -8,6 +8,11 @@ from ngcore.graph.flat import from_flat as from_flat
 from ngcore.graph.flat import from_pyg as from_pyg
 from ngcore.graph.flat import to_flat as to_flat
 from ngcore.graph.flat import to_pyg as to_pyg
+from ngcore.graph.layout import BlockLayout as BlockLayout
+from ngcore.graph.layout import Edges as Edges
+from ngcore.graph.layout import FlatLayout as FlatLayout
+from ngcore.graph.layout import Layout as Layout
+from ngcore.graph.layout import map_edges as map_edges
 from ngcore.graph.neural_graph import NeuralGraph as NeuralGraph
 from ngcore.graph.structure import EdgeBlock as EdgeBlock
 from ngcore.graph.structure import GraphStructure as GraphStructure
@@ -15,15 +20,20 @@ from ngcore.graph.structure import NodeBlock as NodeBlock
 from ngcore.graph.structure import graph_structure as graph_structure
 
 __all__ = [
+    "BlockLayout",
     "EdgeBlock",
+    "Edges",
     "FlatGraph",
+    "FlatLayout",
     "GraphStructure",
+    "Layout",
     "NeuralGraph",
     "NodeBlock",
     "block_edge_index",
     "from_flat",
     "from_pyg",
     "graph_structure",
+    "map_edges",
     "to_flat",
     "to_graph",
     "to_network",

@@ -70,7 +70,9 @@ def _node_features(block: NodeBlock, network: Network, width: int) -> Tensor:
 def _edge_features(block: EdgeBlock, structure: GraphStructure, network: Network, size: tuple[int, int]) -> Tensor:
     groups, sources, targets = structure.edge_shape(block)
     if block.layer is None:
-        weight = network.parameters[next(iter(network.parameters))].new_ones(len(network), groups, sources, targets, 1, 1)
+        weight = network.parameters[next(iter(network.parameters))].new_ones(
+            len(network), groups, sources, targets, 1, 1
+        )
     else:
         weight = network.parameters[f"{block.layer}.weight"]
         if block.kind == "norm":

@@ -64,9 +64,13 @@ def to_flat(graphs: NeuralGraph | Sequence[NeuralGraph]) -> FlatGraph:
     graphs = [graphs] if isinstance(graphs, NeuralGraph) else list(graphs)
     sizes = {graph.kernel_size for graph in graphs}
     if len(sizes) != 1:
-        raise ShapeMismatchError(f"Expected kernels padded to one size, got {sorted(sizes)}; pass kernel_size to to_graph.")
+        raise ShapeMismatchError(
+            f"Expected kernels padded to one size, got {sorted(sizes)}; pass kernel_size to to_graph."
+        )
     width = max(graph.node_features.shape[2] for graph in graphs)
-    nodes = [torch.nn.functional.pad(g.node_features, (0, width - g.node_features.shape[2])).flatten(0, 1) for g in graphs]
+    nodes = [
+        torch.nn.functional.pad(g.node_features, (0, width - g.node_features.shape[2])).flatten(0, 1) for g in graphs
+    ]
     edges = [torch.cat([block.flatten(1, 3) for block in graph.edge_features], dim=1).flatten(0, 1) for graph in graphs]
     index = flat_edge_index([graph.structure for graph in graphs], [len(graph) for graph in graphs])
     order = index[1].argsort(stable=True).to(nodes[0].device)
@@ -97,9 +101,7 @@ def from_flat(flat: FlatGraph) -> list[NeuralGraph]:
     edges[flat.edge_order] = flat.edge_features
     num_nodes = [s.num_nodes * count for s, count in zip(flat.structures, flat.counts, strict=True)]
     num_edges = [s.num_edges * count for s, count in zip(flat.structures, flat.counts, strict=True)]
-    stacks = zip(
-        flat.structures, flat.counts, flat.node_features.split(num_nodes), edges.split(num_edges), strict=True
-    )
+    stacks = zip(flat.structures, flat.counts, flat.node_features.split(num_nodes), edges.split(num_edges), strict=True)
     return [_stack(structure, count, nodes, rows, flat.kernel_size) for structure, count, nodes, rows in stacks]
 
 

@@ -23,6 +23,7 @@ class NodeBlock:
         activation: The activation that follows them.
         layer: Position of the layer in the chain; None for the input.
         value: The first value (see `Architecture`) whose channels they are.
+        response: The value that holds their activations: after their own activation where one follows.
     """
 
     size: int
@@ -31,6 +32,7 @@ class NodeBlock:
     activation: ActivationKind
     layer: int | None
     value: int
+    response: int
 
     @property
     def stop(self) -> int:
@@ -117,8 +119,8 @@ def graph_structure(architecture: Architecture) -> GraphStructure:
         role: Role = "input" if layer is None else "output" if number == len(opening) else "hidden"
         stop = opening[number] if number < len(opening) else len(layers)
         start = node_blocks[-1].stop if node_blocks else 0
-        activation = _activation_of(layers[value:stop])
-        node_blocks.append(NodeBlock(shapes[value][0], start, role, activation, layer, value))
+        activation, response = _activation_of(layers, value, stop)
+        node_blocks.append(NodeBlock(shapes[value][0], start, role, activation, layer, value, response))
     block_of_value = [max(i for i, block in enumerate(node_blocks) if block.value <= v) for v in range(len(shapes))]
     edge_blocks = [_edges_of(architecture, i, number, node_blocks[number].size) for number, i in enumerate(opening)]
     for skip in architecture.skips:
@@ -128,9 +130,13 @@ def graph_structure(architecture: Architecture) -> GraphStructure:
     return GraphStructure(architecture, tuple(node_blocks), tuple(edge_blocks))
 
 
-def _activation_of(layers: tuple[Layer, ...]) -> ActivationKind:
-    functions = [layer.function for layer in layers if isinstance(layer, Activation)]
-    return functions[0] if functions else "none"
+def _activation_of(layers: tuple[Layer, ...], value: int, stop: int) -> tuple[ActivationKind, int]:
+    """The first activation among layers `value` … `stop` − 1, and the value that it makes."""
+    for position in range(value, stop):
+        layer = layers[position]
+        if isinstance(layer, Activation):
+            return layer.function, position + 1
+    return "none", value
 
 
 def _edges_of(architecture: Architecture, position: int, source: int, source_size: int) -> EdgeBlock:

@@ -1,0 +1,187 @@
+"""The few operations that message passing needs, in the block layout and in the flat layout.
+
+A value of the nodes is one tensor; a value of the edges is a list of tensors. Every edge is seen from both ends: a
+message may flow to the edge's target (the forward direction) or to its source (the reverse direction).
+"""
+
+import abc
+import functools
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ngcore.graph.flat import flat_edge_index
+from ngcore.graph.structure import GraphStructure
+
+Reduction = Literal["sum", "max"]
+Edges = list[Tensor]
+
+
+class Layout(abc.ABC):
+    """Where nodes and edges stand in memory, and how values move between them."""
+
+    @abc.abstractmethod
+    def at_source(self, nodes: Tensor) -> Edges:
+        """The value of its source node at every edge, ready to broadcast against edge values."""
+
+    @abc.abstractmethod
+    def at_target(self, nodes: Tensor) -> Edges:
+        """The value of its target node at every edge, ready to broadcast against edge values."""
+
+    @abc.abstractmethod
+    def reduce(self, to_target: Edges | None, to_source: Edges | None, reduction: Reduction) -> Tensor:
+        """Sum or maximum, at every node, of the messages that reach it; 0 at nodes that none reaches.
+
+        Args:
+            to_target: Messages along the edges; None: none.
+            to_source: Messages against the edges; None: none.
+            reduction: "sum" or "max".
+        """
+
+    @abc.abstractmethod
+    def num_messages(self, towards: Literal["target", "source"], like: Tensor) -> Tensor:
+        """How many messages reach each node in one direction, (…, nodes, 1), in the dtype of `like`."""
+
+
+class BlockLayout(Layout):
+    """Nodes (networks, nodes, d); edges one tensor a block, (networks, groups, sources, targets, d).
+
+    Gathering is broadcasting and aggregating is a reduction over an axis: no index, no scatter, no copy.
+    """
+
+    def __init__(self, structure: GraphStructure) -> None:
+        self.structure = structure
+        self._shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
+
+    def at_source(self, nodes: Tensor) -> Edges:
+        """See `Layout`; each tensor is (networks, groups, sources, 1, d)."""
+        return [
+            self._block(nodes, edges.source).unflatten(1, shape[:2])[:, :, :, None]
+            for edges, shape in zip(self.structure.edge_blocks, self._shapes, strict=True)
+        ]
+
+    def at_target(self, nodes: Tensor) -> Edges:
+        """See `Layout`; each tensor is (networks, groups, 1, targets, d)."""
+        return [
+            self._block(nodes, edges.target).unflatten(1, (shape[0], shape[2]))[:, :, None]
+            for edges, shape in zip(self.structure.edge_blocks, self._shapes, strict=True)
+        ]
+
+    def reduce(self, to_target: Edges | None, to_source: Edges | None, reduction: Reduction) -> Tensor:
+        """See `Layout`."""
+        parts: list[list[Tensor]] = [[] for _ in self.structure.node_blocks]
+        for number, edges in enumerate(self.structure.edge_blocks):
+            if to_target is not None:
+                parts[edges.target].append(_reduce_axis(to_target[number], 2, reduction))
+            if to_source is not None:
+                parts[edges.source].append(_reduce_axis(to_source[number], 3, reduction))
+        example = (to_target or to_source or [])[0]
+        blocks = zip(self.structure.node_blocks, parts, strict=True)
+        return torch.cat([_combine(part, reduction, example, block.size) for block, part in blocks], dim=1)
+
+    def num_messages(self, towards: Literal["target", "source"], like: Tensor) -> Tensor:
+        """See `Layout`; (nodes, 1)."""
+        return _degrees(self.structure, towards).to(like)
+
+    def _block(self, nodes: Tensor, number: int) -> Tensor:
+        block = self.structure.node_blocks[number]
+        return nodes[:, block.start : block.stop]
+
+
+def _reduce_axis(messages: Tensor, axis: int, reduction: Reduction) -> Tensor:
+    """(networks, groups, sources, targets, d) → (networks, groups · remaining, d)."""
+    reduced = messages.sum(axis) if reduction == "sum" else messages.amax(axis)
+    return reduced.flatten(1, 2)
+
+
+def _combine(parts: list[Tensor], reduction: Reduction, example: Tensor, size: int) -> Tensor:
+    if not parts:
+        return example.new_zeros(example.shape[0], size, *example.shape[4:])
+    return functools.reduce(torch.add if reduction == "sum" else torch.maximum, parts)
+
+
+@functools.lru_cache(maxsize=256)
+def _degrees(structure: GraphStructure, towards: Literal["target", "source"]) -> Tensor:
+    degrees = torch.zeros(structure.num_nodes, 1)
+    for edges in structure.edge_blocks:
+        _, sources, targets = structure.edge_shape(edges)
+        block = structure.node_blocks[edges.target if towards == "target" else edges.source]
+        degrees[block.start : block.stop] += sources if towards == "target" else targets
+    return degrees
+
+
+class FlatLayout(Layout):
+    """Nodes (nodes, d); edges a list of one tensor (edges, d), sorted by target: any mixture of architectures."""
+
+    def __init__(self, structures: Sequence[GraphStructure], counts: Sequence[int], device: torch.device) -> None:
+        self.structures, self.counts = tuple(structures), tuple(counts)
+        index = flat_edge_index(structures, counts)
+        self.order = index[1].argsort(stable=True).to(device)
+        index = index.to(device)[:, self.order]
+        self.source, self.target = index
+        self._by_source = self.source.argsort(stable=True)
+        self.num_nodes = sum(s.num_nodes * count for s, count in zip(structures, counts, strict=True))
+        self._lengths = {
+            "source": torch.bincount(self.source, minlength=self.num_nodes),
+            "target": torch.bincount(self.target, minlength=self.num_nodes),
+        }
+
+    def at_source(self, nodes: Tensor) -> Edges:
+        """See `Layout`."""
+        return [nodes[self.source]]
+
+    def at_target(self, nodes: Tensor) -> Edges:
+        """See `Layout`."""
+        return [nodes[self.target]]
+
+    def reduce(self, to_target: Edges | None, to_source: Edges | None, reduction: Reduction) -> Tensor:
+        """See `Layout`."""
+        parts, lengths = [], []
+        if to_target is not None:
+            parts.append(self._segments(to_target[0], "target", reduction))
+            lengths.append(self._lengths["target"])
+        if to_source is not None:
+            parts.append(self._segments(to_source[0][self._by_source], "source", reduction))
+            lengths.append(self._lengths["source"])
+        if reduction == "sum":
+            return functools.reduce(torch.add, parts)
+        reached = functools.reduce(torch.add, lengths).view(-1, *(1,) * (parts[0].dim() - 1)) > 0
+        return torch.where(reached, functools.reduce(torch.maximum, parts), 0)
+
+    def _segments(self, sorted_messages: Tensor, towards: Literal["target", "source"], reduction: Reduction) -> Tensor:
+        lengths = self._lengths[towards]
+        return torch.segment_reduce(sorted_messages, reduction, lengths=lengths, axis=0, unsafe=True)
+
+    def num_messages(self, towards: Literal["target", "source"], like: Tensor) -> Tensor:
+        """See `Layout`; (nodes, 1)."""
+        return self._lengths[towards][:, None].to(like)
+
+    def pack(self, nodes: Sequence[Tensor], edges: Sequence[Edges]) -> tuple[Tensor, Edges]:
+        """Values of stacks in the block layout → values in the flat layout."""
+        rows = torch.cat([torch.cat([b.flatten(1, 3) for b in blocks], dim=1).flatten(0, 1) for blocks in edges])
+        return torch.cat([stack.flatten(0, 1) for stack in nodes]), [rows[self.order]]
+
+    def unpack(self, nodes: Tensor, edges: Edges | None = None) -> list[tuple[Tensor, Edges]]:
+        """Inverse of `pack`; without edges, lists of edges are empty."""
+        stacks = list(zip(self.structures, self.counts, strict=True))
+        node_parts = nodes.split([s.num_nodes * count for s, count in stacks])
+        unpacked = [part.unflatten(0, (count, -1)) for part, count in zip(node_parts, self.counts, strict=True)]
+        if edges is None:
+            return [(part, []) for part in unpacked]
+        rows = torch.zeros_like(edges[0]).index_copy(0, self.order, edges[0])
+        edge_parts = rows.split([s.num_edges * count for s, count in stacks])
+        blocks = [_blocks(part, s, count) for part, (s, count) in zip(edge_parts, stacks, strict=True)]
+        return list(zip(unpacked, blocks, strict=True))
+
+
+def _blocks(rows: Tensor, structure: GraphStructure, count: int) -> Edges:
+    shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
+    parts = rows.unflatten(0, (count, -1)).split([torch.Size(shape).numel() for shape in shapes], dim=1)
+    return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def map_edges(function: Callable[..., Tensor], *edges: Edges) -> Edges:
+    """Apply a function to corresponding tensors of edge values."""
+    return [function(*tensors) for tensors in zip(*edges, strict=True)]

@@ -1,0 +1,23 @@
+"""Metanetworks: models that read networks; NG-GNN, NG-T, and baselines without a graph."""
+
+from ngcore.models.baselines import FlatMLP as FlatMLP
+from ngcore.models.baselines import OutputProbes as OutputProbes
+from ngcore.models.baselines import StatNN as StatNN
+from ngcore.models.build import PRESETS as PRESETS
+from ngcore.models.build import build_model as build_model
+from ngcore.models.build import preset as preset
+from ngcore.models.config import InputSpec as InputSpec
+from ngcore.models.config import ModelConfig as ModelConfig
+from ngcore.models.neural_graph_model import NeuralGraphModel as NeuralGraphModel
+
+__all__ = [
+    "PRESETS",
+    "FlatMLP",
+    "InputSpec",
+    "ModelConfig",
+    "NeuralGraphModel",
+    "OutputProbes",
+    "StatNN",
+    "build_model",
+    "preset",
+]

@@ -1,0 +1,71 @@
+"""The presets, in one literal dict, and the one function that builds a model from numbers."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ngcore.errors import UnknownNameError
+from ngcore.models.baselines import FlatMLP, OutputProbes, StatNN
+from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.neural_graph_model import NeuralGraphModel
+from ngcore.networks import Architecture
+
+PRESETS: dict[str, ModelConfig] = {
+    "ng-gnn": ModelConfig(kind="ng-gnn"),
+    "ng-gnn-16-probes": ModelConfig(kind="ng-gnn", num_probes=16),
+    "ng-gnn-64-probes": ModelConfig(kind="ng-gnn", num_probes=64),
+    "ng-t": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0),
+    "ng-t-64-probes": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0, num_probes=64),
+    "ng-gnn-edit": ModelConfig(kind="ng-gnn", head="parameters", d_node=64, d_edge=64),
+    "ng-gnn-edit-64-probes": ModelConfig(kind="ng-gnn", head="parameters", d_node=64, d_edge=64, num_probes=64),
+    "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
+    "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),
+    "statnn": ModelConfig(kind="statnn", d_hidden=256, num_layers=2),
+    "output-probes-64": ModelConfig(kind="output-probes", d_hidden=256, num_layers=2, num_probes=64),
+}
+
+
+def preset(name: str, **changes: Any) -> ModelConfig:
+    """A preset by its name, with some numbers changed.
+
+    Raises:
+        UnknownNameError: If there is no such preset.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return dataclasses.replace(PRESETS[name], **changes)
+
+
+def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, seed: int = 0) -> nn.Module:
+    """A model with random parameters.
+
+    Args:
+        config: Its numbers; see `PRESETS`.
+        architectures: All architectures that it is to read.
+        seed: Seed of the parameters; the global random state is left as it was.
+    """
+    spec = InputSpec.of(architectures)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _build(config, spec)
+
+
+def _build(config: ModelConfig, spec: InputSpec) -> nn.Module:
+    if config.is_graph_model:
+        return NeuralGraphModel(config, spec)
+    sizes: dict[str, Any] = {
+        "d_out": config.d_out,
+        "d_hidden": config.d_hidden,
+        "num_hidden_layers": config.num_layers,
+        "dropout": config.dropout,
+    }
+    if config.kind == "flat-mlp":
+        return FlatMLP(num_parameters=spec.num_parameters, **sizes)
+    if config.kind == "statnn":
+        return StatNN(max_layers=spec.max_hidden_layers + 1, **sizes)
+    return OutputProbes(
+        input_shape=spec.input_shape, num_outputs=spec.num_outputs, num_probes=config.num_probes, **sizes
+    )

@@ -1,0 +1,108 @@
+"""What a model is made of, as plain numbers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from ngcore.errors import CheckpointError, UnknownNameError
+from ngcore.graph import graph_structure
+from ngcore.networks import Architecture
+
+GRAPH_KINDS = ("ng-gnn", "ng-t")
+BASELINE_KINDS = ("flat-mlp", "statnn", "output-probes")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """The input networks that a model is built for.
+
+    Attributes:
+        input_shape: Shape of what the networks read.
+        num_outputs: Neurons of their last layer.
+        max_hidden_layers: Hidden node blocks with embeddings of their own; deeper ones share the last.
+        kernel_size: (height, width) that kernels are padded to.
+        num_parameters: Parameters of one network (of the first architecture), which a flat MLP reads.
+    """
+
+    input_shape: tuple[int, ...]
+    num_outputs: int
+    max_hidden_layers: int
+    kernel_size: tuple[int, int]
+    num_parameters: int
+
+    @classmethod
+    def of(cls, architectures: Sequence[Architecture]) -> "InputSpec":
+        """The specification that covers all of the architectures."""
+        structures = [graph_structure(architecture) for architecture in architectures]
+        sizes = [structure.kernel_size for structure in structures]
+        return cls(
+            input_shape=architectures[0].input_shape,
+            num_outputs=max(structure.node_blocks[-1].size for structure in structures),
+            max_hidden_layers=max(len(structure.node_blocks) - 2 for structure in structures),
+            kernel_size=(max(height for height, _ in sizes), max(width for _, width in sizes)),
+            num_parameters=architectures[0].num_parameters,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The numbers of a model; fields that its kind has no use for are ignored.
+
+    Attributes:
+        kind: "ng-gnn" and "ng-t" read the neural graph; "flat-mlp", "statnn" and "output-probes" are baselines.
+        head: "invariant" answers with `d_out` numbers a network, "parameters" with a change of its parameters.
+        d_out: Numbers in the answer of an invariant head.
+        d_node: Width of node features.
+        d_edge: Width of edge features.
+        d_hidden: Width of the head's and of the baselines' hidden layers.
+        num_layers: Layers of message passing or attention; hidden layers of a baseline.
+        num_heads: Attention heads (NG-T).
+        d_attention: Width of queries, keys and values over all heads (NG-T).
+        num_probes: Learned inputs whose responses become node features; 0 for none.
+        readout: "outputs" reads the output nodes, "all" also means over the nodes of every layer.
+        dropout: Share of node features dropped in training.
+        fourier_frequencies: Random frequencies of the parameter embedding.
+        fourier_scale: Their standard deviation.
+        is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
+    """
+
+    kind: Literal["ng-gnn", "ng-t", "flat-mlp", "statnn", "output-probes"]
+    head: Literal["invariant", "parameters"] = "invariant"
+    d_out: int = 1
+    d_node: int = 32
+    d_edge: int = 32
+    d_hidden: int = 128
+    num_layers: int = 4
+    num_heads: int = 8
+    d_attention: int = 128
+    num_probes: int = 0
+    readout: Literal["outputs", "all"] = "all"
+    dropout: float = 0.0
+    fourier_frequencies: int = 128
+    fourier_scale: float = 3.0
+    is_sign_invariant: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in (*GRAPH_KINDS, *BASELINE_KINDS):
+            raise UnknownNameError("kind of model", self.kind, (*GRAPH_KINDS, *BASELINE_KINDS))
+
+    @property
+    def is_graph_model(self) -> bool:
+        """Whether the model reads the neural graph."""
+        return self.kind in GRAPH_KINDS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; inverse of `from_dict`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "ModelConfig":
+        """Inverse of `to_dict`.
+
+        Raises:
+            CheckpointError: If a field is unknown.
+        """
+        unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
+        if unknown or "kind" not in fields:
+            raise CheckpointError(f"Expected the fields of a model configuration, got {dict(fields)!r:.300}.")
+        return cls(**fields)

@@ -1,0 +1,94 @@
+"""Message passing with FiLM edges, principal neighbourhood aggregation and edge updates (NG-GNN)."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ngcore.graph import Edges, Layout, map_edges
+
+LOG_DEGREE = math.log(33)
+"""Degree scale of the amplification scaler: log(1 + 32), the corpora's typical degree."""
+
+
+class MessagePassing(nn.Module):
+    """One layer of NG-GNN (paper, App. C; PNA: Corso et al. 2020).
+
+    A weight is one edge with one state e_ij, and two messages flow over it, one to each end, each with maps of its own:
+
+        m_ij = (1 + scale(e_ij)) ⊙ (A x_i + B x_j) + shift(e_ij)
+        x_j ← x_j + SiLU(LayerNorm(Linear[x_j, mean, min, max, std of m, the same amplified by degree]))
+        e_ij ← e_ij + Linear(SiLU(Linear(e_ij) + C x_i + D x_j))
+
+    The Linears of x act on nodes before they are broadcast to edges, and the two directions share their products with
+    e_ij, which is where the time goes.
+
+    Args:
+        d_node: Width of node features.
+        d_edge: Width of edge features.
+        dropout: Share of node features dropped in training.
+        updates_edges: Whether edges change; the last layer's need not.
+    """
+
+    def __init__(self, d_node: int, d_edge: int, *, dropout: float = 0.0, updates_edges: bool = True) -> None:
+        super().__init__()
+        self.d_node, self.d_edge, self.updates_edges = d_node, d_edge, updates_edges
+        self.ends = nn.Linear(d_node, 4 * d_node + (2 * d_edge if updates_edges else 0))
+        self.film = nn.Linear(d_edge, 4 * d_node)
+        self.post = nn.Linear(17 * d_node, d_node)
+        self.norm = nn.LayerNorm(d_node)
+        self.dropout = nn.Dropout(dropout)
+        if updates_edges:
+            self.edge_in = nn.Linear(d_edge, d_edge)
+            self.edge_out = nn.Linear(d_edge, d_edge)
+
+    def forward(
+        self, layout: Layout, nodes: Float[Tensor, "*axes nodes d_node"], edges: Edges
+    ) -> tuple[Float[Tensor, "*axes nodes d_node"], Edges]:
+        """New node and edge features, in the layout given."""
+        widths = [2 * self.d_node, 2 * self.d_node] + ([self.d_edge] * 2 if self.updates_edges else [])
+        at_source, at_target, *updates = self.ends(nodes).split(widths, dim=-1)
+        messages = map_edges(
+            _film, map_edges(self.film, edges), layout.at_source(at_source), layout.at_target(at_target)
+        )
+        forth = map_edges(lambda m: m[0], messages)
+        back = map_edges(lambda m: m[1], messages)
+        received = [
+            aggregate(layout, forth, "target", layout.num_messages("target", nodes)),
+            aggregate(layout, back, "source", layout.num_messages("source", nodes)),
+        ]
+        update = self.post(torch.cat([nodes, *received], dim=-1))
+        if self.updates_edges:
+            ends = (layout.at_source(updates[0]), layout.at_target(updates[1]))
+            edges = map_edges(self._update_edge, edges, *ends)
+        return nodes + self.dropout(functional.silu(self.norm(update))), edges
+
+    def _update_edge(self, edge: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        return edge + self.edge_out(functional.silu(self.edge_in(edge) + source + target))
+
+
+def _film(film: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The messages along and against the edges, from the edges' scales and shifts and the ends' projections."""
+    scale_forth, scale_back, shift_forth, shift_back = film.chunk(4, dim=-1)
+    (source_forth, source_back), (target_forth, target_back) = source.chunk(2, dim=-1), target.chunk(2, dim=-1)
+    forth = (1 + scale_forth) * (source_forth + target_forth) + shift_forth
+    back = (1 + scale_back) * (source_back + target_back) + shift_back
+    return forth, back
+
+
+def aggregate(layout: Layout, messages: Edges, towards: str, count: Tensor) -> Float[Tensor, "*axes nodes d"]:
+    """Mean, min, max and standard deviation of the messages at each node, as they are and amplified by degree."""
+
+    def reduce(values: Edges, reduction: str) -> Tensor:
+        return layout.reduce(*((values, None) if towards == "target" else (None, values)), reduction)
+
+    divisor = count.clamp(min=1)
+    mean = reduce(messages, "sum") / divisor
+    square = reduce(map_edges(torch.square, messages), "sum") / divisor
+    largest = reduce(messages, "max")
+    smallest = -reduce(map_edges(torch.neg, messages), "max")
+    deviation = (functional.relu(square - mean.square()) + 1e-5).sqrt()
+    together = torch.cat([mean, smallest, largest, deviation], dim=-1)
+    return torch.cat([together, together * (torch.log1p(count) / LOG_DEGREE)], dim=-1)

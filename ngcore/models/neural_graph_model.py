@@ -1,0 +1,112 @@
+"""The graph models, whole: encoder, a stack of NG-GNN or NG-T layers, and a head."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ngcore.graph import BlockLayout, Edges, FlatLayout, graph_structure
+from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.encoder import GraphEncoder
+from ngcore.models.heads import GraphHead, ParameterHead
+from ngcore.models.message_passing import MessagePassing
+from ngcore.models.relational_attention import RelationalAttention
+from ngcore.networks import Network
+
+Networks = Network | Sequence[Network]
+
+
+class NeuralGraphModel(nn.Module):
+    """NG-GNN or NG-T: reads networks as graphs, whatever the order of their neurons (paper, Sec. 2).
+
+    A stack of networks of one architecture runs in the block layout; a list of stacks, of any architectures, in the
+    flat layout. Both give the same numbers.
+
+    Args:
+        config: Kind, widths, depth, probes and head.
+        spec: The networks to be read.
+    """
+
+    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+        super().__init__()
+        self.config, self.spec = config, spec
+        self.encoder = GraphEncoder(config, spec)
+        keeps_edges = config.head == "parameters"
+        self.layers = nn.ModuleList(
+            _layer(config, updates_edges=keeps_edges or i < config.num_layers - 1) for i in range(config.num_layers)
+        )
+        self.head = (ParameterHead if config.head == "parameters" else GraphHead)(config, spec)
+
+    def fit_normalisation(self, networks: Networks) -> None:
+        """Take the per-layer statistics of a training corpus."""
+        self.encoder.normaliser.fit(_stacks(networks))
+
+    def encode(self, networks: Networks, *, flat: bool | None = None) -> list[tuple[Tensor, Edges]]:
+        """Final node and edge features of each stack, in the block layout.
+
+        Args:
+            networks: One stack or several.
+            flat: Compute in the flat layout; None: only where there is more than one stack.
+        """
+        stacks = _stacks(networks)
+        features = [self.encoder(stack) for stack in stacks]
+        structures = [graph_structure(stack.architecture) for stack in stacks]
+        if not (len(stacks) > 1 if flat is None else flat):
+            return [self._run(BlockLayout(s), *feature) for s, feature in zip(structures, features, strict=True)]
+        layout = FlatLayout(structures, [len(stack) for stack in stacks], features[0][0].device)
+        nodes, edges = self._run(layout, *layout.pack(*zip(*features, strict=True)))
+        return layout.unpack(nodes, edges)
+
+    def _run(self, layout: BlockLayout | FlatLayout, nodes: Tensor, edges: Edges) -> tuple[Tensor, Edges]:
+        for layer in self.layers:
+            nodes, edges = layer(layout, nodes, edges)
+        return nodes, edges
+
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d"]:
+        """Representation of each network: before the last Linear of an invariant head, else the mean over all nodes."""
+        stacks = _stacks(networks)
+        encoded = self.encode(networks)
+        if isinstance(self.head, ParameterHead):
+            return torch.cat([nodes.mean(dim=1) for nodes, _ in encoded])
+        return torch.cat(
+            [
+                self.head.embed(graph_structure(s.architecture), nodes)
+                for s, (nodes, _) in zip(stacks, encoded, strict=True)
+            ]
+        )
+
+    def forward(self, networks: Networks, *, flat: bool | None = None) -> Tensor | Network:
+        """Answer for each network.
+
+        Args:
+            networks: One stack, or several (flat layout).
+            flat: See `encode`.
+
+        Returns:
+            (networks, d_out) from an invariant head; from a parameter head the change of the parameters, a Network
+            (a list of them for a list of stacks).
+        """
+        stacks = _stacks(networks)
+        encoded = zip(stacks, self.encode(networks, flat=flat), strict=True)
+        if isinstance(self.head, ParameterHead):
+            changes = [self.head(graph_structure(stack.architecture), *features) for stack, features in encoded]
+            return changes[0] if isinstance(networks, Network) else changes
+        return torch.cat([self.head(graph_structure(stack.architecture), nodes) for stack, (nodes, _) in encoded])
+
+
+def _layer(config: ModelConfig, *, updates_edges: bool) -> nn.Module:
+    if config.kind == "ng-gnn":
+        return MessagePassing(config.d_node, config.d_edge, dropout=config.dropout, updates_edges=updates_edges)
+    return RelationalAttention(
+        config.d_node,
+        config.d_edge,
+        d_attention=config.d_attention,
+        num_heads=config.num_heads,
+        dropout=config.dropout,
+        updates_edges=updates_edges,
+    )
+
+
+def _stacks(networks: Networks) -> list[Network]:
+    return [networks] if isinstance(networks, Network) else list(networks)

@@ -1,0 +1,58 @@
+"""Per-layer standardisation of weights and biases, one mean and one standard deviation a layer (paper, Sec. 3)."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ngcore.networks import Network
+
+
+class Normaliser(nn.Module):
+    """(w − mean) / std and (b − mean) / std with the statistics of a training corpus.
+
+    One mean and one standard deviation a layer leave the neurons' symmetry intact. The output layer has statistics of
+    its own, whatever the depth; norms and running statistics are left as they are.
+
+    Args:
+        max_hidden_layers: Hidden layers with statistics of their own; deeper ones share those of the last.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, max_hidden_layers: int) -> None:
+        super().__init__()
+        self.num_entries = max_hidden_layers + 1
+        self.register_buffer("mean", torch.zeros(self.num_entries, 2))  # entries, weight and bias
+        self.register_buffer("std", torch.ones(self.num_entries, 2))
+
+    def forward(self, network: Network) -> Network:
+        """Standardised networks."""
+        parameters = dict(network.parameters)
+        for name, entry, column in self._entries(network):
+            parameters[name] = (parameters[name] - self.mean[entry, column]) / self.std[entry, column]
+        return Network(network.architecture, parameters)
+
+    @torch.no_grad()
+    def fit(self, networks: Sequence[Network]) -> None:
+        """Set the statistics to those of a training corpus; entries without parameters keep mean 0 and std 1."""
+        values: dict[tuple[int, int], list[Tensor]] = {}
+        for network in networks:
+            for name, entry, column in self._entries(network):
+                values.setdefault((entry, column), []).append(network.parameters[name].flatten())
+        for (entry, column), parts in values.items():
+            flat = torch.cat(parts).double()
+            std = flat.std(correction=0)
+            self.mean[entry, column] = flat.mean()
+            self.std[entry, column] = std if std > 1e-8 else 1.0
+
+    def _entries(self, network: Network) -> Iterator[tuple[str, int, int]]:
+        """(parameter name, row, column) of every weight and bias of a Linear or Conv2d."""
+        positions = list(network.architecture.weight_layers)
+        for number, position in enumerate(positions):
+            is_last = number == len(positions) - 1
+            entry = self.num_entries - 1 if is_last else min(number, self.num_entries - 2)
+            for column, name in enumerate(("weight", "bias")):
+                if f"{position}.{name}" in network.parameters:
+                    yield f"{position}.{name}", entry, column

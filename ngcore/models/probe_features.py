@@ -1,0 +1,60 @@
+"""Probe features: how every neuron of an input network responds to learned inputs (paper, Sec. 2.4)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ngcore.errors import ShapeMismatchError
+from ngcore.graph import GraphStructure, graph_structure
+from ngcore.networks import Network
+
+
+class ProbeFeatures(nn.Module):
+    """Runs networks on learned inputs and turns each neuron's responses into a node feature.
+
+    Responses of maps are averaged over positions. Each layer has its own Linear(probes, d) and LayerNorm.
+
+    Args:
+        num_probes: P, learned inputs, drawn from U(−1, 1) at first.
+        input_shape: Shape of one input.
+        max_hidden_layers: Hidden layers with a projection of their own; deeper ones share the last.
+        d_node: Width of the features.
+    """
+
+    def __init__(self, *, num_probes: int, input_shape: tuple[int, ...], max_hidden_layers: int, d_node: int) -> None:
+        super().__init__()
+        self.probe_inputs = nn.Parameter(2 * torch.rand(num_probes, *input_shape) - 1)
+        self.projections = nn.ModuleList(
+            nn.Sequential(nn.Linear(num_probes, d_node), nn.LayerNorm(d_node)) for _ in range(max_hidden_layers + 2)
+        )
+
+    def forward(self, network: Network) -> Float[Tensor, "networks nodes d_node"]:
+        """Node features of N stacked networks."""
+        if network.architecture.input_shape != self.probe_inputs.shape[1:]:
+            raise ShapeMismatchError(
+                f"Expected networks that read inputs of shape {tuple(self.probe_inputs.shape[1:])}, "
+                f"got {network.architecture.input_shape}; use a model without probes."
+            )
+        structure = graph_structure(network.architecture)
+        responses = probe_responses(network, self.probe_inputs, structure)
+        parts = [
+            self.projections[layer_entry(number, structure, len(self.projections))](response)
+            for number, response in enumerate(responses)
+        ]
+        return torch.cat(parts, dim=1)
+
+
+def layer_entry(number: int, structure: GraphStructure, num_entries: int) -> int:
+    """Row of a per-layer table for a node block: the input first, the output last, deep hidden layers shared."""
+    return num_entries - 1 if number == len(structure.node_blocks) - 1 else min(number, num_entries - 2)
+
+
+def probe_responses(network: Network, inputs: Tensor, structure: GraphStructure) -> list[Tensor]:
+    """Activations of each node block, (networks, neurons, probes); means over the positions of maps."""
+    values = network.values(inputs)
+    responses = []
+    for block in structure.node_blocks:
+        value = values[block.response]
+        pooled = value.flatten(3).mean(dim=3) if value.dim() > 3 else value  # networks, probes, neurons
+        responses.append(pooled.mT)
+    return responses
