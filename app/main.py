@@ -1,17 +1,36 @@
-"""Entry of the app: page settings, the table of pages, and the run of the chosen one."""
+"""Entry of the app: page settings, the table of pages, the sidebar, and the run of the chosen page."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from app import state
+from app.components.sidebar import show_device, show_selection
+
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
-def welcome() -> None:
-    """Say what this is, while there is no page file."""
-    st.title("Neural graphs")
-    st.write("See, read, judge and edit neural networks with neural networks.")
+def page(name: str, title: str, icon: str, **options: str | bool) -> list[st.Page]:
+    """The entry of a page in the table, if its file is there."""
+    file = PAGES / f"{name}.py"
+    return [st.Page(file, title=title, icon=f":material/{icon}:", **options)] if file.is_file() else []
 
 
-st.set_page_config(page_title="Neural graphs", layout="wide")
-st.navigation([st.Page(path) for path in sorted(PAGES.glob("*.py"))] or [st.Page(welcome, title="Home")]).run()
+st.set_page_config(page_title="Neural graphs", page_icon=":material/hub:", layout="wide")
+state.sync_with_address()
+chosen = st.navigation(
+    [
+        *page("home", "Home", "home", default=True),
+        *page("network", "Network graph", "hub", url_path="network"),
+        *page("map", "Map", "scatter_plot", url_path="map"),
+        *page("predict", "Predict", "query_stats", url_path="predict"),
+        *page("edit", "Edit", "brush", url_path="edit"),
+    ]
+)
+below_pages = st.sidebar.container()
+try:
+    chosen.run()
+finally:  # a page that stops early keeps its sidebar; what is slow to import comes after the page's first lines
+    with below_pages:
+        show_selection()
+        show_device()

@@ -1,0 +1,184 @@
+"""What the pages read and compute more than once, cached; every heavy import happens inside."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app import state
+from app.state import Selection
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from ngcore.networks import Architecture, Network
+    from ngcore.zoo import Zoo
+
+MAX_ZOOS = 8
+MAX_NETWORKS = 64
+MAX_RENDERS = 256
+
+
+def zoo_folders() -> dict[str, Path]:
+    """The finished zoos by name, the known ones first; read anew each time, as a build may finish any moment."""
+    from ngcore.zoo import INR_ZOOS, list_zoos
+
+    folders = list_zoos()
+    known = [name for name in INR_ZOOS if name in folders]
+    return {name: folders[name] for name in [*known, *(name for name in folders if name not in known)]}
+
+
+def zoo(name: str) -> "Zoo":
+    """A zoo by its name; read again after it was built anew.
+
+    Raises:
+        UnknownNameError: If there is none of this name.
+        ZooError: If it is damaged.
+    """
+    from ngcore.zoo import find_zoo
+
+    folder = find_zoo(name)
+    return _zoo(str(folder), (folder / "card.json").stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=MAX_ZOOS, show_spinner=False)
+def _zoo(folder: str, changed: int) -> "Zoo":
+    from ngcore.zoo import Zoo
+
+    opened = Zoo.open(folder)
+    _ = opened.metadata, opened.architectures
+    return opened
+
+
+def exists(selection: Selection) -> bool:
+    """Whether the selected network can be had."""
+    from ngcore.errors import NeuralGraphError
+
+    if selection.is_upload:
+        return selection.id in state.kept()
+    try:
+        zoo(selection.zoo).position(selection.id)
+    except NeuralGraphError:
+        return False
+    return True
+
+
+def network(selection: Selection) -> "Network":
+    """The selected network, a stack of one; do not change its tensors.
+
+    Raises:
+        ZooError: If its zoo has no network of this id, or it was uploaded in another session.
+    """
+    from ngcore.errors import ZooError
+
+    if selection.is_upload:
+        if selection.id not in state.kept():
+            raise ZooError(
+                "This network was uploaded or made in another session and lives there alone. Upload its file again."
+            )
+        return state.kept()[selection.id].network
+    opened = zoo(selection.zoo)
+    return _network(opened.hash, opened.position(selection.id), opened)
+
+
+@st.cache_resource(max_entries=MAX_NETWORKS, show_spinner=False)
+def _network(zoo_hash: str, position: int, _zoo: "Zoo") -> "Network":
+    return _zoo.networks([position])
+
+
+def row(selection: Selection) -> dict[str, Any]:
+    """The selected network's row of metadata, without columns that say "has none"; empty for one of this session."""
+    if selection.is_upload:
+        return {}
+    opened = zoo(selection.zoo)
+    fields = opened.metadata.iloc[opened.position(selection.id)].to_dict()
+    absent = [name for name in ("label", "run", "step") if fields.get(name) == -1]
+    return {name: value for name, value in fields.items() if name not in absent and value == value}
+
+
+def title(selection: Selection) -> str:
+    """What to call the selected network in a heading; may hold a stranger's text, which Markdown needs escaped."""
+    if selection.is_upload:
+        own = state.kept().get(selection.id)
+        return own.title if own else "a network of another session"
+    return selection.id
+
+
+def label_name(selection: Selection) -> str | None:
+    """The name of the selected network's class, such as "7" or "Sandal"; None if it has none."""
+    label = row(selection).get("label")
+    names = zoo(selection.zoo).card.get("class_names", ()) if label is not None else ()
+    return None if label is None else str(names[int(label)]) if int(label) < len(names) else str(label)
+
+
+def device() -> "torch.device":
+    """The device that the sidebar asks for; the automatic one if that is not there any more."""
+    from ngcore.device import choose_device
+    from ngcore.errors import NeuralGraphError
+
+    try:
+        return choose_device(state.device_name())
+    except NeuralGraphError:
+        return choose_device("auto")
+
+
+def is_inr(architecture: "Architecture") -> bool:
+    """Whether networks of this architecture are images: two coordinates in, grey or colour out."""
+    from ngcore.inr.render import is_inr as can_be_rendered
+
+    return can_be_rendered(architecture)
+
+
+def image(selection: Selection, size: tuple[int, int] = (28, 28)) -> "np.ndarray":
+    """What the selected INR shows: float (height, width) or (height, width, 3), clipped to [0, 1]."""
+    opened_hash = "" if selection.is_upload else zoo(selection.zoo).hash
+    return _image(f"{opened_hash}/{selection.key}", size, network(selection), device())
+
+
+@st.cache_data(max_entries=MAX_RENDERS, show_spinner=False)
+def _image(key: str, size: tuple[int, int], _network: "Network", _device: "torch.device") -> "np.ndarray":
+    import torch
+
+    from ngcore.inr import render
+
+    with torch.inference_mode():
+        return render(_network, size, device=_device)[0].clamp(0, 1).cpu().numpy()
+
+
+def images(zoo_name: str, positions: "list[int]", size: tuple[int, int] = (28, 28)) -> "np.ndarray":
+    """What INRs of a zoo show, by their positions in its metadata: (networks, height, width[, 3]) in [0, 1]."""
+    opened = zoo(zoo_name)
+    return _images(opened.hash, tuple(positions), size, opened, device())
+
+
+@st.cache_data(max_entries=MAX_RENDERS, show_spinner=False)
+def _images(
+    zoo_hash: str, positions: tuple[int, ...], size: tuple[int, int], _zoo: "Zoo", _device: "torch.device"
+) -> "np.ndarray":
+    import torch
+
+    from ngcore.inr import render
+
+    with torch.inference_mode():
+        return render(_zoo.networks(positions), size, device=_device).clamp(0, 1).cpu().numpy()
+
+
+def checkpoints(task: str | None = None) -> list[dict[str, Any]]:
+    """Cards of the trained models that ship, sorted by name; of one task if it is given. Damaged ones are left out."""
+    from ngcore.paths import ASSETS
+
+    folders = sorted(path.parent for path in (ASSETS / "checkpoints").glob("*/card.json"))
+    cards = [_card(str(folder), (folder / "card.json").stat().st_mtime_ns) for folder in folders]
+    return [card for card in cards if card is not None and task in (None, card["task"])]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _card(folder: str, changed: int) -> dict[str, Any] | None:
+    from ngcore.errors import CheckpointError
+    from ngcore.training import read_card
+
+    try:
+        return read_card(folder)
+    except CheckpointError:
+        return None

@@ -1,0 +1,1 @@
+"""Parts of pages that several pages show: each draws itself and returns what was chosen."""

@@ -1,0 +1,194 @@
+"""Choosing the network that all pages look at: from a zoo by search, filters or chance, or from a file."""
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from app import cached, state
+from app.components.upload_box import upload_box
+from app.errors import plain, reported
+from app.search import Filters, find, step
+from app.state import UPLOAD, Selection
+
+if TYPE_CHECKING:
+    from ngcore.networks import Architecture
+    from ngcore.zoo import Zoo
+
+MAX_OPTIONS = 300  # what a browser still lists at once; the search finds the others
+ZOO_KEY, NETWORK_KEY, SEARCH_KEY = "picker.zoo", "picker.network", "picker.search"
+SPLIT_KEY, LABELS_KEY, ACCURACY_KEY, GOOD_KEY = "picker.split", "picker.labels", "picker.accuracy", "picker.good"
+
+Accepts = Callable[["Architecture"], bool]
+
+
+def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind of network") -> Selection | None:
+    """Let the user choose a network, and return the one that is selected.
+
+    The first network of the first zoo is selected where none is yet.
+
+    Args:
+        accepts: Which architectures the page can use; None for all. Zoos of others are not offered.
+        needs: What the page can use, in words, for the note when the selected network is of another kind.
+
+    Returns:
+        None if there is nothing to choose from, or the selected network is missing or of another kind.
+    """
+    names = [name for name in cached.zoo_folders() if _is_offered(name, accepts)]
+    selection = state.selected() or _select_first(names)
+    problem = _problem(selection, accepts, needs)
+    st.session_state[ZOO_KEY] = selection.zoo if selection and selection.zoo in names else UPLOAD
+    if problem and selection and not selection.is_upload and names and selection.zoo not in names:
+        st.session_state[ZOO_KEY] = names[0]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="network-picker"):
+        st.selectbox(
+            "From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=210
+        )  # fmt: skip
+        if st.session_state[ZOO_KEY] != UPLOAD:
+            _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
+    if st.session_state[ZOO_KEY] == UPLOAD:
+        upload_box()
+    if problem:
+        st.info(problem, icon=":material/info:")
+    return None if problem else state.selected()
+
+
+def _is_offered(name: str, accepts: Accepts | None) -> bool:
+    with reported():
+        architectures = cached.zoo(name).architectures.values()
+        return accepts is None or all(accepts(architecture) for architecture in architectures)
+    return False
+
+
+def _select_first(names: list[str]) -> Selection | None:
+    if not names:
+        return None
+    zoo = cached.zoo(names[0])
+    test = find(zoo.metadata, Filters(split="test"))
+    return state.select(zoo=zoo.name, id=zoo.metadata["id"].iloc[int(test[0]) if len(test) else 0])
+
+
+def _problem(selection: Selection | None, accepts: Accepts | None, needs: str) -> str | None:
+    """Why the page cannot use the selection, as Markdown; None if it can."""
+    if selection is None:
+        return "Bring a network of your own: there is no zoo here yet (`ngcore zoo build` makes one)."
+    if selection == Selection(UPLOAD, ""):
+        return "Choose a file, or one of the zoos."
+    if not cached.exists(selection):
+        if selection.is_upload:
+            return "This network was uploaded in another session and lives there alone. Upload its file again."
+        return f"There is no network {plain(selection.key)} here. Choose another one."
+    architecture = cached.network(selection).architecture
+    if accepts is not None and not accepts(architecture):
+        return f"The selected network ({plain(architecture.name)}) is of another kind: this page needs {needs}."
+    return None
+
+
+def _source_name(name: str) -> str:
+    return "Your own file" if name == UPLOAD else name
+
+
+def _pick_from_zoo(name: str, selection: Selection | None) -> None:
+    """Search, list, filters and buttons of a zoo."""
+    zoo = cached.zoo(name)
+    st.text_input("Search", key=SEARCH_KEY, placeholder="id or label", width=150, persist_state="session")
+    found = _find(zoo)
+    position = zoo.position(selection.id) if selection else None
+    options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))
+    options.sort()
+    describe = {i: _describe(zoo, i) for i in options}
+    st.session_state[NETWORK_KEY] = position
+    st.selectbox(
+        f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.get, width=270,
+        on_change=_network_chosen, args=(name,), placeholder="Choose a network",
+    )  # fmt: skip
+    with st.container(horizontal=True, gap="xsmall", width="content"):
+        for icon, by, text in (("chevron_left", -1, "Previous network"), ("chevron_right", 1, "Next network")):
+            st.button(
+                "", icon=f":material/{icon}:", key=f"picker.step{by}", help=text, disabled=not len(found),
+                on_click=_step, args=(name, found, position, by),
+            )  # fmt: skip
+        st.button(
+            "", icon=":material/casino:", key="picker.random", help="A random network", disabled=not len(found),
+            on_click=_choose_at_random, args=(name, found),
+        )  # fmt: skip
+        with st.popover("", icon=":material/filter_list:", help="Filters", key="picker.filters"):
+            _filter_widgets(zoo)
+
+
+def _find(zoo: "Zoo") -> np.ndarray:
+    chosen = st.session_state
+    metadata = zoo.metadata
+    low_high = chosen.get(ACCURACY_KEY) if _has_accuracy(zoo) else None
+    filters = Filters(
+        text=chosen.get(SEARCH_KEY) or "",
+        split=chosen.get(SPLIT_KEY),
+        labels=tuple(chosen.get(LABELS_KEY) or ()) if _has_labels(zoo) else (),
+        accuracy=(low_high[0] / 100, low_high[1] / 100) if low_high and low_high != (0, 100) else None,
+        only_good=bool(chosen.get(GOOD_KEY)),
+    )
+    return find(metadata, filters, zoo.card.get("class_names", ()))
+
+
+def _has_labels(zoo: "Zoo") -> bool:
+    return bool(zoo.card.get("class_names"))
+
+
+def _has_accuracy(zoo: "Zoo") -> bool:
+    return bool(zoo.metadata["accuracy"].notna().any())
+
+
+def _filter_widgets(zoo: "Zoo") -> None:
+    from ngcore.zoo import SPLITS
+
+    names = zoo.card.get("class_names", ())
+    st.segmented_control("Split", SPLITS, key=SPLIT_KEY, persist_state="session")
+    if _has_labels(zoo):
+        st.pills(
+            "Label", range(len(names)), format_func=lambda label: names[label], selection_mode="multi",
+            key=LABELS_KEY, persist_state="session",
+        )  # fmt: skip
+    if _has_accuracy(zoo):
+        st.slider("Test accuracy", 0, 100, (0, 100), format="%d %%", key=ACCURACY_KEY, persist_state="session")
+    if zoo.metadata["flagged"].any():
+        st.toggle("Well fitted only", key=GOOD_KEY, persist_state="session")
+
+
+def _describe(zoo: "Zoo", position: int) -> str:
+    row = zoo.metadata.iloc[position]
+    names = zoo.card.get("class_names", ())
+    parts = [row["id"].removeprefix(f"{zoo.name}/")]
+    if 0 <= row["label"] < len(names):
+        parts.append(str(names[row["label"]]))
+    if row["accuracy"] == row["accuracy"]:
+        parts.append(f"{row['accuracy']:.1%}")
+    return " · ".join([*parts, row["split"]])
+
+
+def _zoo_chosen() -> None:
+    name = st.session_state[ZOO_KEY]
+    if name == UPLOAD:
+        kept = list(state.kept().values())
+        state.select(zoo=UPLOAD, id=kept[-1].sha256 if kept else "")
+    else:
+        _select_first([name])
+
+
+def _network_chosen(name: str) -> None:
+    if st.session_state[NETWORK_KEY] is not None:
+        _select_position(name, st.session_state[NETWORK_KEY])
+
+
+def _step(name: str, found: np.ndarray, position: int | None, by: int) -> None:
+    _select_position(name, step(found, position, by))
+
+
+def _choose_at_random(name: str, found: np.ndarray) -> None:
+    _select_position(name, int(random.choice(found)))
+
+
+def _select_position(name: str, position: int | None) -> None:
+    if position is not None:
+        state.select(zoo=name, id=cached.zoo(name).metadata["id"].iloc[position])

@@ -1,0 +1,182 @@
+"""What the pages share in a session: the selected network, networks brought along, and the device."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.server import PUBLIC_VARIABLE
+
+if TYPE_CHECKING:
+    from ngcore.networks import Network
+    from ngcore.upload import TensorInfo, Upload
+
+QUERY_PARAMETER = "net"
+UPLOAD = "upload"
+DEVICE_KEY = "state.device"
+_SELECTION_KEY = "state.selection"
+_ADDRESS_KEY = "state.address"
+_KEPT_KEY = "state.kept"
+MAX_KEPT = 20
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which network is looked at: one of a zoo, or one of this session.
+
+    Example:
+        >>> Selection.parse("mnist-inrs/000123")
+        Selection(zoo='mnist-inrs', id='mnist-inrs/000123')
+        >>> Selection.parse("upload:9f86d081").is_upload
+        True
+
+    Attributes:
+        zoo: Name of the zoo; `UPLOAD` for a network of this session.
+        id: The network's id in the zoo's metadata, which begins with the zoo's name; the sha256 of its file for one
+            of this session.
+    """
+
+    zoo: str
+    id: str
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the network lives in this session alone."""
+        return self.zoo == UPLOAD
+
+    @property
+    def key(self) -> str:
+        """Text of the selection in addresses and cache keys; inverse of `parse`."""
+        return f"{UPLOAD}:{self.id}" if self.is_upload else self.id
+
+    @property
+    def short_id(self) -> str:
+        """The id without the name of the zoo."""
+        return self.id[:12] if self.is_upload else self.id.removeprefix(f"{self.zoo}/")
+
+    @classmethod
+    def parse(cls, text: str) -> "Selection | None":
+        """The selection that a text means; None if it means none. Whether the network exists is not asked."""
+        if text.startswith(f"{UPLOAD}:"):
+            return cls(UPLOAD, text.removeprefix(f"{UPLOAD}:"))
+        zoo, slash, rest = text.partition("/")
+        return cls(zoo, text) if slash and zoo and rest else None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A network of this session: uploaded, or made on a page.
+
+    Attributes:
+        network: A stack of one.
+        title: What to call it; a stranger's text where it is the name of a file.
+        sha256: Digest of its file, or of the file that it would be exported to.
+        format: Name of the file format.
+        size: Bytes of the file.
+        tensors: The table of tensors in the file.
+        notes: What was inferred or done, in plain words.
+    """
+
+    network: "Network"
+    title: str
+    sha256: str
+    format: str = "made here"
+    size: int = 0
+    tensors: "tuple[TensorInfo, ...]" = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def selection(self) -> Selection:
+        """How to select it."""
+        return Selection(UPLOAD, self.sha256)
+
+
+def selected() -> Selection | None:
+    """The network that all pages look at; None while none is chosen."""
+    return st.session_state.get(_SELECTION_KEY)
+
+
+def select(*, zoo: str, id: str) -> Selection:  # noqa: A002 - the word that zoos use
+    """Select a network on all pages, and put it into the address; may be called from callbacks.
+
+    Args:
+        zoo: Name of the zoo, or `UPLOAD`.
+        id: Its id in the zoo's metadata, with or without the zoo's name in front; or the sha256 of a kept network.
+    """
+    is_bare = zoo != UPLOAD and not id.startswith(f"{zoo}/")
+    selection = Selection(zoo, f"{zoo}/{id}" if is_bare else id)
+    st.session_state[_SELECTION_KEY] = selection
+    st.session_state[_ADDRESS_KEY] = selection.key
+    st.query_params[QUERY_PARAMETER] = selection.key
+    return selection
+
+
+def select_key(key: str) -> None:
+    """Select by the text of a selection, such as "mnist-inrs/000123"; texts that mean none are ignored."""
+    selection = Selection.parse(key)
+    if selection is not None:
+        select(zoo=selection.zoo, id=selection.id)
+
+
+def unselect() -> None:
+    """Select no network."""
+    st.session_state.pop(_SELECTION_KEY, None)
+    st.session_state.pop(_ADDRESS_KEY, None)
+    st.query_params.pop(QUERY_PARAMETER, None)
+
+
+def sync_with_address() -> None:
+    """Take a new `?net=` of the address as the selection; else put the selection back into the address.
+
+    Called once a run, before the page: the address changes by links and the back button, and loses its parameters
+    when the page is switched.
+    """
+    asked = st.query_params.get(QUERY_PARAMETER)
+    if asked and asked != st.session_state.get(_ADDRESS_KEY):
+        select_key(asked)
+    selection = selected()
+    if selection is not None and asked != selection.key:
+        st.query_params[QUERY_PARAMETER] = selection.key
+        st.session_state[_ADDRESS_KEY] = selection.key
+
+
+def kept() -> dict[str, Kept]:
+    """The networks of this session by their sha256, the newest last."""
+    return st.session_state.setdefault(_KEPT_KEY, {})
+
+
+def keep(network: Kept) -> Selection:
+    """Keep a network for this session, in place of the oldest when there are `MAX_KEPT`, and say how to select it."""
+    networks = kept()
+    networks.pop(network.sha256, None)
+    networks[network.sha256] = network
+    while len(networks) > MAX_KEPT:
+        del networks[next(iter(networks))]
+    return network.selection
+
+
+def keep_upload(upload: "Upload") -> Selection:
+    """Keep an uploaded network."""
+    title = upload.filename or "uploaded network"
+    file = {"format": upload.format, "size": upload.size, "tensors": upload.tensors, "notes": upload.notes}
+    return keep(Kept(upload.network, title, upload.sha256, **file))
+
+
+def keep_network(network: "Network", title: str, *, notes: tuple[str, ...] = ()) -> Selection:
+    """Keep a network that was made on a page, such as an edited one; all pages can select it then."""
+    from ngcore.upload import export_network
+
+    data = export_network(network)
+    return keep(Kept(network, title, hashlib.sha256(data).hexdigest(), size=len(data), notes=notes))
+
+
+def device_name() -> str:
+    """Name of the chosen device, for `ngcore.device.choose_device`."""
+    return st.session_state.get(DEVICE_KEY, "auto")
+
+
+def is_public() -> bool:
+    """Whether strangers use this app; pages offer less then."""
+    return os.environ.get(PUBLIC_VARIABLE) == "1"
