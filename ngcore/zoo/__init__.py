@@ -3,12 +3,14 @@
 from ngcore.zoo.images import CLASS_NAMES as CLASS_NAMES
 from ngcore.zoo.images import ImageSet as ImageSet
 from ngcore.zoo.images import fetch_images as fetch_images
+from ngcore.zoo.info import describe_zoo as describe_zoo
 from ngcore.zoo.inr_zoo import INR_ZOOS as INR_ZOOS
 from ngcore.zoo.inr_zoo import build_inr_zoo as build_inr_zoo
 from ngcore.zoo.locate import default_zoo_folder as default_zoo_folder
 from ngcore.zoo.locate import find_zoo as find_zoo
 from ngcore.zoo.locate import list_zoos as list_zoos
 from ngcore.zoo.metadata import SPLITS as SPLITS
+from ngcore.zoo.sample import write_sample as write_sample
 from ngcore.zoo.storage import Zoo as Zoo
 from ngcore.zoo.storage import ZooWriter as ZooWriter
 
@@ -21,7 +23,9 @@ __all__ = [
     "ZooWriter",
     "build_inr_zoo",
     "default_zoo_folder",
+    "describe_zoo",
     "fetch_images",
     "find_zoo",
     "list_zoos",
+    "write_sample",
 ]

@@ -132,6 +132,17 @@ class Zoo:
         rows = self.rows(split=split, architecture=architecture_id)
         return self.networks(rows), self.metadata.iloc[rows]
 
+    def stacks(self, rows: Iterable[int]) -> list[tuple[Network, list[dict[str, Any]]]]:
+        """Networks of any architectures by their positions, grouped for `ZooWriter.write_part`."""
+        positions = np.asarray(list(rows), dtype=np.int64)
+        table = self.metadata.iloc[positions]
+        stacks = []
+        for architecture in dict.fromkeys(table["architecture"]):
+            chosen = (table["architecture"] == architecture).to_numpy()
+            records = table[chosen].drop(columns=["architecture", "row"]).to_dict("records")
+            stacks.append((self.networks(positions[chosen]), records))
+        return stacks
+
     def tensor_path(self, architecture_id: str) -> Path:
         """The file that holds an architecture's stacked tensors."""
         return self.folder / f"{architecture_id}.safetensors"
@@ -219,14 +230,7 @@ class ZooWriter:
         zoo = self._finished
         if zoo is None or not all(network_id in zoo._positions for network_id in ids):
             return False
-        positions = np.array([zoo.position(network_id) for network_id in ids])
-        chosen = zoo.metadata.iloc[positions]
-        stacks = []
-        for architecture in dict.fromkeys(chosen["architecture"]):
-            rows = chosen[chosen["architecture"] == architecture]
-            records = rows.drop(columns=["architecture", "row"]).to_dict("records")
-            stacks.append((zoo.networks([zoo.position(network_id) for network_id in rows["id"]]), records))
-        self.write_part(key, stacks)
+        self.write_part(key, zoo.stacks([zoo.position(network_id) for network_id in ids]))
         return True
 
     def finish(self, keys: Sequence[str], card: Mapping[str, Any] | None = None) -> Zoo:

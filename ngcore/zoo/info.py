@@ -1,0 +1,88 @@
+"""What a zoo holds, in numbers: networks per split and label, spread of the weights, quality of the networks."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from ngcore.zoo.metadata import SPLITS
+from ngcore.zoo.storage import Zoo
+
+if TYPE_CHECKING:
+    import pandas
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+# Standard deviations over the corpora of Navon et al. (2023), to compare those built here with.
+PUBLISHED_STD: dict[str, dict[str, float]] = {
+    "mnist-inrs": {
+        "0.weight": 0.063,
+        "0.bias": 0.021,
+        "2.weight": 0.018,
+        "2.bias": 0.011,
+        "4.weight": 0.118,
+        "4.bias": 0.100,
+    }
+}
+
+
+def describe_zoo(zoo: Zoo) -> dict[str, Any]:
+    """Numbers that sum up a zoo, in JSON types.
+
+    Returns:
+        "name", "folder", "hash", "num_networks", "num_flagged", "num_runs";
+        "splits": {split: number of networks}, "labels": {split: {label: number}}, without labels empty;
+        "architectures": [{"id", "name", "num_parameters", "num_networks"}];
+        "parameters": [{"architecture", "parameter", "mean", "std", "published_std" (None if there is none)}];
+        "psnr", "accuracy": {quantile: value}, None where no network has one.
+    """
+    table = zoo.metadata
+    return {
+        "name": zoo.name,
+        "folder": str(zoo.folder),
+        "hash": zoo.hash,
+        "num_networks": len(table),
+        "num_flagged": int(table["flagged"].sum()),
+        "num_runs": int(table.loc[table["run"] >= 0, "run"].nunique()),
+        "splits": {split: int((table["split"] == split).sum()) for split in SPLITS},
+        "labels": {split: _label_counts(zoo, table[table["split"] == split]) for split in SPLITS},
+        "architectures": [_describe_architecture(zoo, key) for key in zoo.architectures],
+        "parameters": [row for key in zoo.architectures for row in _parameter_statistics(zoo, key)],
+        "psnr": _quantiles(table["psnr"].to_numpy()),
+        "accuracy": _quantiles(table["accuracy"].to_numpy()),
+    }
+
+
+def _label_counts(zoo: Zoo, table: "pandas.DataFrame") -> dict[str, int]:
+    names = zoo.card.get("class_names", ())
+    counts = table.loc[table["label"] >= 0, "label"].value_counts().sort_index()
+    return {names[i] if i < len(names) else str(i): int(count) for i, count in counts.items()}
+
+
+def _describe_architecture(zoo: Zoo, key: str) -> dict[str, Any]:
+    architecture = zoo.architectures[key]
+    return {
+        "id": key,
+        "name": architecture.name,
+        "num_parameters": architecture.num_parameters,
+        "num_networks": len(zoo.rows(architecture=key)),
+    }
+
+
+def _parameter_statistics(zoo: Zoo, key: str) -> list[dict[str, Any]]:
+    published = PUBLISHED_STD.get(zoo.name, {})
+    rows = []
+    with safe_open(zoo.tensor_path(key), framework="pt") as tensors:
+        for name in zoo.architectures[key].parameter_shapes:
+            std, mean = torch.std_mean(tensors.get_tensor(name).double(), correction=0)
+            statistics = {"mean": mean.item(), "std": std.item(), "published_std": published.get(name)}
+            rows.append({"architecture": key, "parameter": name, **statistics})
+    return rows
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float] | None:
+    present = values[~np.isnan(values)]
+    if not len(present):
+        return None
+    return {f"{q:g}": float(value) for q, value in zip(QUANTILES, np.quantile(present, QUANTILES), strict=True)}
