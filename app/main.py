@@ -10,21 +10,23 @@ from app.components.sidebar import show_device, show_selection
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
-def page(name: str, title: str, icon: str, **options: str | bool) -> list[st.Page]:
+def page(name: str, title: str, icon: str) -> list[st.Page]:
     """The entry of a page in the table, if its file is there."""
-    file = PAGES / f"{name}.py"
-    return [st.Page(file, title=title, icon=f":material/{icon}:", **options)] if file.is_file() else []
+    file, is_home = PAGES / f"{name}.py", name == "home"
+    path = None if is_home else name
+    entry = st.Page(file, title=title, icon=f":material/{icon}:", url_path=path, default=is_home)
+    return [entry] if file.is_file() else []
 
 
 st.set_page_config(page_title="Neural graphs", page_icon=":material/hub:", layout="wide")
 state.sync_with_address()
 chosen = st.navigation(
     [
-        *page("home", "Home", "home", default=True),
-        *page("network", "Network graph", "hub", url_path="network"),
-        *page("map", "Map", "scatter_plot", url_path="map"),
-        *page("predict", "Predict", "query_stats", url_path="predict"),
-        *page("edit", "Edit", "brush", url_path="edit"),
+        *page("home", "Home", "home"),
+        *page("network", "Network graph", "hub"),
+        *page("map", "Map", "scatter_plot"),
+        *page("predict", "Predict", "query_stats"),
+        *page("edit", "Edit", "brush"),
     ]
 )
 below_pages = st.sidebar.container()

@@ -160,8 +160,7 @@ def keep(network: Kept) -> Selection:
 def keep_upload(upload: "Upload") -> Selection:
     """Keep an uploaded network."""
     title = upload.filename or "uploaded network"
-    file = {"format": upload.format, "size": upload.size, "tensors": upload.tensors, "notes": upload.notes}
-    return keep(Kept(upload.network, title, upload.sha256, **file))
+    return keep(Kept(upload.network, title, upload.sha256, upload.format, upload.size, upload.tensors, upload.notes))
 
 
 def keep_network(network: "Network", title: str, *, notes: tuple[str, ...] = ()) -> Selection:

@@ -9,9 +9,10 @@ import streamlit as st
 
 from app import cached, state
 from app.components.upload_box import upload_box
-from app.errors import plain, reported
+from app.errors import plain, show_error
 from app.search import Filters, find, step
 from app.state import UPLOAD, Selection
+from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
     from ngcore.networks import Architecture
@@ -56,10 +57,13 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
 
 
 def _is_offered(name: str, accepts: Accepts | None) -> bool:
-    with reported():
+    """Whether a zoo can be read and the page can use all of its networks."""
+    try:
         architectures = cached.zoo(name).architectures.values()
-        return accepts is None or all(accepts(architecture) for architecture in architectures)
-    return False
+    except NeuralGraphError as error:
+        show_error(error)
+        return False
+    return accepts is None or all(accepts(architecture) for architecture in architectures)
 
 
 def _select_first(names: list[str]) -> Selection | None:
@@ -101,7 +105,7 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     describe = {i: _describe(zoo, i) for i in options}
     st.session_state[NETWORK_KEY] = position
     st.selectbox(
-        f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.get, width=270,
+        f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.__getitem__, width=270,
         on_change=_network_chosen, args=(name,), placeholder="Choose a network",
     )  # fmt: skip
     with st.container(horizontal=True, gap="xsmall", width="content"):

@@ -96,4 +96,6 @@ def _answer(key: str, question: "Question") -> Any:
         text = st.text_input(label, ", ".join(map(str, question.suggestion)), key=name)
         parts = [part.strip() for part in text.split(",")]
         return tuple(int(part) for part in parts if part.isdecimal()) or None
-    return st.number_input(label, value=question.suggestion, key=name)  # type: ignore[type-var]
+    if isinstance(question.suggestion, int):
+        return st.number_input(label, value=question.suggestion, key=name)
+    return st.number_input(label, value=float(question.suggestion), key=name)
