@@ -1,0 +1,291 @@
+"""Training a stack of small CNNs as one computation: shared minibatches, an optimiser per network, real test labels."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from ngcore.errors import NeuralGraphError
+from ngcore.networks import Activation, Architecture, Network, small_cnn
+from ngcore.networks.forward import activate
+from ngcore.zoo.cnn_runs import MIN_LENGTH, CNNRun, initial_parameters, keyed_generator
+
+_MEASURED_AT_ONCE = 20  # images a forward pass when measuring: the activations of a stack stay in cache
+_NUM_TRAIN_MEASURED = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageSplits:
+    """Images (num, 1, height, width) scaled to [-1, 1], and their classes."""
+
+    train_images: Float[Tensor, "train 1 height width"]
+    train_labels: Int[Tensor, " train"]
+    test_images: Float[Tensor, "test 1 height width"]
+    test_labels: Int[Tensor, " test"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CNNTrainConfig:
+    """How long and how every run of a zoo trains.
+
+    Attributes:
+        steps: Minibatches of the longest runs; `CNNRun.length` says which part of them a run trains for.
+        batch_size: Images per minibatch.
+        num_checkpoints: Checkpoints of each run, at log-spaced steps from `first_checkpoint` to its last.
+        first_checkpoint: Step of the earliest checkpoint.
+        channels: Input channels and the output channels of each convolution.
+        num_classes: Outputs.
+        compute_dtype: Precision of the convolutions while training ("bfloat16", "float32" or "float64"); the weights
+            that the optimiser holds are float64 for "float64", else float32. Accuracies are measured in the latter.
+        seed: Root of every random draw.
+    """
+
+    steps: int = 3000
+    batch_size: int = 32
+    num_checkpoints: int = 5
+    first_checkpoint: int = 50
+    channels: tuple[int, ...] = (1, 16, 16, 16)
+    num_classes: int = 10
+    compute_dtype: str = "bfloat16"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first_checkpoint <= self.steps * MIN_LENGTH or self.num_checkpoints < 2:
+            raise NeuralGraphError(
+                f"Expected at least 2 checkpoints, the first between step 1 and {int(self.steps * MIN_LENGTH)} (the "
+                f"length of the shortest runs), got {self.num_checkpoints} from step {self.first_checkpoint}."
+            )
+
+    def checkpoint_steps(self, run: CNNRun) -> tuple[int, ...]:
+        """Steps after which a run is kept, log-spaced, the last one its end."""
+        last = round(self.steps * run.length)
+        ratio = math.log(last / self.first_checkpoint) / (self.num_checkpoints - 1)
+        steps = (round(self.first_checkpoint * math.exp(i * ratio)) for i in range(self.num_checkpoints))
+        return tuple(sorted(set(steps)))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights that the optimiser holds."""
+        return torch.float64 if self.compute_dtype == "float64" else torch.float32
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StackCheckpoint:
+    """A stack after some steps, with what was measured on it; each tensor holds one number a network."""
+
+    step: int
+    network: Network
+    accuracy: Float[Tensor, " networks"]
+    test_loss: Float[Tensor, " networks"]
+    train_accuracy: Float[Tensor, " networks"]
+    train_loss: Float[Tensor, " networks"]
+
+
+def stacked_logits(
+    network: Network,
+    images: Float[Tensor, "batch 1 height width"],
+    *,
+    compute_dtype: torch.dtype,
+    keep: Sequence[Tensor] = (),
+) -> Float[Tensor, "networks batch classes"]:
+    """Run a stack of small CNNs, faster than `network(images)` and equal to it.
+
+    The first convolution of all networks is one matrix product, as they share the images; the others are grouped
+    convolutions in channels-last layout.
+
+    Args:
+        network: Stack of `small_cnn` architecture with stride 2.
+        images: The shared minibatch.
+        compute_dtype: Precision up to the global average pooling.
+        keep: Factors (batch, networks · channels, 1, 1) on the channels, for the last `len(keep)` activations.
+    """
+    activation = next(layer for layer in network.architecture.layers if isinstance(layer, Activation))
+    convolutions = list(network.architecture.weight_layers)[:-1]
+    num_networks, undropped = len(network), len(convolutions) - len(keep)
+    x = images
+    for position, layer in enumerate(convolutions):
+        weight = network.parameters[f"{layer}.weight"].flatten(0, 1).to(compute_dtype)
+        bias = network.parameters[f"{layer}.bias"].flatten().to(compute_dtype)
+        if position == 0:
+            x = _first_convolution(images.to(compute_dtype), weight, bias)
+        else:
+            x = functional.conv2d(x, weight, bias, stride=2, padding=1, groups=num_networks)
+        x = _activate(activation, x)
+        if position >= undropped:
+            x = x * keep[position - undropped]
+    head = max(network.architecture.weight_layers)
+    weight, bias = network.parameters[f"{head}.weight"], network.parameters[f"{head}.bias"]
+    pooled = x.mean((2, 3), dtype=weight.dtype).view(len(images), num_networks, -1).transpose(0, 1)
+    return torch.baddbmm(bias[:, None], pooled, weight.transpose(1, 2))
+
+
+def _first_convolution(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A 3×3 convolution of stride 2 as one product; the result is (batch, networks · channels, …), channels last."""
+    batch, _, height, width = images.shape
+    columns = functional.unfold(images, 3, padding=1, stride=2).transpose(1, 2).reshape(-1, 9)
+    rows = torch.addmm(bias, columns, weight.flatten(1).t())
+    return rows.view(batch, (height + 1) // 2, (width + 1) // 2, -1).permute(0, 3, 1, 2)
+
+
+def _activate(activation: Activation, x: Tensor) -> Tensor:
+    """Apply an activation, in place where its derivative can be had from its result."""
+    in_place = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
+    return in_place[activation.function](x) if activation.function in in_place else activate(activation, x)
+
+
+class StackedOptimiser:
+    """Adam, RMSprop and SGD with momentum as one formula whose coefficients differ by network.
+
+    m ← β1·m + c·g, v ← β2·v + (1 − β2)·g², w ← w − lr · (m / (1 − γ1ᵗ)) / (√(v / (1 − γ2ᵗ)) + ε) with the root only
+    for the adaptive two, and γ = β for Adam (its bias correction), else 0.
+    SGD: β1 = 0.9, c = 1. RMSprop: β1 = 0, β2 = 0.99. Adam: β1 = 0.9, β2 = 0.999.
+    """
+
+    def __init__(self, runs: Sequence[CNNRun], like: Float[Tensor, "networks parameters"]) -> None:
+        def column(values: dict[str, float]) -> Tensor:
+            return like.new_tensor([[values[run.optimiser]] for run in runs])
+
+        self.beta1 = column({"adam": 0.9, "rmsprop": 0.0, "sgd": 0.9})
+        self.beta2 = column({"adam": 0.999, "rmsprop": 0.99, "sgd": 0.0})
+        self.gain = column({"adam": 0.1, "rmsprop": 1.0, "sgd": 1.0})
+        self.is_adam = column({"adam": 1.0, "rmsprop": 0.0, "sgd": 0.0})
+        self.is_sgd = column({"adam": 0.0, "rmsprop": 0.0, "sgd": 1.0}).bool()
+        self.learning_rate = like.new_tensor([[run.learning_rate] for run in runs])
+        self.weight_decay = like.new_tensor([[run.weight_decay] for run in runs])
+        self.momentum = torch.zeros_like(like)
+        self.square = torch.zeros_like(like)
+        self.step = 0
+
+    def update(self, weights: Tensor, gradient: Tensor) -> None:
+        """Change the weights (networks, parameters) in place by one step."""
+        self.step += 1
+        gradient = torch.addcmul(gradient, self.weight_decay, weights)
+        self.momentum.mul_(self.beta1).addcmul_(self.gain, gradient)
+        self.square.mul_(self.beta2).addcmul_(1 - self.beta2, gradient * gradient)
+        correction1 = 1 - self.is_adam * self.beta1**self.step
+        correction2 = 1 - self.is_adam * self.beta2**self.step
+        scale = (self.square / correction2).sqrt_().add_(1e-8).masked_fill_(self.is_sgd, 1.0)
+        weights.addcdiv_(-self.learning_rate / correction1 * self.momentum, scale)
+
+
+def train_stack(
+    runs: Sequence[CNNRun], data: ImageSplits, config: CNNTrainConfig, *, device: torch.device | str = "cpu"
+) -> Iterator[StackCheckpoint]:
+    """Train the runs of one group and yield the stack at each checkpoint.
+
+    A run comes out the same, up to rounding, whichever runs of its group stand beside it; runs of different groups
+    cannot stand in one stack. A run that diverges turns
+    to NaN without touching the others; its measures are NaN from then on.
+
+    Raises:
+        NeuralGraphError: If the runs are of several groups.
+    """
+    if len({run.group for run in runs}) != 1:
+        raise NeuralGraphError(f"Expected runs of one group, got groups {sorted({run.group for run in runs})}.")
+    architecture = small_cnn(
+        config.channels,
+        num_classes=config.num_classes,
+        activation=runs[0].activation,
+        image_size=tuple(data.train_images.shape[2:]),
+    )
+    data = _to_device(data, device, config.dtype)
+    subset = training_subset(runs[0], len(data.train_labels), seed=config.seed).to(device)
+    measured = subset[:_NUM_TRAIN_MEASURED]
+    weights = initial_parameters(runs, architecture, seed=config.seed).to(device, config.dtype)
+    optimiser = StackedOptimiser(runs, weights)
+    masks = _dropout_masks(runs, config, weights)
+    batches = _minibatches(runs[0].group, subset, config)
+    kept = config.checkpoint_steps(runs[0])
+    for step in range(1, kept[-1] + 1):
+        batch = next(batches)
+        images, labels = data.train_images[batch], data.train_labels[batch]
+        optimiser.update(weights, _gradient(architecture, weights, images, labels, next(masks), config))
+        if step in kept:
+            network = Network.unflatten(architecture, weights.clone())
+            accuracy, test_loss = measure(network, data.test_images, data.test_labels)
+            on_train = measure(network, data.train_images[measured], data.train_labels[measured])
+            yield StackCheckpoint(
+                step=step,
+                network=network,
+                accuracy=accuracy,
+                test_loss=test_loss,
+                train_accuracy=on_train[0],
+                train_loss=on_train[1],
+            )
+
+
+def training_subset(run: CNNRun, num_images: int, *, seed: int) -> Int[Tensor, " subset"]:
+    """Positions of the training images that the run sees, in a random order."""
+    order = torch.randperm(num_images, generator=keyed_generator(seed, "subset", run.group))
+    return order[: max(1, round(run.train_fraction * num_images))]
+
+
+@torch.no_grad()
+def measure(
+    network: Network, images: Float[Tensor, "num 1 height width"], labels: Int[Tensor, " num"]
+) -> tuple[Float[Tensor, " networks"], Float[Tensor, " networks"]]:
+    """Accuracy and mean cross-entropy of every network, NaN where a network or its loss is not finite."""
+    correct, loss = torch.zeros(2, len(network), device=network.device, dtype=torch.float64)
+    for some, target in zip(images.split(_MEASURED_AT_ONCE), labels.split(_MEASURED_AT_ONCE), strict=True):
+        logits = stacked_logits(network, some, compute_dtype=network.dtype)
+        correct += (logits.argmax(-1) == target).sum(1)
+        loss += _cross_entropy(logits, target).sum(1)
+    is_finite = network.flatten().isfinite().all(1) & loss.isfinite()
+    return tuple((total / len(labels)).where(is_finite, torch.nan) for total in (correct, loss))
+
+
+def _gradient(
+    architecture: Architecture,
+    weights: Tensor,
+    images: Tensor,
+    labels: Tensor,
+    keep: list[Tensor],
+    config: CNNTrainConfig,
+) -> Tensor:
+    leaf = weights.detach().requires_grad_()
+    network = Network.unflatten(architecture, leaf)
+    logits = stacked_logits(network, images, compute_dtype=getattr(torch, config.compute_dtype), keep=keep)
+    (gradient,) = torch.autograd.grad(_cross_entropy(logits, labels).mean(1).sum(), leaf)
+    return gradient
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of each network on each image: (networks, batch)."""
+    chosen = labels.expand(len(logits), -1)[..., None]
+    return logits.logsumexp(-1) - logits.gather(-1, chosen).squeeze(-1)
+
+
+def _minibatches(group: int, subset: Tensor, config: CNNTrainConfig) -> Iterator[Tensor]:
+    """Image positions of one minibatch after another, in a new random order each pass over the subset."""
+    size = min(config.batch_size, len(subset))
+    generator = keyed_generator(config.seed, "order", group)
+    while True:
+        order = subset[torch.randperm(len(subset), generator=generator).to(subset.device)]
+        yield from order[: len(order) // size * size].split(size)
+
+
+def _dropout_masks(runs: Sequence[CNNRun], config: CNNTrainConfig, like: Tensor) -> Iterator[list[Tensor]]:
+    """Channel-dropout factors (batch, networks · channels, 1, 1) of one step after another, none if no run drops."""
+    widths = config.channels[2:]
+    dropping = [i for i, run in enumerate(runs) if run.dropout > 0]
+    generators = {i: keyed_generator(config.seed, "dropout", runs[i].index) for i in dropping}
+    uniform = torch.ones(len(runs), config.batch_size, sum(widths))
+    rate = torch.tensor([run.dropout for run in runs])[:, None, None]
+    while True:
+        for i in dropping:
+            uniform[i].uniform_(generator=generators[i])
+        factors = ((uniform >= rate) / (1 - rate)).transpose(0, 1).to(like.device, getattr(torch, config.compute_dtype))
+        yield [part.flatten(1)[..., None, None] for part in factors.split(widths, dim=2)] if dropping else []
+
+
+def _to_device(data: ImageSplits, device: torch.device | str, dtype: torch.dtype) -> ImageSplits:
+    return ImageSplits(
+        train_images=data.train_images.to(device, dtype),
+        train_labels=data.train_labels.to(device),
+        test_images=data.test_images.to(device, dtype),
+        test_labels=data.test_labels.to(device),
+    )

@@ -1,0 +1,163 @@
+"""Building a zoo of small CNNs from real images: many runs, several checkpoints each, labelled with test accuracy."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ngcore.errors import NeuralGraphError, UnknownNameError
+from ngcore.zoo.cnn_runs import CNNRun, draw_runs
+from ngcore.zoo.cnn_training import CNNTrainConfig, ImageSplits, StackCheckpoint, train_stack
+from ngcore.zoo.images import ImageSet, fetch_images
+from ngcore.zoo.storage import Zoo, ZooWriter
+
+GROUP_SIZE = 12  # runs trained as one stack: as many as keep their activations in cache
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CNNZooSpec:
+    """What a zoo of small CNNs is made of.
+
+    Attributes:
+        images: Name of the image set; colour images are reduced to grey.
+        runs: Number of runs unless another is asked for.
+        config: How every run trains.
+    """
+
+    images: str
+    runs: int
+    config: CNNTrainConfig = dataclasses.field(default_factory=CNNTrainConfig)
+
+
+CNN_ZOOS: dict[str, CNNZooSpec] = {
+    "cifar10-gs-cnns": CNNZooSpec(images="cifar10", runs=600),
+}
+
+
+def build_cnn_zoo(
+    name: str,
+    folder: Path | str,
+    *,
+    runs: int | None = None,
+    config: CNNTrainConfig | None = None,
+    images: ImageSet | None = None,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> Zoo:
+    """Train the runs of a zoo, group by group, and write their checkpoints into `folder`.
+
+    The hyper-parameters of a run, its initial weights and its split depend on nothing but the seed and its index, so a
+    zoo of more runs contains one of fewer (whole groups of 12). A build that was killed goes on at the first group
+    that is missing, and gives the same bytes. A run that diverges keeps the checkpoints before it did.
+
+    Args:
+        name: Key of `CNN_ZOOS`.
+        folder: Where the zoo will be.
+        runs: Number of runs; `None` means the recipe's.
+        config: How every run trains; `None` means the recipe's.
+        images: Images to train on; `None` fetches the recipe's.
+        device: Where to train.
+        progress: Called with the runs done and the runs in all, at the start and after every group.
+
+    Raises:
+        UnknownNameError: If there is no such zoo.
+        NeuralGraphError: If there is nothing to train.
+        ZooError: If the folder holds a zoo of another recipe.
+    """
+    if name not in CNN_ZOOS:
+        raise UnknownNameError("CNN zoo", name, CNN_ZOOS)
+    runs = CNN_ZOOS[name].runs if runs is None else runs
+    if runs < 1:
+        raise NeuralGraphError(f"Expected at least 1 run, got {runs}.")
+    config = config or CNN_ZOOS[name].config
+    image_set = images or fetch_images(CNN_ZOOS[name].images)
+    data = to_grey_splits(image_set)
+    writer = ZooWriter(folder, name=name, recipe=_recipe(image_set, config))
+    keys = []
+    for group in range(-(-runs // GROUP_SIZE)):
+        _report(progress, group * GROUP_SIZE, runs)
+        members = draw_runs(group, group_size=GROUP_SIZE, num_runs=runs, seed=config.seed)
+        keys.append(f"runs-{members[0].index:05d}-{members[-1].index:05d}")
+        if not writer.has_part(keys[-1]) and not writer.reuse(keys[-1], _ids(name, members, config)):
+            stacks = [_rows(name, members, kept) for kept in train_stack(members, data, config, device=device)]
+            writer.write_part(keys[-1], [stack for stack in stacks if len(stack[1])])
+    _report(progress, runs, runs)
+    return writer.finish(keys, _card(runs, image_set))
+
+
+def to_grey_splits(image_set: ImageSet) -> ImageSplits:
+    """The image set as grey images (num, 1, height, width) in [-1, 1]: luma / 127.5 - 1, ITU-R BT.601 luma."""
+    return ImageSplits(
+        train_images=_to_grey(torch.as_tensor(image_set.train_images)),
+        train_labels=torch.as_tensor(image_set.train_labels).long(),
+        test_images=_to_grey(torch.as_tensor(image_set.test_images)),
+        test_labels=torch.as_tensor(image_set.test_labels).long(),
+    )
+
+
+def _to_grey(images: UInt8[Tensor, "num height width *rgb"]) -> Float[Tensor, "num 1 height width"]:
+    if images.dim() == 3:
+        return (images.float() / 127.5 - 1)[:, None]
+    grey = sum(weight * images[..., channel] for channel, weight in enumerate(_LUMA))
+    return (torch.as_tensor(grey) / 127.5 - 1)[:, None]
+
+
+def split_of_run(run: int) -> str:
+    """The split of all checkpoints of a run: 70 % train, 10 % validation, 20 % test, by a hash of its number."""
+    position = int.from_bytes(hashlib.sha256(f"run {run}".encode()).digest()[:8], "big") / 2**64
+    return "train" if position < 0.7 else "validation" if position < 0.8 else "test"
+
+
+def _id(name: str, run: int, step: int) -> str:
+    return f"{name}/{run:05d}-{step:06d}"
+
+
+def _ids(name: str, runs: Sequence[CNNRun], config: CNNTrainConfig) -> list[str]:
+    return [_id(name, run.index, step) for step in config.checkpoint_steps(runs[0]) for run in runs]
+
+
+def _rows(name: str, runs: Sequence[CNNRun], checkpoint: StackCheckpoint) -> tuple[Any, list[dict[str, Any]]]:
+    """The networks of a checkpoint that have not diverged, and their rows of metadata."""
+    finite = [i for i in range(len(runs)) if checkpoint.test_loss[i].isfinite() and checkpoint.train_loss[i].isfinite()]
+    rows = []
+    for i in finite:
+        varied = {key: value for key, value in dataclasses.asdict(runs[i]).items() if key not in ("index", "length")}
+        measured = ("accuracy", "test_loss", "train_accuracy", "train_loss")
+        rows.append(
+            {"id": _id(name, runs[i].index, checkpoint.step), "split": split_of_run(runs[i].index)}
+            | {"run": runs[i].index, "step": checkpoint.step, **varied}
+            | {key: float(getattr(checkpoint, key)[i]) for key in measured}
+        )
+    return checkpoint.network[finite].to("cpu", torch.float32), rows
+
+
+def _recipe(image_set: ImageSet, config: CNNTrainConfig) -> dict[str, Any]:
+    return {
+        "kind": "small CNNs",
+        "images": image_set.name,
+        "images_hash": image_set.hash,
+        "preprocessing": "ITU-R BT.601 luma / 127.5 - 1",
+        "group_size": GROUP_SIZE,
+        "config": dataclasses.asdict(config),
+    }
+
+
+def _card(runs: int, image_set: ImageSet) -> dict[str, Any]:
+    return {
+        "num_runs": runs,
+        "label": "accuracy: share of all test images classified correctly",
+        "split_rule": "by run",
+        "note": image_set.note,
+        "torch": torch.__version__,
+    }
+
+
+def _report(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(min(done, total), total)
