@@ -8,17 +8,19 @@ from app import state
 from app.components.sidebar import show_device, show_selection
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
+ICON = Path(__file__).resolve().with_name("icon.svg")
 
 
 def page(name: str, title: str, icon: str) -> list[st.Page]:
     """The entry of a page in the table, if its file is there."""
     file, is_home = PAGES / f"{name}.py", name == "home"
+    if not file.is_file():
+        return []
     path = None if is_home else name
-    entry = st.Page(file, title=title, icon=f":material/{icon}:", url_path=path, default=is_home)
-    return [entry] if file.is_file() else []
+    return [st.Page(file, title=title, icon=f":material/{icon}:", url_path=path, default=is_home)]
 
 
-st.set_page_config(page_title="Neural graphs", page_icon=":material/hub:", layout="wide")
+st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")
 state.sync_with_address()
 chosen = st.navigation(
     [
