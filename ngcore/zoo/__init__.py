@@ -1,5 +1,8 @@
 """Zoos: many trained networks with labels; building them from real images, storing them, reading them."""
 
+from ngcore.zoo.cnn_training import CNNTrainConfig as CNNTrainConfig
+from ngcore.zoo.cnn_zoo import CNN_ZOOS as CNN_ZOOS
+from ngcore.zoo.cnn_zoo import build_cnn_zoo as build_cnn_zoo
 from ngcore.zoo.images import CLASS_NAMES as CLASS_NAMES
 from ngcore.zoo.images import ImageSet as ImageSet
 from ngcore.zoo.images import fetch_images as fetch_images
@@ -16,11 +19,14 @@ from ngcore.zoo.storage import ZooWriter as ZooWriter
 
 __all__ = [
     "CLASS_NAMES",
+    "CNN_ZOOS",
     "INR_ZOOS",
     "SPLITS",
+    "CNNTrainConfig",
     "ImageSet",
     "Zoo",
     "ZooWriter",
+    "build_cnn_zoo",
     "build_inr_zoo",
     "default_zoo_folder",
     "describe_zoo",
