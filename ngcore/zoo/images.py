@@ -4,9 +4,10 @@ import dataclasses
 import hashlib
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import UInt8
@@ -64,13 +65,13 @@ class ImageSet:
     def __repr__(self) -> str:
         return f"ImageSet({self.name}: {len(self.train_images)} + {len(self.test_images)} images)"
 
-    def images(self, indices: Sequence[int] | np.ndarray) -> UInt8[np.ndarray, "..."]:
+    def images(self, indices: Iterable[SupportsIndex]) -> UInt8[np.ndarray, "..."]:
         """The images of these indices."""
-        return _pick(self.train_images, self.test_images, np.asarray(indices, dtype=np.int64))
+        return _pick(self.train_images, self.test_images, np.array([int(index) for index in indices], dtype=np.int64))
 
-    def labels(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    def labels(self, indices: Iterable[SupportsIndex]) -> np.ndarray:
         """The labels of these indices."""
-        return _pick(self.train_labels, self.test_labels, np.asarray(indices, dtype=np.int64))
+        return _pick(self.train_labels, self.test_labels, np.array([int(index) for index in indices], dtype=np.int64))
 
     @cached_property
     def hash(self) -> str:

@@ -64,5 +64,12 @@ def _column(name: str, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
         raise ZooError(f"Expected the column {name!r} for every network, got none for {absent[0]!r}.")
     values = np.array([row.get(name, DEFAULTS.get(name)) for row in rows])
     if values.dtype.kind not in "bifU":
-        raise ZooError(f"Expected truth values, numbers or text in the column {name!r}, got {values[0]!r}.")
-    return values.astype(float) if isinstance(DEFAULTS.get(name), float) else values
+        strange = next(i for i, value in enumerate(values) if not isinstance(value, bool | int | float | str))
+        raise ZooError(
+            f"Expected truth values, numbers or text in the column {name!r}, got {values[strange]!r} "
+            f"for {rows[strange]['id']!r}."
+        )
+    if name in DEFAULTS and values.dtype.kind == "U":
+        text = next(row["id"] for row in rows if isinstance(row.get(name), str))
+        raise ZooError(f"Expected numbers in the column {name!r}, got text for {text!r}.")
+    return values.astype(type(DEFAULTS[name])) if name in DEFAULTS else values

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ngcore.errors import UnknownNameError, ZooError
 from ngcore.networks import Architecture, Network
@@ -21,6 +22,8 @@ from ngcore.zoo.metadata import SPLITS, plain_row, to_table
 
 if TYPE_CHECKING:
     import pandas
+
+Rows = Iterable[SupportsIndex]  # positions in a zoo's metadata: a list, a range, an array, a tensor
 
 FORMAT_VERSION = 1
 CARD_FILE = "card.json"
@@ -111,13 +114,13 @@ class Zoo:
                 chosen &= (self.metadata[column] == value).to_numpy()
         return np.flatnonzero(chosen)
 
-    def networks(self, rows: Iterable[int]) -> Network:
+    def networks(self, rows: Rows) -> Network:
         """Read networks by their positions in the metadata, in the order asked for.
 
         Raises:
             ZooError: If they are of several architectures, or none are asked for.
         """
-        chosen = self.metadata.iloc[np.asarray(list(rows), dtype=np.int64)]
+        chosen = self.metadata.iloc[_as_positions(rows)]
         found = sorted(set(chosen["architecture"]))
         if len(found) != 1:
             raise ZooError(f"Expected networks of one architecture, got {len(found)}; read them one by one.")
@@ -132,9 +135,9 @@ class Zoo:
         rows = self.rows(split=split, architecture=architecture_id)
         return self.networks(rows), self.metadata.iloc[rows]
 
-    def stacks(self, rows: Iterable[int]) -> list[tuple[Network, list[dict[str, Any]]]]:
+    def stacks(self, rows: Rows) -> list[tuple[Network, list[dict[str, Any]]]]:
         """Networks of any architectures by their positions, grouped for `ZooWriter.write_part`."""
-        positions = np.asarray(list(rows), dtype=np.int64)
+        positions = _as_positions(rows)
         table = self.metadata.iloc[positions]
         stacks = []
         for architecture in dict.fromkeys(table["architecture"]):
@@ -215,7 +218,7 @@ class ZooWriter:
             ZooError: If rows and networks do not match.
         """
         architectures, rows = [], []
-        tensors: dict[str, torch.Tensor] = {}
+        tensors: dict[str, Tensor] = {}
         for i, (network, stack_rows) in enumerate(stacks):
             if len(network) != len(stack_rows):
                 raise ZooError(f"Expected a row for each of {len(network)} networks, got {len(stack_rows)}.")
@@ -307,11 +310,15 @@ def _read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _stored(tensor: torch.Tensor) -> torch.Tensor:
+def _as_positions(rows: Rows) -> np.ndarray:
+    return np.array([int(row) for row in rows], dtype=np.int64)
+
+
+def _stored(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().contiguous().clone()
 
 
-def _read_rows(tensor: Any, index: np.ndarray) -> torch.Tensor:
+def _read_rows(tensor: Any, index: np.ndarray) -> Tensor:
     """Read rows of a stored tensor in the order of `index`, by slices over runs of neighbours."""
     wanted, order = np.unique(index, return_inverse=True)
     runs = np.split(wanted, np.flatnonzero(np.diff(wanted) != 1) + 1)

@@ -1,0 +1,45 @@
+"""Zoos by name: where they are looked for, and in which order."""
+
+import shutil
+
+import pytest
+
+import ngcore.zoo.locate
+from ngcore.errors import UnknownNameError
+from ngcore.zoo import default_zoo_folder, find_zoo, list_zoos
+
+
+@pytest.fixture
+def roots(tmp_path, monkeypatch, tiny_zoo):
+    """A named, a built and a shipped folder of zoos, each with the tiny zoo; the last also has one of its own."""
+    monkeypatch.setenv("NGCORE_ZOOS", str(tmp_path / "named"))
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
+    monkeypatch.setattr(ngcore.zoo.locate, "ASSETS", tmp_path / "assets")
+    roots = [tmp_path / "named", tmp_path / "work" / "zoos", tmp_path / "assets" / "zoos"]
+    for root in roots:
+        shutil.copytree(tiny_zoo.folder, root / "tiny")
+    shutil.copytree(tiny_zoo.folder, roots[2] / "other")
+    return roots
+
+
+def test_the_nearest_zoo_of_a_name_is_found(roots):
+    for root in roots:
+        assert find_zoo("tiny") == root / "tiny"
+        (root / "tiny" / "card.json").unlink()
+    assert list_zoos() == {"other": roots[2] / "other"}
+
+
+def test_a_folder_is_taken_as_it_is(roots):
+    assert find_zoo(roots[2] / "tiny") == roots[2] / "tiny"
+    assert find_zoo(str(roots[2] / "tiny")) == roots[2] / "tiny"
+
+
+def test_an_unknown_zoo_is_answered_with_the_choices(roots):
+    with pytest.raises(UnknownNameError, match=r"Unknown zoo 'mnist'; choose from: other, tiny\."):
+        find_zoo("mnist")
+
+
+def test_new_zoos_go_to_the_first_folder(roots, monkeypatch):
+    assert default_zoo_folder("new") == roots[0] / "new"
+    monkeypatch.delenv("NGCORE_ZOOS")
+    assert default_zoo_folder("new") == roots[1] / "new"
