@@ -83,7 +83,9 @@ def _suggest(
     """The first usual geometry that gives the positions; the most usual one if none does."""
     count = len(convolutions)
     keeping = tuple(module.shape[2] // 2 for module in convolutions)
-    all_strides: Iterable[tuple[int, ...]] = [strides] if strides else [(s,) * count for s in COMMON_STRIDES]
+    all_strides: Iterable[tuple[int, ...]] = (
+        [strides] if strides else [_usual_strides(convolutions, s) for s in COMMON_STRIDES]
+    )
     all_paddings: Iterable[tuple[int, ...]] = [paddings] if paddings else [keeping, (0,) * count]
     sides = [hints.input_size] if hints.input_size else [(side, side) for side in COMMON_SIDES]
     usual = [Geometry(*parts) for parts in itertools.product(all_strides, all_paddings, sides)]
@@ -92,6 +94,11 @@ def _suggest(
         if found == positions or (positions is None and found):
             return geometry
     return usual[0]
+
+
+def _usual_strides(convolutions: Sequence[Module], stride: int) -> tuple[int, ...]:
+    """One stride for all but convolutions of single pixels, which mix channels and rarely step."""
+    return tuple(stride if max(module.shape[2:]) > 1 else 1 for module in convolutions)
 
 
 def _questions(hints: Hints, suggestion: Geometry) -> list[Question]:

@@ -60,11 +60,10 @@ def infer_architecture(tensors: Mapping[str, Tensor], hints: Hints, *, is_ordere
         UnsupportedNetworkError: If they form no chain of supported layers, naming the first tensor that does not fit.
         AmbiguousNetworkError: If something must be said first; its `questions` list all of it.
     """
-    modules, origin = order_modules(
-        group_modules({name: tuple(tensor.shape) for name, tensor in tensors.items()}), is_ordered=is_ordered
-    )
-    if 2 * len(modules) > MAX_LAYERS:
-        raise UnsupportedNetworkError(f"Expected at most {MAX_LAYERS // 2} layers, got {len(modules)}.")
+    grouped = group_modules({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    if 2 * len(grouped) > MAX_LAYERS:
+        raise UnsupportedNetworkError(f"Expected at most {MAX_LAYERS // 2} layers, got {len(grouped)}.")
+    modules, origin = order_modules(grouped, is_ordered=is_ordered)
     geometry, questions, note = _geometry(modules, hints)
     questions = [*_activation_questions(modules, tensors, hints), *questions]
     if questions:

@@ -20,9 +20,9 @@ MAX_LAYERS = 500  # layers of one network, activations included; deeper ones can
 MAX_SIDE = 4_096  # pixels of a side of an input image that a network may declare
 MAX_VALUES = 50_000_000  # numbers that one forward pass of one input keeps, 200 MB
 MAX_SIZE = 1_000_000  # features, channels, steps of a single layer
-MAX_SEARCH_STEPS = 20_000  # tries to find an order of layers by their shapes, well below a second
+MAX_SEARCH_STEPS = 5_000  # tries to find an order of layers by their shapes, well below a second
 
-TORCH_SECONDS = 60  # wall time to import torch and read a file, on a slow machine
+TORCH_SECONDS = 60.0  # wall time to import torch and read a file, on a slow machine
 TORCH_CPU_SECONDS = 20  # processor time to read a file once torch is imported
 TORCH_MEMORY_BYTES = 1_024 * MEBI  # address space to read a file, beyond what torch itself takes
 TORCH_OPEN_FILES = 64  # Python opens a few of its own modules late

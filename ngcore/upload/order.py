@@ -48,10 +48,17 @@ def order_modules(modules: Sequence[Module], *, is_ordered: bool) -> tuple[list[
     Raises:
         UnsupportedNetworkError: If no order fits, naming the first tensor that does not; or if several do.
     """
-    proposals = list(_proposals(modules, is_ordered=is_ordered))
-    for order, reason in proposals:
+    natural = sorted(modules, key=lambda module: module.key)
+    trusted = [(natural, "by the numbers in their names")] if _are_numbered(natural) else []
+    if is_ordered:
+        trusted.append((list(modules), "from the order of the file"))
+    for order, reason in trusted:
         if _fitting(order) == len(order):
             return order, reason
+    guesses = _guesses(natural)
+    fitting = [guess for guess in guesses if _fitting(guess[0]) == len(guess[0])]
+    if fitting:
+        return min(fitting, key=lambda guess: _surprises(guess[0]))
     found = list(itertools.islice(_merges(modules), 2))
     if len(found) == 1:
         return found[0], "by matching their shapes"
@@ -60,19 +67,25 @@ def order_modules(modules: Sequence[Module], *, is_ordered: bool) -> tuple[list[
             "Expected names that say the order of the layers, got names and shapes that allow several: "
             f"{_sketch(found[0])} or {_sketch(found[1])}. Number the layers."
         )
-    raise _misfit(max((order for order, _ in proposals), key=_fitting))
+    raise _misfit(max((order for order, _ in (*trusted, *guesses)), key=_fitting))
 
 
-def _proposals(modules: Sequence[Module], *, is_ordered: bool) -> Iterable[tuple[list[Module], str]]:
-    natural = sorted(modules, key=lambda module: module.key)
-    if _are_numbered(natural):
-        yield natural, "by the numbers in their names"
-    if is_ordered:
-        yield list(modules), "from the order of the file"
-    yield natural, "from their names"
-    yield sorted(modules, key=lambda m: (m.numbers, m.is_norm, m.key)), "by the numbers in their names"
-    by_stage = sorted(modules, key=lambda m: (m.kind == "linear", m.numbers, m.is_norm, m.key))
-    yield by_stage, "by the numbers in their names, convolutions first"
+def _guesses(natural: Sequence[Module]) -> list[tuple[list[Module], str]]:
+    """Orders that usual names mean, where neither numbers nor the file say one."""
+    by_number = sorted(natural, key=lambda m: (m.numbers, m.is_norm, m.key))
+    by_stage = sorted(natural, key=lambda m: (m.kind == "linear", m.numbers, m.is_norm, m.key))
+    return [
+        (list(natural), "from their names"),
+        (by_number, "by the numbers in their names"),
+        (by_stage, "by the numbers in their names, convolutions first"),
+    ]
+
+
+def _surprises(order: Sequence[Module]) -> int:
+    """How many layers of a fitting order are unusual: a norm at the start, convolutions in groups."""
+    pairs = itertools.pairwise(order)
+    grouped = sum(two.kind == "conv2d" and two.shape[1] != one.shape[0] for one, two in pairs)
+    return grouped + order[0].is_norm
 
 
 def _are_numbered(natural: Sequence[Module]) -> bool:

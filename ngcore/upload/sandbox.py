@@ -1,5 +1,6 @@
 """Running the reader of torch files in a process with little memory, time and rights."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import IO
 
 from ngcore.errors import TooLargeError, UnsafeFileError, UnsupportedNetworkError, UploadError
 from ngcore.upload.limits import (
@@ -85,12 +87,17 @@ def _exchange(rules: str, archive: bytes, seconds: float, max_bytes: int) -> byt
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
-            process.stdin.write(archive)
-            process.stdin.close()
+            _send(process.stdin, archive)
             answer = process.stdout.read(max_bytes + 1)
-        except BrokenPipeError:
-            answer = b""
         finally:
             timer.cancel()
             process.kill()
     return answer if len(answer) <= max_bytes else b""
+
+
+def _send(pipe: IO[bytes], data: bytes) -> None:
+    """Write all and close, or give up silently when the process at the other end is gone."""
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write(data)
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()

@@ -36,11 +36,17 @@ def main() -> None:
     except RefusedError as error:
         letter, message = error.args
         answer = letter.encode() + message.encode()
-    except MemoryError:
-        answer = b"LReading this torch file took too much memory, so it was stopped."
     except Exception as error:
-        answer = b"S" + f"Torch refused this file: {str(error).splitlines()[0] if str(error) else error!r}".encode()
+        answer = describe_failure(error).encode()
     sys.stdout.buffer.write(answer)
+
+
+def describe_failure(error: Exception) -> str:
+    """The answer to an error that torch raised."""
+    text = str(error.args[0] if error.args else type(error).__name__)
+    if isinstance(error, MemoryError) or "allocate memory" in text:
+        return "LReading this torch file took too much memory, so it was stopped."
+    return f"STorch refused this file: {text.splitlines()[0] if text else type(error).__name__}"
 
 
 def limit_process(rules: dict[str, Any]) -> None:
@@ -60,7 +66,7 @@ def limit_process(rules: dict[str, Any]) -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def find_state_dict(loaded: Any) -> tuple[dict[str, Any], str]:
+def find_state_dict(loaded: Any) -> tuple[dict[Any, Any], str]:
     """The dict that holds the tensors, and the key it stood under ("" if it was the whole file)."""
     if not isinstance(loaded, dict):
         raise RefusedError("U", f"Expected a state dict, got an object of type {type(loaded).__name__}.")
@@ -70,7 +76,7 @@ def find_state_dict(loaded: Any) -> tuple[dict[str, Any], str]:
     return loaded, ""
 
 
-def plain_tensors(state: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
+def plain_tensors(state: dict[Any, Any], rules: dict[str, Any]) -> dict[str, Any]:
     """Contiguous copies of the tensors, their sizes checked before any copy is made.
 
     Six digits before each name keep the order, as safetensors sorts by names.

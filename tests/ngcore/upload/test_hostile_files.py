@@ -1,0 +1,507 @@
+"""Hostile and broken files, made here, each refused by its rule before it can do harm."""
+
+import os
+import pickle
+import struct
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.upload import Hints, read_network, reader
+from ngcore.upload.limits import LOCAL, Limits
+from ngcore.upload.pickles import HOW_TO_CONVERT
+from ngcore.upload.refused import ARRAY_TO_NPZ, KERAS_TO_NPZ, ONNX_TO_NPZ
+
+RELU = Hints(activation="relu")
+NAMES = "safetensors, npz, torch"
+
+
+def assert_refused(error, message, data, **options):
+    """Check type and text of the refusal."""
+    with pytest.raises(error) as caught:
+        read_network(data, **options)
+    assert type(caught.value) is error
+    assert str(caught.value) == message
+
+
+class Bomb:
+    """An object whose unpickling would create a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.fixture
+def canary(tmp_path):
+    """A path that exists after the test only if something was run, which fails the test."""
+    path = tmp_path / "canary"
+    yield path
+    assert not path.exists()
+
+
+# No format ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_file_is_refused():
+    assert_refused(UnknownFormatError, "Expected a file with the weights of a network, got an empty one.", b"")
+
+
+@pytest.mark.parametrize("data", [b"\0", b"hello", b"\xff" * 100, b"PK\x03\x04", b"PK\x05\x06" + bytes(18)])
+def test_bytes_of_no_format_are_refused(data):
+    message = f"Expected a file of one of the formats {NAMES}, got one that starts like none of them."
+    assert_refused(UnknownFormatError, message, data)
+
+
+def test_a_file_above_the_limit_is_refused():
+    message = "Expected a file of at most 67,108,864 bytes, got 67,108,865."
+    assert_refused(TooLargeError, message, bytes(64 * 2**20 + 1))
+    assert_refused(
+        TooLargeError, "Expected a file of at most 16,777,216 bytes, got 16,777,217.", bytes(2**24 + 1), public=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"\x89HDF\r\n\x1a\n", "This is an HDF5 file, which can refer to other files on this machine. " + KERAS_TO_NPZ),
+        (b"\x93NUMPY\x01\x00", "This is a single NumPy array. " + ARRAY_TO_NPZ),
+        (b"\x08\x07\x12\x07pytorch", "This is an ONNX model, which is not read. " + ONNX_TO_NPZ),
+    ],
+)
+def test_known_formats_that_are_not_read_are_refused_with_a_way_to_convert_them(head, message):
+    assert_refused(UnknownFormatError, message, head + bytes(100))
+
+
+def test_a_keras_archive_is_refused_with_a_way_to_convert_it(zipped):
+    data = zipped({"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": b""})
+    message = "This is a Keras model, which can run code when loaded. " + KERAS_TO_NPZ
+    assert_refused(UnknownFormatError, message, data, filename="weights.npz")
+
+
+# Pickles ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_bare_pickle_is_refused_and_not_run(protocol, canary):
+    data = pickle.dumps(Bomb(canary), protocol=protocol)
+    message = "This is a bare pickle, which can run code when loaded; it was not. " + HOW_TO_CONVERT
+    assert_refused(UnknownFormatError, message, data, filename="model.pt")
+
+
+def test_a_torch_file_that_calls_the_shell_is_refused_and_not_run(save_as, canary):
+    data = save_as("torch", {"0.weight": torch.ones(1, 1), "1": Bomb(canary)})
+    assert_refused(
+        UnsafeFileError,
+        "Expected a state dict of plain tensors, got a file that would call 'posix.system'; it was not run. "
+        + HOW_TO_CONVERT,
+        data,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        (b"\x80\x02cbuiltins\neval\n.", "a file that would call 'builtins.eval'"),
+        (b"\x80\x02ctorch.storage\n_load_from_bytes\n.", "a file that would call 'torch.storage._load_from_bytes'"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "a pickle with the operation SHORT_BINUNICODE"),
+        (b"\x80\x02(S'x'\nios\nsystem\n.", "a pickle with the operation STRING"),
+        (b"\x80\x02(ios\nsystem\n.", "a pickle with the operation INST"),
+        (b"\x80\x02]\x94.", "a pickle with the operation MEMOIZE"),
+        (b"\x80\x02\x82\x01.", "a pickle with the operation EXT1"),
+    ],
+)
+def test_a_pickle_with_anything_but_tensors_is_refused(code, what, zipped):
+    message = f"Expected a state dict of plain tensors, got {what}; it was not run. " + HOW_TO_CONVERT
+    assert_refused(UnsafeFileError, message, zipped({"archive/data.pkl": code}))
+
+
+def test_a_saved_module_is_refused_with_a_way_to_convert_it(save_as, small_mlp):
+    with pytest.raises(UnsafeFileError, match=r"would call 'torch.nn.modules.container.Sequential'"):
+        read_network(save_as("torch", small_mlp))
+
+
+@pytest.mark.parametrize(
+    "code", [b"", b"\x80\x02}", b"\x80\x02X\xff\xff\xff\x7fab.", b"\xfe.", b"\x80\x02X\1\0\0\0\xff."]
+)
+def test_a_damaged_pickle_is_refused(code, zipped):
+    message = "This torch file is damaged: its pickle cannot be read."
+    assert_refused(UnknownFormatError, message, zipped({"archive/data.pkl": code}))
+
+
+def test_a_second_pickle_behind_the_first_is_refused(zipped):
+    message = "The pickle of this torch file is followed by something else."
+    assert_refused(UnsafeFileError, message, zipped({"archive/data.pkl": b"\x80\x02}.cos\nsystem\n."}))
+
+
+def test_a_pickle_of_too_many_bytes_is_refused(zipped):
+    message = "Expected a pickle of at most 5,242,880 bytes, got 5,242,881."
+    assert_refused(TooLargeError, message, zipped({"archive/data.pkl": bytes(5 * 2**20 + 1)}))
+
+
+def test_a_torchscript_program_is_refused(zipped):
+    message = "Expected a state dict, got a TorchScript program. " + HOW_TO_CONVERT
+    assert_refused(
+        UnsupportedNetworkError, message, zipped({"archive/data.pkl": b"\x80\x02}.", "archive/constants.pkl": b""})
+    )
+
+
+def test_public_servers_refuse_torch_files(save_as, small_mlp):
+    message = "Torch files are not read on a public server. " + HOW_TO_CONVERT
+    assert_refused(UnsafeFileError, message, save_as("torch", small_mlp.state_dict()), public=True)
+
+
+def test_arrays_of_objects_are_refused_and_not_run(zipped, npy, canary):
+    data = zipped({"0.weight.npy": npy(np.array([Bomb(canary)], dtype=object))})
+    assert_refused(
+        UnsafeFileError,
+        "The array '0.weight.npy' holds Python objects, which could run code when read. "
+        "Save numbers only: np.savez(path, **{name: array.astype('float32')}).",
+        data,
+    )
+
+
+# Archives -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../0.weight.npy", "/0.weight.npy", "a/../../b.npy", "a\\b.npy", "C:b.npy"])
+def test_names_that_lead_out_of_an_archive_are_refused(name, zipped, npy):
+    message = f"Expected names inside the archive, got {name!r}, which may lead out."
+    assert_refused(UnsafeFileError, message, zipped({name: npy(np.ones(1))}))
+
+
+def test_a_name_that_occurs_twice_in_an_archive_is_refused(zipped, npy):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = zipped([("0.weight.npy", npy(np.ones(1))), ("0.weight.npy", npy(np.zeros(1)))])
+    assert_refused(UnsafeFileError, "The archive names '0.weight.npy' twice.", data)
+
+
+def test_a_link_in_an_archive_is_refused(zipped):
+    link = zipfile.ZipInfo("0.weight.npy")
+    link.external_attr = 0o120777 << 16
+    data = zipped([(link, b"/etc/hostname")])
+    assert_refused(UnsafeFileError, "Expected plain entries, got the link '0.weight.npy'.", data)
+
+
+def test_an_encrypted_entry_is_refused(zipped, npy):
+    data = bytearray(zipped({"0.weight.npy": npy(np.ones(1))}))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    assert_refused(UnsafeFileError, "Expected plain entries, got the encrypted '0.weight.npy'.", bytes(data))
+
+
+def test_a_zip_bomb_is_refused(zipped, npy):
+    data = zipped({"0.weight.npy": npy(np.zeros((2000, 2000)))}, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(UnsafeFileError, match=r"The archive grows from [\d,]+ to 32,000,128 bytes, as only a zip bomb"):
+        read_network(data)
+
+
+def test_an_archive_that_would_unpack_to_too_much_is_refused(zipped):
+    entries = {f"{i}.npy": b"\x93NUMPY" + bytes(2**20) for i in range(33)}
+    assert_refused(
+        TooLargeError,
+        "Expected an archive of at most 33,554,432 bytes unpacked, got 34,603,206.",
+        zipped(entries, compression=zipfile.ZIP_DEFLATED),
+        public=True,
+    )
+
+
+def test_an_archive_of_too_many_entries_is_refused(zipped):
+    data = zipped({f"{i}.npy": b"" for i in range(2_001)})
+    assert_refused(TooLargeError, "Expected an archive of at most 2,000 entries, got more.", data)
+
+
+def test_unusual_compression_is_refused(zipped, npy):
+    data = zipped({"0.weight.npy": npy(np.ones(1))}, compression=zipfile.ZIP_LZMA)
+    assert_refused(
+        UnsafeFileError, "Expected stored or deflated entries, got compression method 14 of '0.weight.npy'.", data
+    )
+    data = zipped({"archive/data.pkl": b"\x80\x02}."}, compression=zipfile.ZIP_DEFLATED)
+    assert_refused(UnsafeFileError, "Expected stored entries, got compression method 8 of 'archive/data.pkl'.", data)
+
+
+def test_truncated_and_corrupt_archives_are_refused(save_as, small_mlp):
+    data = save_as("npz", small_mlp.state_dict())
+    assert_refused(
+        UnknownFormatError, "This archive is damaged: its list of entries cannot be read.", data[: len(data) // 2]
+    )
+    corrupt = bytearray(data)
+    corrupt[200] ^= 0xFF
+    assert_refused(UnknownFormatError, "This archive is damaged: '0.weight.npy' cannot be read.", bytes(corrupt))
+
+
+# Arrays -------------------------------------------------------------------------------------------------------------
+
+
+def array_file(header, payload=b""):
+    """The bytes of a .npy file with any header."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + payload
+
+
+@pytest.mark.parametrize(
+    ("header", "error", "message"),
+    [
+        (
+            b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000, 100000), }",
+            TooLargeError,
+            "Expected at most 20,000,000 parameters, got 10,000,000,000.",
+        ),
+        (
+            b"{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999), }",
+            TooLargeError,
+            "Expected at most 20,000,000 parameters, got more than 10^18.",
+        ),
+        (
+            b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }",
+            UnknownFormatError,
+            "The array '0.weight' is damaged: shape (3, 4) needs 48 bytes, got 0.",
+        ),
+        (
+            b"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4), }",
+            UnsupportedNetworkError,
+            "Expected tensors with elements, got shape (0, 4) of '0.weight'.",
+        ),
+        (
+            b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1), }",
+            TooLargeError,
+            "Expected tensors of at most 5 axes, got 6 in '0.weight'.",
+        ),
+        (
+            b"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }",
+            UnsupportedNetworkError,
+            "Expected arrays of b1, f2, f4, f8, i1, i2, i4, i8, u1, got '<c8' in '0.weight.npy'.",
+        ),
+        (
+            b"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
+            UnsafeFileError,
+            "Expected a plain array, got a header of '0.weight.npy' that describes something else.",
+        ),
+        (
+            b"__import__('os').system('true')",
+            UnsafeFileError,
+            "Expected a plain array, got a header of '0.weight.npy' that describes something else.",
+        ),
+        (
+            b"(" * 5_000,
+            UnknownFormatError,
+            "The array '0.weight.npy' is damaged: its header is cut off or too long.",
+        ),
+    ],
+)
+def test_arrays_with_hostile_headers_are_refused(header, error, message, zipped):
+    assert_refused(error, message, zipped({"0.weight.npy": array_file(header)}))
+
+
+def test_an_archive_with_anything_but_arrays_is_refused(zipped, npy):
+    data = zipped({"0.weight.npy": npy(np.ones(1)), "run.py": b"import os"})
+    assert_refused(UnsupportedNetworkError, "Expected an archive of NumPy arrays only, got 'run.py'.", data)
+
+
+# Safetensors --------------------------------------------------------------------------------------------------------
+
+
+def entry(shape, begin, end, dtype="F32"):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+DAMAGED = "This safetensors file is damaged: "
+
+
+@pytest.mark.parametrize(
+    ("header", "size", "error", "message"),
+    [
+        (
+            {"a.weight": entry([2], 0, 8), "b.weight": entry([2], 4, 12)},
+            12,
+            UnsafeFileError,
+            "The data of 'b.weight' overlap with others or leave a gap before them.",
+        ),
+        (
+            {"a.weight": entry([2], 0, 8), "b.weight": entry([2], 16, 24)},
+            24,
+            UnsafeFileError,
+            "The data of 'b.weight' overlap with others or leave a gap before them.",
+        ),
+        (
+            {"a.weight": entry([2], 0, 12)},
+            12,
+            UnknownFormatError,
+            DAMAGED + "the offsets of 'a.weight' do not fit its shape.",
+        ),
+        (
+            {"a.weight": entry([2], 0, 8)},
+            4,
+            UnknownFormatError,
+            DAMAGED + "its tensors take 8 bytes and the file holds 4.",
+        ),
+        (
+            {"a.weight": entry([2], 0, 8)},
+            12,
+            UnknownFormatError,
+            DAMAGED + "its tensors take 8 bytes and the file holds 12.",
+        ),
+        (
+            {"a.weight": entry([10**6, 10**6], 0, 8)},
+            8,
+            TooLargeError,
+            "Expected at most 20,000,000 parameters, got 1,000,000,000,000.",
+        ),
+        (
+            {"a.weight": entry([1] * 6, 0, 4)},
+            4,
+            TooLargeError,
+            "Expected tensors of at most 5 axes, got 6 in 'a.weight'.",
+        ),
+        (
+            {"a.weight": entry([-1, -2], 0, 8)},
+            8,
+            UnknownFormatError,
+            DAMAGED + "the shape or the offsets of 'a.weight' are no whole numbers.",
+        ),
+        (
+            {"a.weight": entry([True], 0, 4)},
+            4,
+            UnknownFormatError,
+            DAMAGED + "the shape or the offsets of 'a.weight' are no whole numbers.",
+        ),
+        (
+            {"a.weight": [1, 2]},
+            0,
+            UnknownFormatError,
+            DAMAGED + "the entry of 'a.weight' does not consist of dtype, shape and data_offsets.",
+        ),
+        (
+            {"a.weight": entry([8], 0, 8, "F8_E4M3")},
+            8,
+            UnsupportedNetworkError,
+            "Expected tensors of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, got 'F8_E4M3' in 'a.weight'.",
+        ),
+        ({"__metadata__": {"a": 1}}, 0, UnknownFormatError, DAMAGED + "its metadata are no texts."),
+        (
+            {"__metadata__": {"a": "x" * 300_000}},
+            0,
+            TooLargeError,
+            "Expected at most 262,144 characters of metadata.",
+        ),
+        ({}, 0, UnsupportedNetworkError, "Expected a file with the weights of a network, got one without any tensor."),
+        (b'{"\xff": 1}', 0, UnknownFormatError, DAMAGED + "its header is not UTF-8 text."),
+        (b"{" * 100, 0, UnknownFormatError, DAMAGED + "its header is not JSON."),
+        (b'{"a":' + b"[" * 100_000, 0, UnknownFormatError, DAMAGED + "its header is not JSON."),
+        (b'{"a":' + b"9" * 10_000 + b"}", 0, UnknownFormatError, DAMAGED + "its header is not JSON."),
+        (b'{"a": 1, "a": 2}', 0, UnsafeFileError, "The safetensors header names 'a' twice."),
+    ],
+)
+def test_safetensors_with_hostile_headers_are_refused(header, size, error, message, raw_safetensors):
+    assert_refused(error, message, raw_safetensors(header, bytes(size)))
+
+
+def test_a_huge_header_is_refused_before_it_is_parsed(raw_safetensors):
+    message = "Expected a safetensors header of at most 5,242,880 bytes, got 18,446,744,073,709,551,615."
+    assert_refused(TooLargeError, message, raw_safetensors(b"{", length=2**64 - 1))
+
+
+def test_a_hundred_thousand_entries_are_refused(raw_safetensors):
+    header = b"{" + b",".join(b'"%d":{}' % i for i in range(100_000)) + b"}"
+    message = "Expected at most 10,000 tensors, got 100,000."
+    assert_refused(TooLargeError, message, raw_safetensors(header))
+
+
+def test_a_truncated_safetensors_file_is_refused(save_as, small_mlp):
+    data = save_as("safetensors", small_mlp.state_dict())
+    assert_refused(
+        UnknownFormatError,
+        DAMAGED + "its tensors take 68 bytes and the file holds 60.",
+        data[:-8],
+    )
+    with pytest.raises(UnknownFormatError, match=r"its header should have \d+ bytes and the file ends after 92"):
+        read_network(data[:100])
+
+
+# Numbers and names --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_are_none_are_refused_with_the_tensor_named(value, save_as, small_mlp):
+    state = small_mlp.state_dict()
+    state["2.weight"][0, 1] = value
+    message = "Expected finite numbers, got NaN or infinity in '2.weight'."
+    for name in ("safetensors", "npz"):
+        assert_refused(UnsupportedNetworkError, message, save_as(name, state), hints=RELU)
+
+
+def test_doubles_too_large_for_float32_are_refused():
+    data = safetensors.torch.save({"0.weight": torch.full((1, 1), 1e300, dtype=torch.float64)})
+    assert_refused(UnsupportedNetworkError, "Expected finite numbers, got NaN or infinity in '0.weight'.", data)
+
+
+def test_whole_numbers_and_negative_variances_are_refused():
+    whole = safetensors.torch.save({"0.weight": torch.ones(1, 1, dtype=torch.int32)})
+    message = "Expected weights as floating-point numbers, got int32 in '0.weight'."
+    assert_refused(UnsupportedNetworkError, message, whole)
+    negative = safetensors.torch.save({"0.running_mean": torch.zeros(2), "0.running_var": -torch.ones(2)})
+    message = "Expected variances of at least 0, got a negative one in '0.running_var'."
+    assert_refused(UnsupportedNetworkError, message, negative)
+
+
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def test_markup_in_names_stays_text():
+    data = safetensors.torch.save({f"{MARKUP}.weight": torch.ones(1, 2)})
+    upload = read_network(data, filename=f"{MARKUP}.safetensors")
+    assert upload.tensors[0].name == f"{MARKUP}.weight"
+    assert list(upload.network.parameters) == ["0.weight"]
+    assert not any(MARKUP in note for note in upload.notes)
+
+
+def test_a_refusal_quotes_hostile_names_cleaned_and_cut():
+    name = "\x1b[31m" + MARKUP + "\u202e" + "x" * 300
+    shown = "[31m" + MARKUP + "x" * 167 + "…"
+    assert len(shown) == 200
+    with pytest.raises(UnsupportedNetworkError) as caught:
+        read_network(safetensors.torch.save({name: torch.ones(1, 2)}))
+    assert str(caught.value).startswith(
+        f"Expected names that end in weight, bias, running_mean, running_var, got {shown!r}"
+    )
+
+
+def test_names_that_differ_only_where_nobody_sees_it_are_refused():
+    data = safetensors.torch.save({"0.weight": torch.ones(1, 1), "0\u200b.weight": torch.ones(1, 1)})
+    message = "Two tensors are called '0.weight' once characters that cannot be seen are removed."
+    assert_refused(UnsafeFileError, message, data)
+
+
+# Size of the graph --------------------------------------------------------------------------------------------------
+
+
+def test_a_network_whose_graph_would_be_too_large_is_refused_before_it_is_built(save_as, small_mlp, monkeypatch):
+    monkeypatch.setattr(reader, "LOCAL", small_limits(graph_edges=11))
+    data = save_as("safetensors", small_mlp.state_dict())
+    assert_refused(TooLargeError, "Expected a neural graph of at most 11 edges, got 12.", data)
+    monkeypatch.setattr(reader, "LOCAL", small_limits(graph_nodes=6))
+    assert_refused(TooLargeError, "Expected a neural graph of at most 6 nodes, got 7.", data)
+
+
+def test_a_network_with_huge_maps_is_refused():
+    data = safetensors.torch.save({"0.weight": torch.ones(4, 1, 1, 1)})
+    hints = Hints(stride=1, padding=0, input_size=(4096, 4096))
+    message = "Expected at most 50,000,000 numbers between the layers for an input, got 83,886,080."
+    assert_refused(TooLargeError, message, data, hints=hints)
+
+
+def small_limits(*, graph_nodes=LOCAL.graph_nodes, graph_edges=LOCAL.graph_edges):
+    return Limits(
+        file_bytes=LOCAL.file_bytes,
+        tensor_bytes=LOCAL.tensor_bytes,
+        graph_nodes=graph_nodes,
+        graph_edges=graph_edges,
+        allows_pickle=True,
+    )
