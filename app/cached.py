@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from app.graph_view import GraphView
+    from app.permutation_lab import Shuffled
     from ngcore.networks import Architecture, Network
     from ngcore.zoo import Zoo
 
 MAX_ZOOS = 8
 MAX_NETWORKS = 64
+MAX_VIEWS = 16
 MAX_RENDERS = 256
 
 
@@ -132,8 +135,7 @@ def is_inr(architecture: "Architecture") -> bool:
 
 def image(selection: Selection, size: tuple[int, int] = (28, 28)) -> "np.ndarray":
     """What the selected INR shows: float (height, width) or (height, width, 3), clipped to [0, 1]."""
-    opened_hash = "" if selection.is_upload else zoo(selection.zoo).hash
-    return _image(f"{opened_hash}/{selection.key}", size, network(selection), device())
+    return _image(content_key(selection), size, network(selection), device())
 
 
 @st.cache_data(max_entries=MAX_RENDERS, show_spinner=False)
@@ -164,6 +166,34 @@ def _images(
         return render(_zoo.networks(positions), size, device=_device).clamp(0, 1).cpu().numpy()
 
 
+def graph_view(selection: Selection) -> "GraphView":
+    """The selected network's graph as arrays.
+
+    Raises:
+        TooManyEdgesError: If it has more edges than can be drawn.
+    """
+    return _graph_view(content_key(selection), network(selection))
+
+
+@st.cache_resource(max_entries=MAX_VIEWS, show_spinner=False)
+def _graph_view(key: str, _network: "Network") -> "GraphView":
+    from app.graph_view import view_of
+
+    return view_of(_network)
+
+
+def content_key(selection: Selection) -> str:
+    """Text that changes whenever the selected network does; a key for caches."""
+    return selection.key if selection.is_upload else f"{zoo(selection.zoo).hash}/{selection.id}"
+
+
+def activations(selection: Selection, x: "np.ndarray") -> "np.ndarray":
+    """What every neuron of the selected network puts out for one input; see `app.graph_view.activations`."""
+    from app.graph_view import activations as neuron_activations
+
+    return neuron_activations(network(selection), x)
+
+
 def checkpoints(task: str | None = None) -> list[dict[str, Any]]:
     """Cards of the trained models that ship, sorted by name; of one task if it is given. Damaged ones are left out."""
     from ngcore.paths import ASSETS
@@ -182,3 +212,37 @@ def _card(folder: str, changed: int) -> dict[str, Any] | None:
         return read_card(folder)
     except CheckpointError:
         return None
+
+
+def shuffled(selection: Selection, seed: int) -> "Shuffled":
+    """The selected network with its hidden neurons in the order that a seed draws."""
+    return _shuffled(content_key(selection), seed, network(selection))
+
+
+@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+def _shuffled(key: str, seed: int, _network: "Network") -> "Shuffled":
+    import torch
+
+    from app.permutation_lab import shuffle
+    from app.sample_inputs import random_inputs
+
+    return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)
+
+
+def prediction_drifts(selection: Selection, seed: int) -> list[dict[str, Any]]:
+    """For every trained model that reads the selected network: how far the shuffle of a seed changes its answer."""
+    cards = [card for card in checkpoints() if card["corpus"]["name"] == selection.zoo and card["task"] != "edit"]
+    return [_prediction_drift(card["name"], content_key(selection), seed, network(selection)) for card in cards]
+
+
+@st.cache_data(max_entries=MAX_RENDERS, show_spinner="Asking the trained models …")
+def _prediction_drift(name: str, key: str, seed: int, _network: "Network") -> dict[str, Any]:
+    import torch
+
+    from app.permutation_lab import model_drift
+    from ngcore.tasks import load_checkpoint
+
+    model = load_checkpoint(name, torch.device("cpu")).model
+    with torch.inference_mode():
+        drift = model_drift(model, _network, seed=seed)
+    return {"model": name, "largest answer": drift.scale, "largest change": drift.error}

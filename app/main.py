@@ -21,6 +21,8 @@ def page(name: str, title: str, icon: str) -> list[st.Page]:
 
 
 st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")
+st.logo(ICON, size="large")
+st.html("<style>.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }</style>")
 state.sync_with_address()
 chosen = st.navigation(
     [

@@ -2,7 +2,27 @@
 
 import streamlit as st
 
+from app.components.export_tab import export_tab
+from app.components.graph_tab import graph_tab
+from app.components.network_facts import network_facts
 from app.components.network_picker import network_picker
+from app.components.shuffle_tab import shuffle_tab
+from app.components.weights_tab import weights_tab
+from app.errors import reported
+
+TABS = {
+    ":material/hub: Graph": graph_tab,
+    ":material/grid_on: Weights": weights_tab,
+    ":material/shuffle: Shuffle": shuffle_tab,
+    ":material/download: Export": export_tab,
+}
 
 st.title("Network graph")
 selection = network_picker()
+if selection is not None:
+    network_facts(selection)
+    tabs = st.tabs(list(TABS), on_change="rerun", key="network.tab")
+    for tab, show in zip(tabs, TABS.values(), strict=True):
+        if tab.open:
+            with tab, reported():
+                show(selection)
