@@ -41,16 +41,20 @@ def draw_histogram(colouring: Colouring, rows: Sequence[int], *, theme: Theme = 
         "animation": False,
         "grid": {"left": 48, "right": 12, "top": 34, "bottom": 44},
         "legend": {"top": 0, "left": 0},
-        "tooltip": {"trigger": "axis", "valueFormatter": "percent"},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
         "xAxis": {"type": "category", "data": names, "name": colouring.title, "nameLocation": "middle", "nameGap": 28},
-        "yAxis": {"type": "value", "axisLabel": {"formatter": "{value}"}},
+        "yAxis": {"type": "value", "axisLabel": {"formatter": "{value} %"}},
         "series": [
             bars
-            | {"name": "all", "data": [count / total for count in everything], "itemStyle": {"color": theme.muted}},
+            | {
+                "name": "all",
+                "data": [100 * count / total for count in everything],
+                "itemStyle": {"color": theme.muted},
+            },
             bars
             | {
                 "name": "selected",
-                "data": [count / chosen for count in picked],
+                "data": [100 * count / chosen for count in picked],
                 "barCategoryGap": "40%",
                 "itemStyle": {"color": theme.accent, "opacity": 0.85},
             },

@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 
 from app import map_data, state
-from app.charts.theme import Theme, theme_for
 from app.charts.zoo_map import Colouring, Mark, clicked_rows, draw_zoo_map, rows_in_areas
+from app.components.appearance import theme
 from app.map_data import Card
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ HEIGHT = 620
 TOOLTIP_COLUMNS = 5
 REGION_KEY = "map.region"
 METRIC_KEY = "map.metric"
+CLEARED_KEY = "map.cleared"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +48,13 @@ def map_chart(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMeth
     if not map_data.is_instant(seen, method):
         _fit_in_view(zoo, seen, method, colouring)
     fit = map_data.layout(seen, method)
-    key = f"map.chart.{seen.key[:12]}.{method}"
+    key = f"map.chart.{seen.key[:12]}.{method}.{st.session_state.get(CLEARED_KEY, 0)}"
     region: Region | None = st.session_state.get(REGION_KEY)
     rows = region_rows(zoo.name, table)
     is_elsewhere = region is not None and region.chart != key
     shown = _faded(colouring, rows) if rows and is_elsewhere else colouring
     st.echarts_chart(
-        draw_zoo_map(
-            _with_points(table, fit, colouring), shown, marks=marks(zoo, seen, card, fit), theme=current_theme()
-        ),
+        draw_zoo_map(_with_points(table, fit, colouring), shown, marks=marks(zoo, seen, card, fit), theme=theme()),
         height=HEIGHT,
         key=key,
         on_select=partial(on_map_selection, key, zoo.name, tuple(table["id"]), fit),
@@ -74,7 +73,7 @@ def on_map_selection(key: str, zoo: str, ids: Sequence[str], fit: "MapFit") -> N
     if inside:
         st.session_state[REGION_KEY] = Region(zoo, key, tuple(ids[row] for row in sorted(inside)))
     elif region is not None and region.chart == key:
-        forget_region()
+        del st.session_state[REGION_KEY]
     clicked = clicked_rows(selection, len(ids)) - inside
     before = st.session_state.get(f"{key}.clicked", set())
     st.session_state[f"{key}.clicked"] = clicked
@@ -92,9 +91,10 @@ def region_rows(zoo: str, table: "pandas.DataFrame") -> list[int]:
     return np.flatnonzero(table["id"].isin(set(region.ids))).tolist()
 
 
-def forget_region() -> None:
-    """Circle nothing any more."""
+def clear_region() -> None:
+    """Circle nothing any more; the chart begins anew, as nothing else takes its lasso away."""
     st.session_state.pop(REGION_KEY, None)
+    st.session_state[CLEARED_KEY] = st.session_state.get(CLEARED_KEY, 0) + 1
 
 
 def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, fit: "MapFit") -> list[Mark]:
@@ -113,17 +113,12 @@ def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, fit: "MapFit") -> li
     return [Mark("nearest neighbours", fit.coordinates[others].tolist(), "neighbour"), mark]
 
 
-def current_theme() -> Theme:
-    """The colours for what the viewer's page looks like."""
-    return theme_for(st.context.theme.type)
-
-
 def _fit_in_view(zoo: "Zoo", seen: "ZooPoints", method: "MapMethod", colouring: Colouring) -> None:
     """Fit a layout while the reader looks at the principal components, then start the page again."""
     table = map_data.table(zoo, seen)
     with st.spinner(f"Fitting UMAP to {len(seen):,} networks; done once, then kept. Meanwhile, by PCA:"):
         pca = map_data.layout(seen, "pca")
-        spec = draw_zoo_map(_with_points(table, pca, colouring), colouring, theme=current_theme())
+        spec = draw_zoo_map(_with_points(table, pca, colouring), colouring, theme=theme())
         st.echarts_chart(spec, height=HEIGHT, alt=f"Map of {len(seen)} networks of {zoo.name} by PCA.")
         map_data.layout(seen, method)
     st.rerun()

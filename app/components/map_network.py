@@ -80,7 +80,7 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
     columns = map_data.table(zoo, seen).iloc[rows]
     shown = columns[["id", *[name for name in columns.columns if name != "id"][:2]]].copy()
     shown["id"] = shown["id"].str.removeprefix(f"{zoo.name}/")
-    shown.insert(1, "distance", distances)
+    shown["distance"] = distances
     pictures = None
     if cached.is_inr(next(iter(zoo.architectures.values()))):
         images = cached.images(zoo.name, seen.positions[rows].tolist())
@@ -96,7 +96,8 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
     st.dataframe(
         shown, hide_index=True, key=key, on_select=walk, selection_mode="single-row", height=396, row_height=34,
         column_config=map_data.column_formats(zoo, seen) | (pictures or {}) | {
-            "distance": st.column_config.NumberColumn("distance", format="%.3g")
+            "id": st.column_config.TextColumn("id"),
+            "distance": st.column_config.NumberColumn("distance", format="%.3f", width="small")
         },
     )  # fmt: skip
     st.caption("Click a row to walk to that network.")

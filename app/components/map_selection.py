@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from app import cached, map_data, state
 from app.charts.histograms import draw_histogram
 from app.charts.image_grid import draw_image_grid
 from app.charts.zoo_map import Colouring
-from app.components.map_chart import current_theme, forget_region
+from app.components.appearance import theme
+from app.components.map_chart import clear_region
 from app.errors import plain
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: lis
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{len(rows):,} of {len(seen):,} selected" if rows else f"All {len(seen):,} networks on the map")
         if rows:
-            st.button("Clear the selection", icon=":material/close:", on_click=forget_region, key="map.clear")
+            st.button("Clear the selection", icon=":material/close:", on_click=clear_region, key="map.clear")
     if not rows:
         st.caption("Draw a lasso or a box on the map to look at a part of them.")
     chosen = table.iloc[rows] if rows else table
@@ -36,7 +38,7 @@ def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: lis
         _show_table(zoo, seen, chosen)
     with right:
         st.echarts_chart(
-            draw_histogram(colouring, rows, theme=current_theme()), height=HEIGHT, key="map.histogram",
+            draw_histogram(colouring, rows, theme=theme()), height=HEIGHT, key="map.histogram",
             alt=f"Histogram of {colouring.title}, of the selected networks and of all",
         )  # fmt: skip
     if cached.is_inr(next(iter(zoo.architectures.values()))):
@@ -64,11 +66,11 @@ def _show_table(zoo: "Zoo", seen: "ZooPoints", chosen: "pandas.DataFrame") -> No
 
 
 def _show_pictures(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: list[int]) -> None:
-    shown = rows[:: max(1, -(-len(rows) // MAX_PICTURES))]
+    shown = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), MAX_PICTURES)).round().astype(int)]
     images = cached.images(zoo.name, seen.positions[shown].tolist())
     texts = [_caption(colouring, row) for row in shown]
     st.image(
-        draw_image_grid(images, texts, columns=20, size=60, theme=current_theme()),
+        draw_image_grid(images, texts, columns=20, size=60, theme=theme()),
         alt=f"Pictures that {len(shown)} networks show, each with its {plain(colouring.title)}", width="stretch",
     )  # fmt: skip
     st.caption(f"{len(shown):,} of {len(rows):,} pictures, each with its {plain(colouring.title)}.")

@@ -1,0 +1,126 @@
+"""What trained models say about a network, cached: which models fit it, their answers, and how long they take."""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app import cached
+from app.state import Selection
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ngcore.networks import Architecture, Network
+
+Card = Mapping[str, Any]
+
+CLASSIFY, PREDICT, EDIT = "classify", "predict", "edit"
+MAX_ANSWERS = 512
+MAX_EDITS = 256
+SCORES = {CLASSIFY: "accuracy", PREDICT: "kendall_tau", EDIT: "mse"}
+
+
+def cards_for(task: str, selection: Selection) -> list[Card]:
+    """Cards of the models that answer a question about the selected network, the best first.
+
+    For a network of a zoo these are the models that were trained on that zoo; for one of this session, all that read
+    networks with inputs and outputs like its own.
+    """
+    cards = cached.checkpoints(task)
+    if selection.is_upload:
+        architecture = cached.network(selection).architecture
+        cards = [card for card in cards if _reads(card, architecture)]
+    else:
+        cards = [card for card in cards if card["corpus"]["name"] == selection.zoo]
+    return sorted(cards, key=score, reverse=task != EDIT)
+
+
+def score(card: Card) -> float:
+    """The figure by which models of a task are ranked, on test networks; the worst there is where it is missing."""
+    name = SCORES[card["task"]]
+    worst = float("inf") if card["task"] == EDIT else float("-inf")
+    return float(card["metrics"].get("test", {}).get(name, worst))
+
+
+def describe_score(card: Card) -> str:
+    """The test figure of a card in words, such as "93.1% right (n = 10,000)"."""
+    test = card["metrics"].get("test", {})
+    name = SCORES[card["task"]]
+    if name not in test:
+        return "not measured"
+    value = test[name]
+    text = {CLASSIFY: f"{value:.1%} right", PREDICT: f"τ {value:.3f}", EDIT: f"MSE {value:.4f}"}[card["task"]]
+    return f"{text} (n = {test['n']:,})"
+
+
+def _reads(card: Card, architecture: "Architecture") -> bool:
+    """Whether the networks that a model was trained on have inputs and outputs like those of an architecture."""
+    folders = cached.zoo_folders()
+    if card["corpus"]["name"] not in folders:
+        return False
+    known = cached.zoo(card["corpus"]["name"]).architectures.values()
+    return any(
+        (other.input_shape, other.output_shape) == (architecture.input_shape, architecture.output_shape)
+        for other in known
+    )
+
+
+def class_names(card: Card) -> list[str]:
+    """Names of the classes that a model tells apart."""
+    name = card["corpus"]["name"]
+    return [str(text) for text in cached.zoo(name).card.get("class_names", ())]
+
+
+def answer(card: Card, selection: Selection) -> "np.ndarray":
+    """Class probabilities, or one predicted accuracy, of the selected network."""
+    return _answer(
+        card["name"], card["weights_sha256"], cached.content_key(selection), str(cached.device()), selection
+    )[0]
+
+
+def milliseconds(card: Card, selection: Selection) -> float:
+    """How long the model took for the selected network, once warm."""
+    return _answer(
+        card["name"], card["weights_sha256"], cached.content_key(selection), str(cached.device()), selection
+    )[1]
+
+
+@st.cache_data(max_entries=MAX_ANSWERS, show_spinner=False)
+def _answer(name: str, weights: str, key: str, device: str, _selection: Selection) -> "tuple[np.ndarray, float]":
+    from ngcore.tasks import classify_inrs, predict_accuracy
+
+    model = checkpoint(name, weights)
+    network = cached.network(_selection)
+    ask = classify_inrs if model.card["task"] == CLASSIFY else predict_accuracy
+    ask(model, network)
+    started = time.perf_counter()
+    values = ask(model, network)[0].float().cpu().numpy()
+    return values.reshape(-1), 1000 * (time.perf_counter() - started)
+
+
+def checkpoint(name: str, weights: str) -> Any:
+    """A trained model on the chosen device; `weights` is the digest of its weights."""
+    return _checkpoint(name, weights, str(cached.device()))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _checkpoint(name: str, weights: str, device: str) -> Any:
+    import torch
+
+    from ngcore.tasks import load_checkpoint
+
+    return load_checkpoint(name, torch.device(device))
+
+
+def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Network":
+    """An INR after an edit of some strength; `key` identifies the INR."""
+    return _edited(card["name"], card["weights_sha256"], key, strength, str(cached.device()), network)
+
+
+@st.cache_resource(max_entries=MAX_EDITS, show_spinner=False)
+def _edited(name: str, weights: str, key: str, strength: float, device: str, _network: "Network") -> "Network":
+    from ngcore.tasks import edit_inrs
+
+    return edit_inrs(checkpoint(name, weights), _network, strength=strength).detach().to("cpu")

@@ -1,0 +1,97 @@
+"""Predicted against true accuracy of many networks, the current one ringed; and what several models predict for one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.charts.colours import MAIN
+from app.charts.theme import LIGHT, Theme
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def draw_accuracy_plot(
+    table: "pandas.DataFrame", *, current: tuple[float, float] | None = None, theme: Theme = LIGHT
+) -> dict[str, Any]:
+    """Predicted against true accuracy, as an ECharts option; data indices of its selections are rows of `table`.
+
+    Args:
+        table: One row a network with the columns "id", "true" and "predicted", in percent.
+        current: (true, predicted) accuracy of the current network in percent; None for none.
+        theme: Colours.
+    """
+    values = table[["true", "predicted"]]
+    points = [*values.to_numpy().ravel().tolist(), *(current or ())]
+    low, high = max(0.0, 5 * (min(points, default=0) // 5)), min(100.0, 5 * (max(points, default=100) // 5 + 1))
+    axis = {"type": "value", "min": low, "max": high, "axisLabel": {"formatter": "{value} %"}}
+    networks = {
+        "id": "networks",
+        "type": "scatter",
+        "encode": {"x": "true", "y": "predicted"},
+        "symbolSize": 8 if len(table) < 800 else 5,
+        "itemStyle": {"color": MAIN, "opacity": 0.6},
+        "selectedMode": "single",
+        "select": {"itemStyle": {"borderWidth": 0}},
+        "emphasis": {"itemStyle": {"opacity": 1, "borderColor": theme.text, "borderWidth": 1.5}},
+        "tooltip": {"formatter": "<b>{@id}</b><br>true: {@true} %<br>predicted: {@predicted} %"},
+        "markLine": {
+            "silent": True,
+            "symbol": "none",
+            "animation": False,
+            "label": {"show": False},
+            "lineStyle": {"color": theme.muted, "type": "dashed"},
+            "data": [[{"coord": [low, low]}, {"coord": [high, high]}]],
+        },
+    }
+    return {
+        "dataset": {"source": table.round({"true": 2, "predicted": 2})},
+        "animation": False,
+        "grid": {"left": 12, "right": 24, "top": 16, "bottom": 40, "containLabel": True},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": {**axis, "name": "true accuracy", "nameLocation": "middle", "nameGap": 28},
+        "yAxis": {**axis, "name": "predicted accuracy", "nameLocation": "middle", "nameGap": 46},
+        "series": [networks, *([_ring(current, theme)] if current else [])],
+    }
+
+
+def _ring(point: tuple[float, float], theme: Theme) -> dict[str, Any]:
+    return {
+        "id": "current",
+        "name": "current network",
+        "type": "scatter",
+        "data": [list(point)],
+        "symbolSize": 20,
+        "silent": True,
+        "z": 5,
+        "itemStyle": {"color": "transparent", "borderColor": theme.accent, "borderWidth": 4},
+    }
+
+
+def draw_predictions(
+    models: Sequence[str], predicted: Sequence[float], *, true: float | None = None, theme: Theme = LIGHT
+) -> dict[str, Any]:
+    """What several models predict for one network, in percent, beside its true accuracy, as an ECharts option."""
+    line = {
+        "silent": True,
+        "symbol": "none",
+        "label": {"formatter": "true {c} %", "color": theme.text},
+        "lineStyle": {"color": theme.accent, "width": 2, "type": "solid"},
+        "data": [{"xAxis": round(true, 2)}] if true is not None else [],
+    }
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 56, "top": 28, "bottom": 8, "containLabel": True},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f %%"},
+        "xAxis": {"type": "value", "min": 0, "axisLabel": {"formatter": "{value} %"}},
+        "yAxis": {"type": "category", "data": list(models), "inverse": True},
+        "series": [
+            {
+                "type": "bar",
+                "data": [round(value, 2) for value in predicted],
+                "barMaxWidth": 20,
+                "itemStyle": {"color": MAIN},
+                "label": {"show": True, "position": "right", "formatter": "{c} %", "color": theme.text},
+                "markLine": line,
+            }
+        ],
+    }

@@ -1,0 +1,36 @@
+"""How far an edit moved each tensor of parameters, as bars."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.charts.theme import LIGHT, Theme
+
+
+def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """A bar for each tensor, as an ECharts option.
+
+    Args:
+        names: Of the tensors, the first layer first.
+        changes: Root mean square of the change over that of the tensor before; NaN where that is 0.
+        theme: Colours.
+    """
+    values = [None if change != change else round(100 * change, 3) for change in changes]
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 56, "top": 4, "bottom": 36, "containLabel": True},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f %%"},
+        "xAxis": {
+            "type": "value", "name": "change relative to the size before", "nameLocation": "middle", "nameGap": 24,
+            "axisLabel": {"formatter": "{value} %"},
+        },
+        "yAxis": {"type": "category", "data": list(names), "inverse": True},
+        "series": [
+            {
+                "type": "bar",
+                "data": values,
+                "itemStyle": {"color": theme.accent},
+                "barMaxWidth": 18,
+                "label": {"show": True, "position": "right", "formatter": "{c} %", "color": theme.text},
+            }
+        ],
+    }  # fmt: skip

@@ -1,0 +1,69 @@
+"""Which class a model sees in an INR, beside the picture that it is, and what the other models see."""
+
+import numpy as np
+import streamlit as st
+
+from app import answers, cached
+from app.answers import Card
+from app.charts.probabilities import draw_probabilities, draw_side_by_side
+from app.components.appearance import theme
+from app.components.model_table import model_table
+from app.components.render_panel import enlarged
+from app.errors import plain
+from app.state import Selection
+
+PICTURE = 260
+CARD_KEY = "predict.class_model"
+
+
+def class_prediction(selection: Selection, cards: list[Card]) -> None:
+    """Show what the chosen model and all others say about the selected INR."""
+    by_name = {card["name"]: card for card in cards}
+    name = st.selectbox(
+        "Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session"
+    )  # fmt: skip
+    card = by_name[name]
+    names, probabilities = answers.class_names(card), answers.answer(card, selection)
+    label = cached.row(selection).get("label")
+    left, right = st.columns([0.3, 0.7], gap="large")
+    with left:
+        _show_picture(selection)
+    with right:
+        _say(names, probabilities, label)
+        st.echarts_chart(
+            draw_probabilities(names, probabilities.tolist(), label=label, theme=theme()), height=330,
+            key="predict.probabilities", alt=f"Probabilities of {len(names)} classes; the table below has the answers",
+        )  # fmt: skip
+    st.subheader("All models that read this network")
+    values = [answers.answer(card, selection) for card in cards]
+    if len(cards) > 1:
+        st.echarts_chart(
+            draw_side_by_side(list(by_name), names, [row.tolist() for row in values], theme=theme()),
+            height=70 + 42 * len(cards), key="predict.side_by_side",
+            alt="Class probabilities in percent, a row for each model",
+        )  # fmt: skip
+        st.caption("Probability of each class in percent, a row for each model.")
+    model_table(cards, selection, [_in_words(names, row) for row in values])
+
+
+def _show_picture(selection: Selection) -> None:
+    label = cached.label_name(selection)
+    st.image(
+        enlarged(cached.image(selection), 2 * PICTURE), width=PICTURE,
+        caption="What the network computes" + (f" · label {plain(label)}" if label else ""),
+        alt="The picture that the selected network computes",
+    )  # fmt: skip
+    st.caption("The model reads the weights alone; it never sees this picture.")
+
+
+def _say(names: list[str], probabilities: np.ndarray, label: int | None) -> None:
+    best = int(probabilities.argmax())
+    sentence = f"The model sees **{plain(names[best])}** with {probabilities[best]:.1%}"
+    if label is not None and 0 <= int(label) < len(names):
+        sentence += ", which is the label." if best == label else f"; the label is **{plain(names[int(label)])}**."
+    st.markdown(f"##### {sentence}")
+
+
+def _in_words(names: list[str], probabilities: np.ndarray) -> str:
+    best = int(probabilities.argmax())
+    return f"{names[best]} ({probabilities[best]:.1%})"

@@ -1,0 +1,32 @@
+"""Predict: what trained models read off a network's weights, its class or its accuracy."""
+
+import streamlit as st
+
+from app import answers, cached
+from app.components.accuracy_prediction import accuracy_prediction
+from app.components.class_prediction import class_prediction
+from app.components.network_picker import network_picker
+from app.errors import reported
+
+st.title("Predict")
+with st.expander("What am I looking at?", icon=":material/help:"):
+    st.markdown(
+        "A model reads the **weights** of the selected network as a graph and answers a question about it. For a "
+        "network that is a picture (an INR) the question is what the picture shows; for a small CNN it is which share "
+        "of test images the CNN classifies correctly, without running it on a single one.\n\n"
+        "Models with *probes* also run the network on a few learned inputs. *Baselines* read flat weights or their "
+        "statistics, and show what the graph is good for."
+    )
+selection = network_picker()
+if selection is None:
+    st.stop()
+
+with reported(stop=True):
+    is_inr = cached.is_inr(cached.network(selection).architecture)
+    cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
+    if not cards:
+        st.info("No trained model here reads networks of this kind.", icon=":material/info:")
+    elif is_inr:
+        class_prediction(selection, cards)
+    else:
+        accuracy_prediction(selection, cards)
