@@ -2,5 +2,53 @@
 
 import streamlit as st
 
+from app import page_table
+from app.components.live_example import live_example
+from app.components.what_ships import checkpoint_table, zoo_table
+from app.errors import reported
+
+LESSON = """
+**Why is a picture a network?** Train a small network to answer, for every place (x, y), how bright a picture is there.
+When it answers well, its 1,185 weights *are* the picture: ask it at every place and you see it again, at any size.
+
+**Why a graph?** Lay out the same weights in rows and columns and the order of the neurons shows, although it means
+nothing: swap two hidden neurons together with their weights and the network computes the same. A graph has no such
+order. Neurons become its nodes, biases belong to nodes, weights become its edges.
+
+**What reads such a graph?** Another network, one that passes messages along edges. Trained on thousands of small
+networks it learns to say which digit a network draws, how well a network will classify pictures that it has never
+seen, or which weights must change for the digit to become thicker.
+
+**Try this in class**
+1. On *Network graph*, take a network that draws a digit. Which neurons have the strongest weights? Click one, walk on.
+2. There, press *Shuffle hidden neurons*. What changes in the drawing, what in the picture? Why not exactly nothing?
+3. On *Map*, find two groups that lie far apart. Open a network of each. What tells them apart?
+4. On *Edit*, make a digit thicker twice. When does it stop being the same digit?
+"""
+
 st.title("Neural graphs")
-st.write("See, read, judge and edit neural networks with neural networks.")
+st.markdown(
+    "A trained network is a graph: neurons are its nodes, weights its edges. Other networks can read that graph and "
+    "tell what the network shows, how well it will do, or how to change it. Here you can watch all of this on real "
+    "networks, or bring your own."
+)
+with reported():
+    live_example()
+
+st.subheader("Where to go")
+names = [name for name in page_table.TABLE if name != page_table.HOME and page_table.is_there(name)]
+for column, name in zip(st.columns(4), names, strict=False):
+    with column.container(border=True, height="stretch"):
+        st.page_link(page_table.page(name))
+        st.caption(page_table.TABLE[name].summary)
+
+st.subheader("What is here")
+st.markdown("**Zoos**: networks trained on real images")
+with reported():
+    zoo_table()
+st.markdown("**Models** that read networks")
+with reported():
+    checkpoint_table()
+
+with st.expander("For teachers and students: the ideas in five minutes", icon=":material/school:"):
+    st.markdown(LESSON)

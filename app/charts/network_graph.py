@@ -22,6 +22,7 @@ def draw_network_graph(
     node_limit: float = 1.0,
     selected: int | None = None,
     is_small: bool = False,
+    aspect: float = WIDTH / HEIGHT,
 ) -> dict[str, Any]:
     """Draw neurons in columns and edges between them.
 
@@ -33,12 +34,13 @@ def draw_network_graph(
         node_limit: The number at which the colour is full.
         selected: The neuron whose edges stand out.
         is_small: Whether it is a small picture, without toolbox and with thinner lines.
+        aspect: Width of the drawing as a multiple of its height.
 
     Returns:
         Options whose series has the neurons of `drawn_nodes` as data, in that order.
     """
     nodes = drawn_nodes(view, edges)
-    place = positions(view)
+    place = positions(view) * (aspect * HEIGHT / WIDTH, 1.0)
     colours = _node_colours(view, node_values, node_limit, theme)
     sizes = _symbol_sizes(view)
     factor = 0.6 if is_small else 1.0
@@ -46,7 +48,7 @@ def draw_network_graph(
         _node(view, int(node), place[node], colours[node], sizes[node] * factor, theme, is_selected=node == selected)
         for node in nodes
     ]
-    toolbox = {"feature": {"saveAsImage": {"pixelRatio": 2, "name": "neural-graph"}, "restore": {}}, "right": 4}
+    toolbox = {"feature": {"restore": {"title": "Whole graph"}}, "right": 4}
     return {
         "tooltip": {"confine": True},
         "animation": False,
@@ -61,10 +63,10 @@ def draw_network_graph(
                 "selectedMode": False if is_small else "single",
                 "data": [*data, *_layer_names(view, place, theme, is_small=is_small)],
                 "links": _links(view, edges, theme, selected, factor),
-                "emphasis": {"focus": "adjacency", "lineStyle": {"opacity": 1}},
+                "emphasis": {"focus": "adjacency", "lineStyle": {"opacity": 1}, "label": {"show": False}},
                 "blur": {"lineStyle": {"opacity": 0.03}, "itemStyle": {"opacity": 0.25}},
                 "select": {"itemStyle": {"borderColor": theme.muted, "borderWidth": 1}},
-                "left": 12, "right": 12, "top": 34 if not is_small else 8, "bottom": 26 if not is_small else 8,
+                "left": 34, "right": 34, "top": 34 if not is_small else 8, "bottom": 26 if not is_small else 8,
             }
         ],
     }  # fmt: skip
@@ -157,7 +159,7 @@ def _links(
     is_own = (view.source[edges] == selected) | (view.target[edges] == selected)
     order = edges[np.lexsort((np.abs(view.value[edges]), is_own))]
     share = np.minimum(np.abs(view.value[order]) / limit, 1)
-    dense = 1 if len(edges) <= 400 else 0.75 if len(edges) <= 1000 else 0.55
+    dense = 1 if len(edges) <= 150 else 0.75 if len(edges) <= 500 else 0.55
     links = []
     for number, part in zip(order.tolist(), share.tolist(), strict=True):
         source, target = int(view.source[number]), int(view.target[number])

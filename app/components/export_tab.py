@@ -36,7 +36,7 @@ def export_tab(selection: Selection) -> None:
                 f"Picture ({PNG_SIDE} × {PNG_SIDE}, .png)", lambda: _png(selection), f"{name}.png", "image/png",
                 key="export.picture", icon=":material/image:", on_click="ignore",
             )  # fmt: skip
-    st.caption("The drawing itself is saved by the arrow in its upper right corner, on the tab Graph.")
+    st.caption("Every drawing can be saved as a picture: point at it, and buttons appear in its upper right corner.")
     st.markdown("**A page of its own**")
     count = min(MAX_PAGE_EDGES, len(view.order))
     st.markdown(

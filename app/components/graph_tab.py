@@ -18,6 +18,7 @@ from app.state import Selection
 BIAS, LAYER, ACTIVATION = "Bias", "Layer", "Activation"
 CHART_KEY, CLICKED_KEY = "network.chart", "network.clicked"
 DEFAULT_EDGES = 400
+NARROW = "<style>@media (max-width:640px){.st-key-network-chart,.st-key-network-chart *{max-height:400px}}</style>"
 MAX_TABLE_EDGES = MAX_DRAWN_EDGES
 
 
@@ -26,6 +27,7 @@ def graph_tab(selection: Selection) -> None:
     """Draw the selected network's graph, and beside it what belongs to it."""
     network, view = cached.network(selection), cached.graph_view(selection)
     colours = theme()
+    st.html(NARROW)
     left, right = st.columns([2.35, 1], gap="medium")
     with left:
         count, colour_by = _controls(view)
@@ -47,7 +49,7 @@ def _controls(view: GraphView) -> tuple[int, str]:
         count = most
         if most > 1:
             chosen = st.slider(
-                "Strongest weights", 1, most, min(DEFAULT_EDGES, most), key=f"network.edges{most}",
+                "Strongest edges", 1, most, min(DEFAULT_EDGES, most), key=f"network.edges{most}",
                 width=300, persist_state="session",
             )  # fmt: skip
             count = int(chosen)
@@ -62,7 +64,7 @@ def _drawing(view: GraphView, count: int, colour_by: str, values: np.ndarray | N
     edges = view.strongest(count)
     shown = values if colour_by == ACTIVATION else view.bias if colour_by == BIAS else None
     limit = float(np.quantile(np.abs(shown), 0.98)) or 1.0 if shown is not None else 1.0
-    total = f"{count:,} of {len(view.order):,} weights, {view.share(count):.0%} of their total size"
+    total = f"{count:,} of {len(view.order):,} edges, {view.share(count):.0%} of the total |weight|"
     spec = draw_network_graph(
         view, edges, theme=colours, node_values=shown, node_limit=limit, selected=selected_neuron(view)
     )

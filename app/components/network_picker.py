@@ -45,7 +45,7 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
         st.session_state[ZOO_KEY] = names[0]
     with st.container(horizontal=True, vertical_alignment="bottom", key="network-picker"):
         st.selectbox(
-            "From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=210
+            "From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=200
         )  # fmt: skip
         if st.session_state[ZOO_KEY] != UPLOAD:
             _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
@@ -97,7 +97,7 @@ def _source_name(name: str) -> str:
 def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     """Search, list, filters and buttons of a zoo."""
     zoo = cached.zoo(name)
-    st.text_input("Search", key=SEARCH_KEY, placeholder="id or label", width=150, persist_state="session")
+    st.text_input("Search", key=SEARCH_KEY, placeholder="id or label", width=140, persist_state="session")
     found = _find(zoo)
     position = zoo.position(selection.id) if selection else None
     options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))

@@ -70,7 +70,7 @@ def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
             st.markdown(f"**{title}**")
             spec = draw_network_graph(
                 shown, shown.strongest(DRAWN_EDGES), theme=colours, node_values=shown.bias, node_limit=limit,
-                is_small=True,
+                is_small=True, aspect=1.5,
             )  # fmt: skip
             st.echarts_chart(spec, height=300, key=f"shuffle.{title}", alt=f"The graph {title.lower()} the shuffle")
 

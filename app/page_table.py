@@ -1,0 +1,52 @@
+"""The pages of the app by their names, for the navigation and for links between them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+FOLDER = Path(__file__).resolve().parents[1] / "pages"
+HOME = "home"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page in the table.
+
+    Attributes:
+        title: In the navigation.
+        icon: Name of a Material symbol.
+        summary: What the page is for, in a sentence.
+    """
+
+    title: str
+    icon: str
+    summary: str
+
+
+TABLE: dict[str, Entry] = {
+    HOME: Entry("Home", "home", "What this is, and where to go."),
+    "network": Entry("Network graph", "hub", "Look at one network: its neurons, its weights and what it computes."),
+    "map": Entry("Map", "scatter_plot", "See thousands of networks at once, neighbours close together."),
+    "predict": Entry("Predict", "query_stats", "Read off the weights what a network shows, or how well it works."),
+    "edit": Entry("Edit", "brush", "Change what a network shows by changing its weights."),
+}
+
+
+def page(name: str) -> st.Page:
+    """The page of this name, for `st.navigation`, `st.page_link` and `st.switch_page`."""
+    entry = TABLE[name]
+    return st.Page(
+        FOLDER / f"{name}.py", title=entry.title, icon=f":material/{entry.icon}:", default=name == HOME,
+        url_path=None if name == HOME else name,
+    )  # fmt: skip
+
+
+def pages() -> list[st.Page]:
+    """All pages whose files are there, in the order of the table."""
+    return [page(name) for name in TABLE if is_there(name)]
+
+
+def is_there(name: str) -> bool:
+    """Whether the page has a file."""
+    return (FOLDER / f"{name}.py").is_file()
