@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.charts.colours import MAIN
 from app.charts.theme import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -23,13 +22,14 @@ def draw_accuracy_plot(
     values = table[["true", "predicted"]]
     points = [*values.to_numpy().ravel().tolist(), *(current or ())]
     low, high = max(0.0, 5 * (min(points, default=0) // 5)), min(100.0, 5 * (max(points, default=100) // 5 + 1))
-    axis = {"type": "value", "min": low, "max": high, "axisLabel": {"formatter": "{value} %"}}
+    axis = {"type": "value", "min": low, "max": high, "interval": 5 if high - low <= 40 else 10}
+    axis["axisLabel"] = {"formatter": "{value} %"}
     networks = {
         "id": "networks",
         "type": "scatter",
         "encode": {"x": "true", "y": "predicted"},
         "symbolSize": 8 if len(table) < 800 else 5,
-        "itemStyle": {"color": MAIN, "opacity": 0.6},
+        "itemStyle": {"color": theme.accent, "opacity": 0.6},
         "selectedMode": "single",
         "select": {"itemStyle": {"borderWidth": 0}},
         "emphasis": {"itemStyle": {"opacity": 1, "borderColor": theme.text, "borderWidth": 1.5}},
@@ -46,7 +46,7 @@ def draw_accuracy_plot(
     return {
         "dataset": {"source": table.round({"true": 2, "predicted": 2})},
         "animation": False,
-        "grid": {"left": 12, "right": 24, "top": 16, "bottom": 40, "containLabel": True},
+        "grid": {"left": 64, "right": 24, "top": 16, "bottom": 48},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {**axis, "name": "true accuracy", "nameLocation": "middle", "nameGap": 28},
         "yAxis": {**axis, "name": "predicted accuracy", "nameLocation": "middle", "nameGap": 46},
@@ -63,7 +63,7 @@ def _ring(point: tuple[float, float], theme: Theme) -> dict[str, Any]:
         "symbolSize": 20,
         "silent": True,
         "z": 5,
-        "itemStyle": {"color": "transparent", "borderColor": theme.accent, "borderWidth": 4},
+        "itemStyle": {"color": "transparent", "borderColor": theme.text, "borderWidth": 3},
     }
 
 
@@ -74,8 +74,8 @@ def draw_predictions(
     line = {
         "silent": True,
         "symbol": "none",
-        "label": {"formatter": "true {c} %", "color": theme.text},
-        "lineStyle": {"color": theme.accent, "width": 2, "type": "solid"},
+        "label": {"formatter": "true {c} %", "color": theme.text, "position": "start"},
+        "lineStyle": {"color": theme.text, "width": 2, "type": "solid"},
         "data": [{"xAxis": round(true, 2)}] if true is not None else [],
     }
     return {
@@ -89,7 +89,7 @@ def draw_predictions(
                 "type": "bar",
                 "data": [round(value, 2) for value in predicted],
                 "barMaxWidth": 20,
-                "itemStyle": {"color": MAIN},
+                "itemStyle": {"color": theme.accent},
                 "label": {"show": True, "position": "right", "formatter": "{c} %", "color": theme.text},
                 "markLine": line,
             }

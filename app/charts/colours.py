@@ -16,4 +16,3 @@ CATEGORIES = (
 SEQUENTIAL = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")  # viridis
 POSITIVE, NEGATIVE = "#b2400f", "#1b6ca8"
 PLACED = "#e0218a"
-MAIN = CATEGORIES[0]

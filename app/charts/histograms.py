@@ -40,7 +40,7 @@ def draw_histogram(colouring: Colouring, rows: Sequence[int], *, theme: Theme = 
     return {
         "animation": False,
         "grid": {"left": 48, "right": 12, "top": 34, "bottom": 44},
-        "legend": {"top": 0, "left": 0},
+        "legend": {"top": 0, "left": 0, "data": ["all", "selected"] if rows else ["all"]},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
         "xAxis": {"type": "category", "data": names, "name": colouring.title, "nameLocation": "middle", "nameGap": 28},
         "yAxis": {"type": "value", "axisLabel": {"formatter": "{value} %"}},

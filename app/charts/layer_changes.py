@@ -14,7 +14,7 @@ def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme:
         changes: Root mean square of the change over that of the tensor before; NaN where that is 0.
         theme: Colours.
     """
-    values = [None if change != change else round(100 * change, 3) for change in changes]
+    values = [None if change != change else round(100 * change, 1) for change in changes]
     return {
         "animation": False,
         "grid": {"left": 8, "right": 56, "top": 4, "bottom": 36, "containLabel": True},

@@ -19,7 +19,7 @@ def draw_probabilities(
         theme: Colours.
     """
     values = [
-        {"value": round(100 * value, 3), "itemStyle": {"color": theme.accent if i == label else theme.muted}}
+        {"value": round(100 * value, 1), "itemStyle": {"color": theme.accent if i == label else theme.muted}}
         for i, value in enumerate(probabilities)
     ]
     return {

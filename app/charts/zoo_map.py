@@ -66,7 +66,7 @@ def draw_zoo_map(
         marks: Points to ring or to add.
         theme: Colours of the ground and of what is on it.
     """
-    source = table.assign(**{"colour of the map": list(colouring.values)})
+    source = table.assign(**{"colour of the map": _shown_values(colouring)})
     columns = list(source.columns)
     shown = [name for name in table.columns if name not in ("x", "y")][:MAX_TOOLTIP_COLUMNS]
     networks = {
@@ -189,20 +189,15 @@ def _key(colouring: Colouring, dimension: int, *, theme: Theme) -> dict[str, Any
             "itemGap": 8,
             "textGap": 4,
         }
-    numbers = [float(value) for value in colouring.values if value is not None and math.isfinite(value)]
-    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
-    if colouring.kind == "diverging":
-        high = max(abs(low), abs(high))
-        low = -high
-    if low == high:
-        high = low + 1
+    low, high = _range(colouring)
+    unit = " %" if colouring.percent else ""
     return place | {
         "type": "continuous",
         "min": low,
         "max": high,
         "calculable": True,
-        "precision": _precision(high - low),
-        "text": [_format(high, colouring), _format(low, colouring)],
+        "precision": max(0, min(6, 2 - math.floor(math.log10(high - low)))),
+        "formatter": f"{{value}}{unit}",
         "inRange": {
             "color": [theme.negative, theme.muted, theme.positive]
             if colouring.kind == "diverging"
@@ -214,12 +209,23 @@ def _key(colouring: Colouring, dimension: int, *, theme: Theme) -> dict[str, Any
     }
 
 
-def _precision(span: float) -> int:
-    return max(0, min(6, 2 - math.floor(math.log10(span))))
+def _range(colouring: Colouring) -> tuple[float, float]:
+    """The smallest and the largest number; of equal size where they are shown about zero."""
+    numbers = [value for value in _shown_values(colouring) if value is not None and math.isfinite(value)]
+    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
+    if colouring.kind == "diverging":
+        high = max(abs(low), abs(high))
+        low = -high
+    return (low, high) if low < high else (low, low + 1)
 
 
-def _format(value: float, colouring: Colouring) -> str:
-    return f"{value:.1%}" if colouring.percent else f"{value:.4g}"
+def _shown_values(colouring: Colouring) -> list[Any]:
+    """The values as the map has them: shares in percent, and None where there is none."""
+    if colouring.kind == "category":
+        return list(colouring.values)
+    factor = 100.0 if colouring.percent else 1.0
+    numbers = [math.nan if value is None else factor * float(value) for value in colouring.values]
+    return [number if math.isfinite(number) else None for number in numbers]
 
 
 def _mark(mark: Mark, *, theme: Theme) -> dict[str, Any]:

@@ -67,14 +67,14 @@ def accuracy_prediction(selection: Selection, cards: list[Card]) -> None:
 
 def _show_numbers(predicted: float, true: float | None) -> None:
     with st.container(horizontal=True):
-        st.metric("Predicted accuracy", f"{predicted:.1%}", border=True, width=170)
+        st.metric("Predicted accuracy", f"{predicted:.1%}", border=True, width=156)
         if true is not None:
             st.metric(
-                "True accuracy", f"{true:.1%}", f"{predicted - true:+.1%} predicted", border=True, width=170,
+                "True accuracy", f"{true:.1%}", f"{predicted - true:+.1%} predicted", border=True, width=156,
                 delta_color="off", delta_arrow="off",
             )  # fmt: skip
         else:
-            st.metric("True accuracy", "unknown", border=True, width=170, help="It was not measured here.")
+            st.metric("True accuracy", "unknown", border=True, width=156, help="It was not measured here.")
 
 
 def known_accuracies(card: Card) -> Known:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
 PICTURE = 112
-MAX_FACTS = 5
+MAX_FACTS = 4
 METRICS = {"cosine": "cosine", "euclidean": "distance"}
 TABLE_KEY = "map.neighbours"
 
@@ -52,7 +52,8 @@ def _show_network(zoo: "Zoo", seen: "ZooPoints", row: int | None) -> None:
             if row is not None:
                 st.caption("  \n".join(_facts(zoo, seen, row)))
             st.page_link(
-                "../pages/network.py", label="Open its graph", icon=":material/hub:", query_params={"net": selection.key}
+                "../pages/network.py", label="Open its graph", icon=":material/hub:",
+                query_params={state.QUERY_PARAMETER: selection.key},
             )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
     )  # fmt: skip
     rows, distances = map_data.neighbours(seen, focus, metric=metric)
     columns = map_data.table(zoo, seen).iloc[rows]
-    shown = columns[["id", *[name for name in columns.columns if name != "id"][:2]]].copy()
+    shown = columns[["id", *[name for name in columns.columns if name != "id"][:1]]].copy()
     shown["id"] = shown["id"].str.removeprefix(f"{zoo.name}/")
     shown["distance"] = distances
     pictures = None

@@ -144,7 +144,7 @@ def place(
 
 def nearest(
     features: Float[Tensor, "networks features"],
-    query: Float[Tensor, "queries features"],
+    query: Float[Tensor, "queries d_query"],
     k: int = 10,
     *,
     metric: Metric = "cosine",
@@ -271,7 +271,8 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 def _read_coordinates(path: Path, count: int) -> Tensor | None:
     """The cached coordinates; None where there are none, or a file that is damaged."""
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as stream:
+            array = np.load(stream, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     fits = array.shape == (count, 2) and array.dtype == np.float32 and np.isfinite(array).all()

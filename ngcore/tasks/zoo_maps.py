@@ -273,10 +273,11 @@ def _write(path: Path, key: str, values: Mapping[str, Tensor]) -> None:
 def _read(path: Path, key: str) -> dict[str, Tensor]:
     """What a file holds if it was written under this key; nothing if it is missing, damaged or of other networks."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             if str(file["key"]) != key:
                 return {}
             arrays = {name: file[name] for name in file.files if name != "key"}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile):
         return {}
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
