@@ -10,7 +10,7 @@ from app.graph_view import MAX_DRAWN_NODES, GraphView
 
 WIDTH, HEIGHT = 1000.0, 800.0
 COLUMN_HEIGHT = 40  # neurons one above the other; more stand in several columns
-MAX_SYMBOL, MIN_SYMBOL = 17.0, 4.0
+MAX_SYMBOL, MIN_SYMBOL = 17.0, 3.0
 
 
 def draw_network_graph(
@@ -42,8 +42,9 @@ def draw_network_graph(
     nodes = drawn_nodes(view, edges)
     place = positions(view) * (aspect * HEIGHT / WIDTH, 1.0)
     colours = _node_colours(view, node_values, node_limit, theme)
-    sizes = _symbol_sizes(view)
+    sizes = _symbol_sizes(place, view)
     factor = 0.6 if is_small else 1.0
+    thickness = factor * min(1.0, max(0.45, (250 / max(len(edges), 1)) ** 0.5))
     data = [
         _node(view, int(node), place[node], colours[node], sizes[node] * factor, theme, is_selected=node == selected)
         for node in nodes
@@ -62,7 +63,7 @@ def draw_network_graph(
                 "scaleLimit": {"min": 0.5, "max": 12},
                 "selectedMode": False if is_small else "single",
                 "data": [*data, *_layer_names(view, place, theme, is_small=is_small)],
-                "links": _links(view, edges, theme, selected, factor),
+                "links": _links(view, edges, theme, selected, thickness),
                 "emphasis": {"focus": "adjacency", "lineStyle": {"opacity": 1}, "label": {"show": False}},
                 "blur": {"lineStyle": {"opacity": 0.03}, "itemStyle": {"opacity": 0.25}},
                 "select": {"itemStyle": {"borderColor": theme.muted, "borderWidth": 1}},
@@ -83,7 +84,7 @@ def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: 
         label |= {"position": "inside"}
         names.append(
             {
-                "id": f"layer{number}", "name": layer.name, "x": float(columns[:, 0].mean()), "y": HEIGHT + 46,
+                "id": f"layer{number}", "name": layer.name, "x": float(columns[:, 0].mean()), "y": HEIGHT + 52,
                 "symbol": "rect", "symbolSize": [60, 20], "itemStyle": {"color": "rgba(0,0,0,0)"}, "label": label,
                 "tooltip": {"show": False}, "emphasis": {"disabled": True}, "blur": {"label": {"opacity": 1}},
             }
@@ -120,10 +121,15 @@ def positions(view: GraphView) -> np.ndarray:
     return places
 
 
-def _symbol_sizes(view: GraphView) -> np.ndarray:
-    rows = [math.ceil(layer.size / max(1, math.ceil(layer.size / COLUMN_HEIGHT))) for layer in view.layers]
-    size = np.clip([0.55 * HEIGHT / max(row, 8) for row in rows], MIN_SYMBOL, MAX_SYMBOL)
-    return np.repeat(size, [layer.size for layer in view.layers])
+def _symbol_sizes(place: np.ndarray, view: GraphView) -> np.ndarray:
+    """(nodes,) sizes in pixels, small enough that neurons do not cover each other."""
+    sizes = []
+    for layer in view.layers:
+        own = place[layer.start : layer.start + layer.size]
+        pitches = [np.diff(np.unique(np.round(own[:, axis], 3))) for axis in (0, 1)]
+        pitch = min((float(steps.min()) for steps in pitches if len(steps)), default=HEIGHT / 8)
+        sizes.append(min(max(0.5 * pitch, MIN_SYMBOL), MAX_SYMBOL))
+    return np.repeat(sizes, [layer.size for layer in view.layers])
 
 
 def _node_colours(view: GraphView, values: np.ndarray | None, limit: float, theme: Theme) -> list[str]:

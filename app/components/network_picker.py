@@ -22,6 +22,8 @@ MAX_OPTIONS = 300  # what a browser still lists at once; the search finds the ot
 ZOO_KEY, NETWORK_KEY, SEARCH_KEY = "picker.zoo", "picker.network", "picker.search"
 SPLIT_KEY, LABELS_KEY, ACCURACY_KEY, GOOD_KEY = "picker.split", "picker.labels", "picker.accuracy", "picker.good"
 
+NO_FILE = Selection(UPLOAD, "")  # the place for a file is open, and none is chosen yet
+
 Accepts = Callable[["Architecture"], bool]
 
 
@@ -51,7 +53,7 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
             _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
     if st.session_state[ZOO_KEY] == UPLOAD:
         upload_box()
-    if problem:
+    if problem and selection != NO_FILE:
         st.info(problem, icon=":material/info:")
     return None if problem else state.selected()
 
@@ -78,7 +80,7 @@ def _problem(selection: Selection | None, accepts: Accepts | None, needs: str) -
     """Why the page cannot use the selection, as Markdown; None if it can."""
     if selection is None:
         return "Bring a network of your own: there is no zoo here yet (`ngcore zoo build` makes one)."
-    if selection == Selection(UPLOAD, ""):
+    if selection == NO_FILE:
         return "Choose a file, or one of the zoos."
     if not cached.exists(selection):
         if selection.is_upload:
@@ -109,9 +111,9 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
         on_change=_network_chosen, args=(name,), placeholder="Choose a network",
     )  # fmt: skip
     with st.container(horizontal=True, gap="xsmall", width="content"):
-        for icon, by, text in (("chevron_left", -1, "Previous network"), ("chevron_right", 1, "Next network")):
+        for icon, by, which in (("chevron_left", -1, "previous"), ("chevron_right", 1, "next")):
             st.button(
-                "", icon=f":material/{icon}:", key=f"picker.step{by}", help=text, disabled=not len(found),
+                "", icon=f":material/{icon}:", key=f"picker.{which}", help=f"The {which} network", disabled=not len(found),
                 on_click=_step, args=(name, found, position, by),
             )  # fmt: skip
         st.button(

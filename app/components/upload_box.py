@@ -62,6 +62,7 @@ def _read(data: bytes, filename: str) -> None:
     except NeuralGraphError as error:
         show_error(error)
     else:
+        st.session_state.pop(f"{key}.answers", None)
         _take(upload)
 
 
@@ -75,7 +76,9 @@ def _take(upload: "Upload") -> None:
 def _ask(key: str, questions: "tuple[Question, ...]") -> None:
     """A form of what the file leaves open."""
     with st.container(border=True):
-        st.markdown("**The file does not say everything.** Please add what you know; a guess can be corrected later.")
+        st.markdown(
+            "**The file does not say everything.** Please add what you know. Upload it again to answer differently."
+        )
         answers: dict[str, Any] = {}
         for question in questions:
             if question.only_if in (None, answers.get("activation")):
