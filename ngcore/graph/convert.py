@@ -1,8 +1,8 @@
 """Network → neural graph and back: two inverse functions side by side."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph.neural_graph import NeuralGraph
@@ -79,7 +79,7 @@ def _edge_features(block: EdgeBlock, structure: GraphStructure, network: Network
             weight = weight.reshape(len(network), groups, sources, targets, 1, 1)
         else:
             weight = weight.reshape(len(network), groups, targets, sources, *block.kernel).transpose(2, 3)
-    return F.pad(weight, _padding(block.kernel, size)).flatten(4)
+    return functional.pad(weight, _padding(block.kernel, size)).flatten(4)
 
 
 def _weight(block: EdgeBlock, features: Tensor, size: tuple[int, int]) -> Tensor:

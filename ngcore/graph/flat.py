@@ -116,7 +116,7 @@ def _stack(
 
 
 def to_pyg(graph: NeuralGraph) -> "list[Data]":
-    """One torch_geometric `Data` a network: `x`, `edge_index`, `edge_attr`, and `node_layer` and `edge_block` numbers."""
+    """One torch_geometric `Data` a network: `x`, `edge_index`, `edge_attr`, `node_layer` and `edge_block`."""
     from torch_geometric.data import Data
 
     structure = graph.structure

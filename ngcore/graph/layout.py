@@ -7,7 +7,7 @@ message may flow to the edge's target (the forward direction) or to its source (
 import abc
 import functools
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from ngcore.graph.flat import flat_edge_index
 from ngcore.graph.structure import GraphStructure
 
 Reduction = Literal["sum", "max"]
+Towards = Literal["target", "source"]
 Edges = list[Tensor]
 
 
@@ -41,7 +42,11 @@ class Layout(abc.ABC):
         """
 
     @abc.abstractmethod
-    def num_messages(self, towards: Literal["target", "source"], like: Tensor) -> Tensor:
+    def moments(self, messages: Edges, towards: Towards) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sum, sum of squares, maximum and minimum of the messages that reach each node in one direction."""
+
+    @abc.abstractmethod
+    def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
         """How many messages reach each node in one direction, (…, nodes, 1), in the dtype of `like`."""
 
 
@@ -79,9 +84,23 @@ class BlockLayout(Layout):
                 parts[edges.source].append(_reduce_axis(to_source[number], 3, reduction))
         example = (to_target or to_source or [])[0]
         blocks = zip(self.structure.node_blocks, parts, strict=True)
-        return torch.cat([_combine(part, reduction, example, block.size) for block, part in blocks], dim=1)
+        combine = torch.add if reduction == "sum" else torch.maximum
+        return torch.cat([_combine(part, combine, example, block.size) for block, part in blocks], dim=1)
 
-    def num_messages(self, towards: Literal["target", "source"], like: Tensor) -> Tensor:
+    def moments(self, messages: Edges, towards: Towards) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """See `Layout`."""
+        parts: list[list[tuple[Tensor, ...]]] = [[] for _ in self.structure.node_blocks]
+        for edges, message in zip(self.structure.edge_blocks, messages, strict=True):
+            node_block, axis = (edges.target, 2) if towards == "target" else (edges.source, 3)
+            parts[node_block].append(tuple(m.flatten(1, 2) for m in AxisMoments.apply(message, axis)))
+        columns = []
+        for number, combine in enumerate((torch.add, torch.add, torch.maximum, torch.minimum)):
+            blocks = zip(self.structure.node_blocks, parts, strict=True)
+            rows = [_combine([p[number] for p in part], combine, messages[0], block.size) for block, part in blocks]
+            columns.append(torch.cat(rows, dim=1))
+        return columns[0], columns[1], columns[2], columns[3]
+
+    def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
         """See `Layout`; (nodes, 1)."""
         return _degrees(self.structure, towards).to(like)
 
@@ -96,14 +115,41 @@ def _reduce_axis(messages: Tensor, axis: int, reduction: Reduction) -> Tensor:
     return reduced.flatten(1, 2)
 
 
-def _combine(parts: list[Tensor], reduction: Reduction, example: Tensor, size: int) -> Tensor:
+def _combine(parts: list[Tensor], combine: Callable[[Tensor, Tensor], Tensor], example: Tensor, size: int) -> Tensor:
     if not parts:
         return example.new_zeros(example.shape[0], size, *example.shape[4:])
-    return functools.reduce(torch.add if reduction == "sum" else torch.maximum, parts)
+    return functools.reduce(combine, parts)
+
+
+class AxisMoments(torch.autograd.Function):
+    """Sum, sum of squares, maximum and minimum over one axis, with one lean backward pass for all four.
+
+    Where several entries tie for an extremum, each receives its whole gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The four reductions, without the axis."""
+        smallest, largest = torch.aminmax(x, dim=axis)
+        ctx.save_for_backward(x, largest, smallest)
+        ctx.axis = axis
+        precise = torch.promote_types(x.dtype, torch.float32)  # sums of half-precision messages in full precision
+        return x.sum(axis, dtype=precise), x.square().sum(axis, dtype=precise), largest, smallest
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Gradient of x."""
+        x, largest, smallest = (t if i == 0 else t.unsqueeze(ctx.axis) for i, t in enumerate(ctx.saved_tensors))
+        of_sum, of_square, of_largest, of_smallest = (g.to(x.dtype).unsqueeze(ctx.axis) for g in gradients)
+        gradient = torch.addcmul(of_sum, x, 2 * of_square)
+        zero = gradient.new_zeros(())
+        gradient += torch.where(x == largest, of_largest, zero)
+        gradient += torch.where(x == smallest, of_smallest, zero)
+        return gradient, None
 
 
 @functools.lru_cache(maxsize=256)
-def _degrees(structure: GraphStructure, towards: Literal["target", "source"]) -> Tensor:
+def _degrees(structure: GraphStructure, towards: Towards) -> Tensor:
     degrees = torch.zeros(structure.num_nodes, 1)
     for edges in structure.edge_blocks:
         _, sources, targets = structure.edge_shape(edges)
@@ -150,11 +196,21 @@ class FlatLayout(Layout):
         reached = functools.reduce(torch.add, lengths).view(-1, *(1,) * (parts[0].dim() - 1)) > 0
         return torch.where(reached, functools.reduce(torch.maximum, parts), 0)
 
-    def _segments(self, sorted_messages: Tensor, towards: Literal["target", "source"], reduction: Reduction) -> Tensor:
+    def moments(self, messages: Edges, towards: Towards) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """See `Layout`."""
+
+        def reduced(values: Tensor, reduction: Reduction) -> Tensor:
+            return self.reduce(*(([values], None) if towards == "target" else (None, [values])), reduction)
+
+        message = messages[0]
+        largest, smallest = reduced(message, "max"), -reduced(-message, "max")
+        return reduced(message, "sum"), reduced(message.square(), "sum"), largest, smallest
+
+    def _segments(self, sorted_messages: Tensor, towards: Towards, reduction: Reduction) -> Tensor:
         lengths = self._lengths[towards]
         return torch.segment_reduce(sorted_messages, reduction, lengths=lengths, axis=0, unsafe=True)
 
-    def num_messages(self, towards: Literal["target", "source"], like: Tensor) -> Tensor:
+    def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
         """See `Layout`; (nodes, 1)."""
         return self._lengths[towards][:, None].to(like)
 

@@ -15,9 +15,9 @@ from ngcore.inr.siren import initial_siren as initial_siren
 __all__ = [
     "BLOCK_SIZE",
     "CHEAP_RECIPE",
+    "SIREN_OUTPUT_OFFSET",
     "FitConfig",
     "FitResult",
-    "SIREN_OUTPUT_OFFSET",
     "fit_sirens",
     "image_coordinates",
     "initial_siren",

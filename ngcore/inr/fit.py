@@ -66,7 +66,7 @@ class FitResult:
 
 def fit_sirens(
     images: Float[Tensor, "networks height width"] | Float[Tensor, "networks height width channels"],
-    config: FitConfig = FitConfig(),  # noqa: B008 - frozen
+    config: FitConfig = FitConfig(),
     *,
     architecture: Architecture | None = None,
     first_index: int = 0,
@@ -243,7 +243,7 @@ def siren_gradients(
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b; thin factors as sums, which a compiler fuses with their neighbours (twice as fast as a batched GEMM)."""
+    """A @ b; thin factors as sums, which a compiler fuses with their neighbours (twice as fast as a batched GEMM)."""
     if a.shape[2] <= THIN:
         return sum((a[:, :, k, None] * b[:, k, None] for k in range(1, a.shape[2])), a[:, :, 0, None] * b[:, 0, None])
     if a.shape[1] <= THIN:
@@ -252,7 +252,7 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _times_transposed(a: Tensor, b: Tensor) -> Tensor:
-    """a @ bᵀ, thin factors as sums."""
+    """A @ bᵀ, thin factors as sums."""
     if b.shape[1] <= THIN:
         return torch.stack([(a * b[:, k, None]).sum(2) for k in range(b.shape[1])], dim=2)
     if a.shape[1] <= THIN:

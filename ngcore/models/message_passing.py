@@ -1,6 +1,7 @@
 """Message passing with FiLM edges, principal neighbourhood aggregation and edge updates (NG-GNN)."""
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -36,7 +37,7 @@ class MessagePassing(nn.Module):
         super().__init__()
         self.d_node, self.d_edge, self.updates_edges = d_node, d_edge, updates_edges
         self.ends = nn.Linear(d_node, 4 * d_node + (2 * d_edge if updates_edges else 0))
-        self.film = nn.Linear(d_edge, 4 * d_node)
+        self.scale, self.shift = nn.Linear(d_edge, 2 * d_node), nn.Linear(d_edge, 2 * d_node)
         self.post = nn.Linear(17 * d_node, d_node)
         self.norm = nn.LayerNorm(d_node)
         self.dropout = nn.Dropout(dropout)
@@ -50,14 +51,11 @@ class MessagePassing(nn.Module):
         """New node and edge features, in the layout given."""
         widths = [2 * self.d_node, 2 * self.d_node] + ([self.d_edge] * 2 if self.updates_edges else [])
         at_source, at_target, *updates = self.ends(nodes).split(widths, dim=-1)
-        messages = map_edges(
-            _film, map_edges(self.film, edges), layout.at_source(at_source), layout.at_target(at_target)
-        )
-        forth = map_edges(lambda m: m[0], messages)
-        back = map_edges(lambda m: m[1], messages)
+        messages = map_edges(self._message, edges, layout.at_source(at_source), layout.at_target(at_target))
+        halves = [message.chunk(2, dim=-1) for message in messages]
         received = [
-            aggregate(layout, forth, "target", layout.num_messages("target", nodes)),
-            aggregate(layout, back, "source", layout.num_messages("source", nodes)),
+            aggregate(layout, [half[0] for half in halves], "target", nodes),
+            aggregate(layout, [half[1] for half in halves], "source", nodes),
         ]
         update = self.post(torch.cat([nodes, *received], dim=-1))
         if self.updates_edges:
@@ -65,30 +63,21 @@ class MessagePassing(nn.Module):
             edges = map_edges(self._update_edge, edges, *ends)
         return nodes + self.dropout(functional.silu(self.norm(update))), edges
 
+    def _message(self, edge: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """The messages along and against the edges, side by side."""
+        return torch.addcmul(self.shift(edge), 1 + self.scale(edge), source + target)
+
     def _update_edge(self, edge: Tensor, source: Tensor, target: Tensor) -> Tensor:
         return edge + self.edge_out(functional.silu(self.edge_in(edge) + source + target))
 
 
-def _film(film: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The messages along and against the edges, from the edges' scales and shifts and the ends' projections."""
-    scale_forth, scale_back, shift_forth, shift_back = film.chunk(4, dim=-1)
-    (source_forth, source_back), (target_forth, target_back) = source.chunk(2, dim=-1), target.chunk(2, dim=-1)
-    forth = (1 + scale_forth) * (source_forth + target_forth) + shift_forth
-    back = (1 + scale_back) * (source_back + target_back) + shift_back
-    return forth, back
-
-
-def aggregate(layout: Layout, messages: Edges, towards: str, count: Tensor) -> Float[Tensor, "*axes nodes d"]:
+def aggregate(
+    layout: Layout, messages: Edges, towards: Literal["target", "source"], nodes: Tensor
+) -> Float[Tensor, "*axes nodes d"]:
     """Mean, min, max and standard deviation of the messages at each node, as they are and amplified by degree."""
-
-    def reduce(values: Edges, reduction: str) -> Tensor:
-        return layout.reduce(*((values, None) if towards == "target" else (None, values)), reduction)
-
-    divisor = count.clamp(min=1)
-    mean = reduce(messages, "sum") / divisor
-    square = reduce(map_edges(torch.square, messages), "sum") / divisor
-    largest = reduce(messages, "max")
-    smallest = -reduce(map_edges(torch.neg, messages), "max")
-    deviation = (functional.relu(square - mean.square()) + 1e-5).sqrt()
-    together = torch.cat([mean, smallest, largest, deviation], dim=-1)
+    count = layout.num_messages(towards, nodes)
+    total, squares, largest, smallest = layout.moments(messages, towards)
+    mean = total / count.clamp(min=1)
+    variance = squares / count.clamp(min=1) - mean.square()
+    together = torch.cat([mean, smallest, largest, (functional.relu(variance) + 1e-5).sqrt()], dim=-1)
     return torch.cat([together, together * (torch.log1p(count) / LOG_DEGREE)], dim=-1)
