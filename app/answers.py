@@ -1,5 +1,6 @@
 """What trained models say about a network, cached: which models fit it, their answers, and how long they take."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,35 @@ def answer(card: Card, selection: Selection) -> "np.ndarray":
     return _answer(
         card["name"], card["weights_sha256"], cached.content_key(selection), str(cached.device()), selection
     )[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answered:
+    """What several models said about one network.
+
+    Attributes:
+        cards: Of the models that answered.
+        values: Their answers.
+        errors: Why others did not, in words.
+    """
+
+    cards: list[Card]
+    values: "list[np.ndarray]"
+    errors: list[str]
+
+
+def ask_all(cards: list[Card], selection: Selection) -> Answered:
+    """Ask every model; one that is damaged or does not fit keeps no other from answering."""
+    from ngcore.errors import NeuralGraphError
+
+    answered = Answered([], [], [])
+    for card in cards:
+        try:
+            answered.values.append(answer(card, selection))
+            answered.cards.append(card)
+        except NeuralGraphError as error:
+            answered.errors.append(f"{card['name']}: {error}")
+    return answered
 
 
 def milliseconds(card: Card, selection: Selection) -> float:

@@ -54,7 +54,7 @@ with reported(stop=True):
             "Coloured by", list(choices), key=f"map_colour_{name}_{model}", format_func=lambda text: text,
             persist_state="session",
         )  # fmt: skip
-    left, right = st.columns([0.7, 0.3], gap="medium")
+    left, right = st.columns([0.67, 0.33], gap="medium")
     with left:
         rows = map_chart(zoo, seen, card, method, choices[title])
         st.caption(

@@ -6,7 +6,7 @@ from app import answers, cached
 from app.components.accuracy_prediction import accuracy_prediction
 from app.components.class_prediction import class_prediction
 from app.components.network_picker import network_picker
-from app.errors import reported
+from app.errors import reported, show_error
 
 st.title("Predict")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -21,12 +21,15 @@ selection = network_picker()
 if selection is None:
     st.stop()
 
-with reported(stop=True):
-    is_inr = cached.is_inr(cached.network(selection).architecture)
-    cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
+is_inr = cached.is_inr(cached.network(selection).architecture)
+cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
+said = answers.ask_all(cards, selection)
+with reported():
     if not cards:
         st.info("No trained model here reads networks of this kind.", icon=":material/info:")
-    elif is_inr:
-        class_prediction(selection, cards)
-    else:
-        accuracy_prediction(selection, cards)
+    elif said.cards and is_inr:
+        class_prediction(selection, said)
+    elif said.cards:
+        accuracy_prediction(selection, said)
+for error in said.errors:
+    show_error(error)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import answers, cached, map_data, state
-from app.answers import Card
+from app import cached, map_data, state
+from app.answers import Answered, Card
 from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
 from app.charts.zoo_map import clicked_rows
 from app.components.appearance import theme
@@ -40,41 +40,37 @@ class Known:
     num_networks: int
 
 
-def accuracy_prediction(selection: Selection, cards: list[Card]) -> None:
+def accuracy_prediction(selection: Selection, said: Answered) -> None:
     """Show what the chosen model and all others predict for the selected CNN."""
-    by_name = {card["name"]: card for card in cards}
+    by_name = {card["name"]: i for i, card in enumerate(said.cards)}
     name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
-    card = by_name[name]
-    predicted = float(answers.answer(card, selection)[0])
-    true = cached.row(selection).get("accuracy")
+    values = [float(value[0]) for value in said.values]
+    predicted, true = values[by_name[name]], cached.row(selection).get("accuracy")
     left, right = st.columns([0.36, 0.64], gap="large")
     with left:
         _show_numbers(predicted, true)
-        values = [float(answers.answer(card, selection)[0]) for card in cards]
         st.markdown("**All models that read this network**")
         st.echarts_chart(
             draw_predictions(
                 list(by_name), [100 * value for value in values],
                 true=None if true is None else 100 * true, theme=theme(),
             ),
-            height=90 + 40 * len(cards), key="predict.predictions",
+            height=90 + 40 * len(by_name), key="predict.predictions",
             alt="Accuracy that each model predicts; the table below has the numbers",
         )  # fmt: skip
     with right:
-        _show_plot(card, predicted, true)
-    model_table(cards, selection, [f"{value:.1%}" for value in values])
+        _show_plot(said.cards[by_name[name]], predicted, true)
+    model_table(said.cards, selection, [f"{value:.1%}" for value in values])
 
 
 def _show_numbers(predicted: float, true: float | None) -> None:
-    with st.container(horizontal=True):
-        st.metric("Predicted accuracy", f"{predicted:.1%}", border=True, width=156)
-        if true is not None:
-            st.metric(
-                "True accuracy", f"{true:.1%}", f"{predicted - true:+.1%} predicted", border=True, width=156,
-                delta_color="off", delta_arrow="off",
-            )  # fmt: skip
-        else:
-            st.metric("True accuracy", "unknown", border=True, width=156, help="It was not measured here.")
+    left, right = st.columns(2, gap="small")
+    left.metric("Predicted accuracy", f"{predicted:.1%}", border=True, height="stretch")
+    if true is None:
+        right.metric("True accuracy", "unknown", border=True, height="stretch", help="It was not measured here.")
+        return
+    difference = f"{100 * (predicted - true):+.1f} points predicted"
+    right.metric("True accuracy", f"{true:.1%}", difference, border=True, delta_color="off", delta_arrow="off")
 
 
 def known_accuracies(card: Card) -> Known:

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app import answers, cached
-from app.answers import Card
+from app.answers import Answered
 from app.charts.probabilities import draw_probabilities, draw_side_by_side
 from app.components.appearance import theme
 from app.components.model_table import model_table
@@ -16,14 +16,11 @@ PICTURE = 260
 CARD_KEY = "predict.class_model"
 
 
-def class_prediction(selection: Selection, cards: list[Card]) -> None:
+def class_prediction(selection: Selection, said: Answered) -> None:
     """Show what the chosen model and all others say about the selected INR."""
-    by_name = {card["name"]: card for card in cards}
-    name = st.selectbox(
-        "Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session"
-    )  # fmt: skip
-    card = by_name[name]
-    names, probabilities = answers.class_names(card), answers.answer(card, selection)
+    by_name = {card["name"]: i for i, card in enumerate(said.cards)}
+    name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
+    names, probabilities = answers.class_names(said.cards[by_name[name]]), said.values[by_name[name]]
     label = cached.row(selection).get("label")
     left, right = st.columns([0.3, 0.7], gap="large")
     with left:
@@ -35,15 +32,14 @@ def class_prediction(selection: Selection, cards: list[Card]) -> None:
             key="predict.probabilities", alt=f"Probabilities of {len(names)} classes; the table below has the answers",
         )  # fmt: skip
     st.subheader("All models that read this network")
-    values = [answers.answer(card, selection) for card in cards]
-    if len(cards) > 1:
+    if len(by_name) > 1:
         st.echarts_chart(
-            draw_side_by_side(list(by_name), names, [row.tolist() for row in values], theme=theme()),
-            height=70 + 42 * len(cards), key="predict.side_by_side",
+            draw_side_by_side(list(by_name), names, [row.tolist() for row in said.values], theme=theme()),
+            height=70 + 42 * len(by_name), key="predict.side_by_side",
             alt="Class probabilities in percent, a row for each model",
         )  # fmt: skip
         st.caption("Probability of each class in percent, a row for each model.")
-    model_table(cards, selection, [_in_words(names, row) for row in values])
+    model_table(said.cards, selection, [_in_words(names, row) for row in said.values])
 
 
 def _show_picture(selection: Selection) -> None:

@@ -95,7 +95,8 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
             state.select(zoo=zoo.name, id=str(columns["id"].iloc[picked[0]]))
 
     st.dataframe(
-        shown, hide_index=True, key=key, on_select=walk, selection_mode="single-row", height=396, row_height=34,
+        shown, hide_index=True, key=key, on_select=walk, selection_mode="single-row", row_height=34,
+        height=36 + 34 * len(shown),
         column_config=map_data.column_formats(zoo, seen) | (pictures or {}) | {
             "id": st.column_config.TextColumn("id"),
             "distance": st.column_config.NumberColumn("distance", format="%.3f", width="small")
