@@ -31,7 +31,7 @@ class NeuralGraph:
 
     structure: GraphStructure
     node_features: Float[Tensor, "networks nodes d_node"]
-    edge_features: tuple[Float[Tensor, "networks groups sources targets d_edge"], ...]
+    edge_features: tuple[Float[Tensor, "networks _ _ _ d_edge"], ...]
     kernel_size: tuple[int, int]
 
     def __len__(self) -> int:
