@@ -44,7 +44,12 @@ class Region:
 
 def map_chart(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMethod", colouring: Colouring) -> list[int]:
     """Draw the map, and return the rows (of `seen`) that are circled on it."""
+    from ngcore.tasks.maps import FEWEST_FOR_UMAP
+
     table = map_data.table(zoo, seen)
+    if method == "umap" and len(seen) < FEWEST_FOR_UMAP:
+        st.info(f"UMAP needs at least {FEWEST_FOR_UMAP} networks; these are laid out by PCA.", icon=":material/info:")
+        method = "pca"
     if not map_data.is_instant(seen, method):
         _fit_in_view(zoo, seen, method, colouring)
     fit = map_data.layout(seen, method)

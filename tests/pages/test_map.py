@@ -1,0 +1,107 @@
+"""The map page: layouts, colours, what is circled, neighbours, and newcomers."""
+
+import json
+
+import pytest
+
+NET = "tiny-inrs/000003"
+
+
+@pytest.fixture(autouse=True)
+def instant_umap(monkeypatch):
+    """UMAP that is over at once; the real one is tested where it lives."""
+    from ngcore.tasks import maps
+
+    monkeypatch.setattr(maps, "_fit_umap", lambda components, seed: (components[:, :2] * 2 + seed, None))
+
+
+def spec(app):
+    """Options of the map."""
+    return json.loads(app.get("echarts_chart")[0].proto.spec)
+
+
+def mark(app, kind):
+    """The series of a kind of mark; None if it is not drawn."""
+    return next((series for series in spec(app)["series"] if series["id"] == kind), None)
+
+
+def captions(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
+def test_the_map_of_a_zoo_opens_with_the_selected_network_ringed_and_ten_neighbours(open_page):
+    app = open_page("map", net=NET)
+    assert not app.exception and not app.error
+    assert mark(app, "selected") is not None and mark(app, "placed") is None
+    assert len(mark(app, "neighbour")["data"]) == 10
+    assert "12 of the 12 networks of tiny\\-inrs, by their raw weights" in captions(app)
+
+
+def test_nothing_needs_to_be_selected(open_page):
+    app = open_page("map")
+    assert not app.exception
+    assert any("Click a point" in info.value for info in app.info) or mark(app, "selected") is not None
+
+
+def test_colours_follow_the_choice_and_have_a_key(open_page):
+    app = open_page("map", net=NET)
+    assert spec(app)["visualMap"]["categories"] == ["zero", "one", "two"]
+    choice = next(box for box in app.selectbox if box.label == "Coloured by")
+    assert choice.options == ["label", "PSNR of the fit in dB", "split"]
+    choice.select("PSNR of the fit in dB").run()
+    assert spec(app)["visualMap"]["type"] == "continuous"
+    assert (spec(app)["visualMap"]["min"], spec(app)["visualMap"]["max"]) == (20, 31)
+
+
+def test_too_few_networks_for_umap_are_laid_out_by_pca(open_page):
+    app = open_page("map", net="tiny-cnns/00000-000000")
+    assert not app.exception and not app.error
+    assert any("UMAP needs at least 10 networks" in info.value for info in app.info)
+    choice = next(box for box in app.selectbox if box.label == "Coloured by")
+    assert {"true accuracy", "learning rate", "split"} <= set(choice.options)
+
+
+def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
+    from app.components.map_chart import REGION_KEY, Region
+
+    app = open_page("map", net=NET)
+    app.session_state[REGION_KEY] = Region("tiny-inrs", "another chart", ("tiny-inrs/000001", "tiny-inrs/000004"))
+    app.run()
+    assert app.subheader[0].value == "2 of 12 selected"
+    table = app.dataframe[-1].value
+    assert table["id"].tolist() == ["tiny-inrs/000001", "tiny-inrs/000004"]
+    app.button(key="map.clear").click().run()
+    assert app.subheader[0].value == "All 12 networks on the map"
+
+
+def test_a_network_brought_along_is_placed_and_called_so(open_page):
+    from app.state import Kept, Selection
+    from ngcore.inr.siren import initial_siren
+    from ngcore.networks import siren
+
+    app = open_page("map", net=NET)
+    newcomer = Kept(initial_siren(siren((2, 8, 8, 1)), 99, 1, seed=5), "mine", "a" * 64)
+    app.session_state["state.kept"] = {newcomer.sha256: newcomer}
+    app.session_state["state.selection"] = Selection("upload", newcomer.sha256)
+    app.query_params["net"] = newcomer.selection.key
+    next(box for box in app.selectbox if box.label == "Zoo").select("tiny-inrs").run()
+    assert not app.exception
+    assert mark(app, "placed")["label"]["formatter"] == "placed, not fitted"
+    assert "placed, not fitted" in captions(app)
+
+
+def test_a_network_of_another_kind_is_not_placed(open_page):
+    app = open_page("map", net=NET)
+    next(box for box in app.selectbox if box.label == "Zoo").select("tiny-cnns").run()
+    assert not app.exception
+    assert any("of another kind" in info.value for info in app.info)
+    assert mark(app, "selected") is None and mark(app, "placed") is None
+
+
+def test_without_any_zoo_the_page_says_how_to_make_one(open_page, monkeypatch, tmp_path):
+    from app import cached
+
+    monkeypatch.setattr(cached, "zoo_folders", dict)
+    app = open_page("map")
+    assert not app.exception
+    assert "ngcore zoo build" in app.info[0].value
