@@ -13,7 +13,8 @@ from ngcore.errors import NeuralGraphError
 MAX_PAGE_EDGES = 1_000  # above that the page becomes slow to drag
 _EXTERNAL = re.compile(
     r"<link\b[^>]*?href\s*=\s*[\"']?(?:https?:)?//[^>]*>"
-    r"|<script\b[^>]*?src\s*=\s*[\"']?(?:https?:)?//[^>]*>\s*</script\s*>",
+    r"|<script\b[^>]*?src\s*=\s*[\"']?(?:https?:)?//[^>]*>\s*</script\s*>"
+    r"|<!--\s*<link\b.*?-->",
     re.IGNORECASE | re.DOTALL,
 )
 _STYLE = "<style>body{{margin:0;background:{0}}}.card,#mynetwork{{border:0!important;background:{0}!important}}</style>"

@@ -136,6 +136,14 @@ def browser():
         chromium.close()
 
 
+def is_error(message):
+    """Whether a message of the console is an error.
+
+    On an address such as /network, Streamlit first looks for its server below that address and finds none (404).
+    """
+    return message.type == "error" and "/_stcore/" not in message.location["url"]
+
+
 @pytest.fixture
 def page(browser, app_server):
     """A fresh page on the app (`page.goto("/")`); fails on errors in the page and on requests to other hosts."""
@@ -149,7 +157,7 @@ def page(browser, app_server):
     page = context.new_page()
     page.on("websocket", lambda opened: None if OWN_ADDRESS.match(opened.url) else foreign.append(opened.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
     yield page
     context.close()
     assert not foreign, f"The page asked other hosts: {sorted(set(foreign))}"

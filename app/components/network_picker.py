@@ -113,8 +113,8 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     with st.container(horizontal=True, gap="xsmall", width="content"):
         for icon, by, which in (("chevron_left", -1, "previous"), ("chevron_right", 1, "next")):
             st.button(
-                "", icon=f":material/{icon}:", key=f"picker.{which}", help=f"The {which} network", disabled=not len(found),
-                on_click=_step, args=(name, found, position, by),
+                "", icon=f":material/{icon}:", key=f"picker.{which}", help=f"The {which} network",
+                on_click=_step, args=(name, found, position, by), disabled=not len(found),
             )  # fmt: skip
         st.button(
             "", icon=":material/casino:", key="picker.random", help="A random network", disabled=not len(found),

@@ -1,0 +1,127 @@
+"""The graph as arrays: which neurons and edges there are, and where the tensors hold them."""
+
+import numpy as np
+import pytest
+
+
+def network_2_2_1():
+    """A network 2-2-1 whose first weights are 1 … 4, biases 5, 6, second weights −7, 8, bias 9."""
+    import torch
+
+    from ngcore.networks import Network, mlp
+
+    parameters = {
+        "0.weight": torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]),
+        "0.bias": torch.tensor([[5.0, 6.0]]),
+        "2.weight": torch.tensor([[[-7.0, 8.0]]]),
+        "2.bias": torch.tensor([[9.0]]),
+    }
+    return Network(mlp((2, 2, 1)), parameters)
+
+
+def test_a_small_network_is_laid_out_as_by_hand():
+    """Inputs are nodes 0 and 1, hidden neurons 2 and 3, the output 4; 6 edges, the strongest 3 → 4 with 8."""
+    from app.graph_view import view_of
+
+    view = view_of(network_2_2_1())
+    assert view.bias.tolist() == [0, 0, 5, 6, 9]
+    edges = set(zip(view.source.tolist(), view.target.tolist(), view.value.tolist(), strict=True))
+    assert edges == {(0, 2, 1), (1, 2, 2), (0, 3, 3), (1, 3, 4), (2, 4, -7), (3, 4, 8)}
+    assert view.edge(int(view.order[0])).value == 8
+    assert view.share(1) == pytest.approx(8 / 25)
+    assert view.node_name(3) == "layer 1 · 1"
+
+
+def test_edges_say_where_the_tensors_hold_them():
+    from app.graph_view import view_of
+
+    network = network_2_2_1()
+    view = view_of(network)
+    for number in range(6):
+        edge = view.edge(number)
+        name, _, place = edge.path.partition("[")
+        row, column = (int(part) for part in place.rstrip("]").split(", "))
+        assert float(network.parameters[name][0, row, column]) == edge.value
+    assert [view.bias_path(node) for node in (1, 3, 4)] == [None, "0.bias[1]", "2.bias[0]"]
+
+
+def architectures():
+    """Networks with kernels, groups, norms, skips and a flattened map."""
+    from ngcore.networks import (
+        Activation,
+        Architecture,
+        BatchNorm,
+        Conv2d,
+        Flatten,
+        GlobalAveragePool,
+        Linear,
+        Skip,
+        small_cnn,
+    )
+
+    conv = Conv2d(4, 4, (3, 3), (1, 1), (1, 1))
+    grouped = Conv2d(4, 6, (3, 3), (1, 1), (1, 1), groups=2)
+    depthwise = Conv2d(4, 4, (3, 3), (1, 1), (1, 1), groups=4)
+    return {
+        "small": small_cnn((1, 4, 4), image_size=(8, 8)),
+        "grouped": Architecture((4, 5, 5), (grouped, GlobalAveragePool(), Linear(6, 2))),
+        "depthwise": Architecture((4, 5, 5), (depthwise, BatchNorm(4), Activation("relu"), GlobalAveragePool())),
+        "flattened": Architecture((4, 3, 3), (conv, Flatten(), Linear(36, 2))),
+        "residual": Architecture((4, 5, 5), (conv, Activation("relu"), conv, GlobalAveragePool()), (Skip(1, 3),)),
+    }
+
+
+@pytest.mark.parametrize("name", ["small", "grouped", "depthwise", "flattened", "residual"])
+def test_every_edge_carries_the_numbers_at_its_path(name):
+    from app.graph_view import view_of
+    from ngcore.testing import random_network
+
+    network = random_network(architectures()[name])
+    view = view_of(network)
+    for number in range(len(view.value)):
+        edge = view.edge(number)
+        if edge.path == "skip connection":
+            assert edge.value == 1
+            continue
+        name, _, place = edge.path.partition("[")
+        index = tuple(slice(*map(int, p.split(":"))) if ":" in p else int(p) for p in place.rstrip("]").split(", "))
+        stored = network.parameters[name][0].numpy()[index]
+        assert np.array_equal(np.ravel(stored), edge.kernel.ravel())
+
+
+@pytest.mark.parametrize("name", ["small", "grouped", "depthwise", "flattened", "residual"])
+def test_there_is_one_activation_for_every_neuron(name):
+    from app.graph_view import activations, view_of
+    from ngcore.testing import random_network
+
+    architecture = architectures()[name]
+    network = random_network(architecture)
+    x = np.random.default_rng(0).normal(size=architecture.input_shape)
+    values = activations(network, x)
+    view = view_of(network)
+    assert values.shape == (view.num_nodes,)
+    assert values[: view.layers[0].size] == pytest.approx(x.reshape(view.layers[0].size, -1).mean(axis=1))
+
+
+def test_activations_are_those_of_the_forward_pass():
+    """relu(1·1 + 2·1 + 5) = 8, relu(3 + 4 + 6) = 13, −7·8 + 8·13 + 9 = 57."""
+    from app.graph_view import activations
+
+    assert activations(network_2_2_1(), np.array([1.0, 1.0])).tolist() == [1, 1, 8, 13, 57]
+
+
+def test_a_network_of_too_many_edges_is_refused_in_words(monkeypatch):
+    from app import graph_view
+    from app.errors import TooManyEdgesError
+
+    monkeypatch.setattr(graph_view, "MAX_EDGES", 5)
+    with pytest.raises(TooManyEdgesError, match="has 6 weights as edges; up to 5 are drawn"):
+        graph_view.view_of(network_2_2_1())
+
+
+def test_a_network_of_zeros_keeps_all_its_edges():
+    from app.graph_view import view_of
+
+    view = view_of(network_2_2_1().map(lambda tensor: tensor * 0))
+    assert len(view.value) == 6
+    assert view.share(3) == 1.0

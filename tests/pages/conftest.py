@@ -1,0 +1,29 @@
+"""What the tests of pages share: tiny zoos, and pages run by Streamlit's own test driver inside the whole app."""
+
+import pytest
+from tiny_zoos import write_tiny_zoos
+
+WAIT_S = 60
+
+
+@pytest.fixture(scope="session")
+def tiny_zoos(tmp_path_factory):
+    """A folder with the zoos tiny-inrs and tiny-cnns."""
+    return write_tiny_zoos(tmp_path_factory.mktemp("zoos"))
+
+
+@pytest.fixture
+def open_page(pages_folder, tiny_zoos, monkeypatch):
+    """A function `open_page("network", net="tiny-inrs/000001")` that runs a page of the app; `AppTest` comes back."""
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("NGCORE_ZOOS", str(tiny_zoos))
+
+    def run(name, *, net=None):
+        app = AppTest.from_file(pages_folder.parent / "app" / "main.py", default_timeout=WAIT_S)
+        if net is not None:
+            app.query_params["net"] = net
+        app.run()
+        return app if name == "home" else app.switch_page(str(pages_folder / f"{name}.py")).run()
+
+    return run

@@ -1,0 +1,159 @@
+"""The network page: choosing, drawing, walking, shuffling, exporting, and files of strangers."""
+
+import pytest
+
+
+def chart(app):
+    """Options of the first ECharts chart of a page."""
+    import json
+
+    return json.loads(app.get("echarts_chart")[0].proto.spec)
+
+
+def is_plain(markdown):
+    """Whether every letter that could mean something in Markdown or HTML is escaped."""
+    return all(markdown.count(letter) == markdown.count(f"\\{letter}") for letter in "<>[]()*`$")
+
+
+def test_with_nothing_chosen_the_first_network_is_shown(open_page):
+    app = open_page("network")
+    assert not app.exception
+    assert app.query_params["net"]
+    assert len(app.get("echarts_chart")) == 1
+
+
+def test_a_link_opens_the_network_that_it_names(open_page):
+    app = open_page("network", net="tiny-inrs/000007")
+    assert not app.exception
+    assert app.session_state["state.selection"].id == "tiny-inrs/000007"
+    assert any("label one" in text.value for text in app.markdown)
+    names = [node["name"] for node in chart(app)["series"][0]["data"]]
+    assert "input · 0" in names and "layer 2 · 7" in names
+
+
+def test_a_link_to_a_network_that_is_not_there_says_so(open_page):
+    app = open_page("network", net="tiny-inrs/999999")
+    assert not app.exception
+    assert "There is no network" in app.info[0].value
+    assert not app.get("echarts_chart")
+
+
+def test_a_link_cannot_carry_markup_into_the_page(open_page):
+    app = open_page("network", net="tiny-inrs/<img src=x onerror=alert(1)>[a](http://b)")
+    assert not app.exception
+    assert is_plain(app.info[0].value)
+
+
+def test_the_upload_of_another_session_is_explained(open_page):
+    app = open_page("network", net="upload:" + "a" * 64)
+    assert not app.exception
+    assert "another session" in app.info[0].value
+
+
+def test_next_and_previous_walk_through_the_zoo_and_the_address_follows(open_page):
+    app = open_page("network", net="tiny-inrs/000003")
+    app.button(key="picker.next").click().run()
+    assert app.session_state["state.selection"].id == "tiny-inrs/000004"
+    assert app.query_params["net"] in ("tiny-inrs/000004", ["tiny-inrs/000004"])
+    app.button(key="picker.previous").click().run()
+    assert app.session_state["state.selection"].id == "tiny-inrs/000003"
+
+
+def test_a_search_by_class_narrows_what_random_can_hit(open_page):
+    app = open_page("network", net="tiny-inrs/000003")
+    app.text_input(key="picker.search").set_value("two").run()
+    app.button(key="picker.random").click().run()
+    assert not app.exception
+    assert int(app.session_state["state.selection"].id[-6:]) % 3 == 2
+
+
+def test_a_neuron_is_chosen_by_keyboard_and_walked_from(open_page):
+    app = open_page("network", net="tiny-inrs/000002")
+    app.selectbox(key="neuron.layer").set_value(1).run()
+    assert app.session_state["network.neuron"] == 2
+    assert any("2 in · 8 out" in text.value for text in app.markdown)
+    assert app.code[0].value == "0.bias[0]\n0.weight[0]\n2.weight[:, 0]"
+    walk = next(button for button in app.button if (button.key or "").startswith("neuron.walk"))
+    walk.click().run()
+    assert not app.exception
+    assert app.session_state["network.neuron"] in (0, 1)
+
+
+def test_the_slider_decides_how_many_edges_are_drawn(open_page):
+    app = open_page("network", net="tiny-inrs/000002")
+    app.slider(key="network.edges88").set_value(10).run()
+    assert len(chart(app)["series"][0]["links"]) == 10
+    assert any(text.value.startswith("10 of 88 edges") for text in app.caption)
+
+
+@pytest.mark.parametrize("net", ["tiny-inrs/000001", "tiny-cnns/00000-000001"])
+def test_activations_for_a_chosen_input_colour_the_neurons(open_page, net):
+    app = open_page("network", net=net)
+    before = [node["itemStyle"]["color"] for node in chart(app)["series"][0]["data"]]
+    app.segmented_control(key="network.colour").set_value("Activation").run()
+    if net.startswith("tiny-inrs"):
+        app.slider(key="input.x").set_value(0.5).run()
+    after = [node["itemStyle"]["color"] for node in chart(app)["series"][0]["data"]]
+    assert not app.exception
+    assert before != after
+
+
+@pytest.mark.parametrize("net", ["tiny-inrs/000001", "tiny-cnns/00000-000001"])
+@pytest.mark.parametrize("tab", ["Weights", "Shuffle", "Export"])
+def test_every_tab_opens_for_every_kind_of_network(open_page, net, tab):
+    app = open_page("network", net=net)
+    label = next(tab_of_page.label for tab_of_page in app.tabs if tab_of_page.label.endswith(tab))
+    app.session_state["network.tab"] = label
+    app.run()
+    assert not app.exception
+    if tab == "Shuffle":
+        app.button(key="shuffle.go").click().run()
+        assert not app.exception
+        assert float(app.metric[2].value) < 1e-3
+        assert len(app.get("echarts_chart")) == 2
+    if tab == "Weights":
+        assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_file_with_a_hostile_name_is_read_and_its_name_shown_as_text(open_page):
+    from ngcore.networks import siren
+    from ngcore.testing import random_network
+    from ngcore.upload import export_network
+
+    app = open_page("network", net="tiny-inrs/000001")
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    name = "<img src=x onerror=alert(1)>**b**.safetensors"
+    data = export_network(random_network(siren((2, 4, 1))))
+    app.file_uploader[0].set_value((name, data, "application/octet-stream")).run()
+    assert not app.exception
+    assert app.session_state["state.selection"].is_upload
+    assert all(is_plain(text.value.strip("*")) for text in app.sidebar.markdown)
+    assert any("2\\-4\\-1 sine" in text.value for text in app.markdown)
+
+
+def test_a_file_that_leaves_the_activation_open_is_asked_about(open_page):
+    import torch
+    from safetensors.torch import save
+
+    app = open_page("network", net="tiny-inrs/000001")
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    tensors = {
+        "0.weight": torch.ones(3, 4),
+        "0.bias": torch.ones(3),
+        "2.weight": torch.ones(2, 3),
+        "2.bias": torch.ones(2),
+    }
+    app.file_uploader[0].set_value(("net.safetensors", save(tensors), "application/octet-stream")).run()
+    assert not app.exception and not app.session_state["state.selection"].id
+    next(box for box in app.selectbox if box.label == "Which function follows the layers\\?").set_value("tanh").run()
+    next(button for button in app.button if button.label == "Read the network").click().run()
+    assert not app.exception
+    assert any("4\\-3\\-2 tanh" in text.value for text in app.markdown)
+
+
+def test_a_file_that_is_no_network_is_refused_in_words(open_page):
+    app = open_page("network", net="tiny-inrs/000001")
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    app.file_uploader[0].set_value(("net.safetensors", b"no network at all", "application/octet-stream")).run()
+    assert not app.exception
+    assert "Expected a file of one of the formats" in app.error[0].value
