@@ -15,6 +15,7 @@ from ngcore.networks import Architecture
 
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": ModelConfig(kind="ng-gnn"),
+    "ng-gnn-signs": ModelConfig(kind="ng-gnn", is_sign_invariant=True),
     "ng-gnn-16-probes": ModelConfig(kind="ng-gnn", num_probes=16),
     "ng-gnn-64-probes": ModelConfig(kind="ng-gnn", num_probes=64),
     "ng-t": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0),

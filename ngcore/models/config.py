@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ngcore.errors import CheckpointError, UnknownNameError
+from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
 from ngcore.graph import graph_structure
 from ngcore.networks import Architecture
 
@@ -85,6 +85,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.kind not in (*GRAPH_KINDS, *BASELINE_KINDS):
             raise UnknownNameError("kind of model", self.kind, (*GRAPH_KINDS, *BASELINE_KINDS))
+        if self.is_sign_invariant and self.head == "parameters":
+            raise NeuralGraphError("Expected an invariant head for a sign-invariant model, got a parameter head.")
 
     @property
     def is_graph_model(self) -> bool:

@@ -12,6 +12,7 @@ from ngcore.models.encoder import GraphEncoder
 from ngcore.models.heads import GraphHead, ParameterHead
 from ngcore.models.message_passing import MessagePassing
 from ngcore.models.relational_attention import RelationalAttention
+from ngcore.models.signs import canonical_signs
 from ngcore.networks import Network
 
 Networks = Network | Sequence[Network]
@@ -40,7 +41,7 @@ class NeuralGraphModel(nn.Module):
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
-        self.encoder.normaliser.fit(_stacks(networks))
+        self.encoder.normaliser.fit([self._canonical(stack) for stack in _stacks(networks)])
 
     def encode(self, networks: Networks, *, flat: bool | None = None) -> list[tuple[Tensor, Edges]]:
         """Final node and edge features of each stack, in the block layout.
@@ -50,13 +51,16 @@ class NeuralGraphModel(nn.Module):
             flat: Compute in the flat layout; None: only where there is more than one stack.
         """
         stacks = _stacks(networks)
-        features = [self.encoder(stack) for stack in stacks]
+        features = [self.encoder(self._canonical(stack)) for stack in stacks]
         structures = [graph_structure(stack.architecture) for stack in stacks]
         if not (len(stacks) > 1 if flat is None else flat):
             return [self._run(BlockLayout(s), *feature) for s, feature in zip(structures, features, strict=True)]
         layout = FlatLayout(structures, [len(stack) for stack in stacks], features[0][0].device)
         nodes, edges = self._run(layout, *layout.pack(*zip(*features, strict=True)))
         return layout.unpack(nodes, edges)
+
+    def _canonical(self, stack: Network) -> Network:
+        return canonical_signs(stack) if self.config.is_sign_invariant else stack
 
     def _run(self, layout: BlockLayout | FlatLayout, nodes: Tensor, edges: Edges) -> tuple[Tensor, Edges]:
         for layer in self.layers:

@@ -1,0 +1,75 @@
+"""Trained models by name: what ships, what was trained here, and how to load one."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ngcore.device import choose_device
+from ngcore.errors import UnknownNameError
+from ngcore.models import ModelConfig, build_model
+from ngcore.networks import Architecture
+from ngcore.paths import ASSETS
+from ngcore.training import load_weights, read_card
+
+CARD_FILE = "card.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A trained model and its card.
+
+    Attributes:
+        name: Name of its folder.
+        model: In evaluation mode, on `device`.
+        card: Preset, task, corpus, training, metrics; see `ngcore.training.checkpoint`.
+        device: Where it computes.
+    """
+
+    name: str
+    model: nn.Module
+    card: dict[str, Any]
+    device: torch.device
+
+
+def checkpoint_roots() -> list[Path]:
+    """Folders that are searched, in this order: `$NGCORE_CHECKPOINTS`, `checkpoints` in the assets."""
+    named = os.environ.get("NGCORE_CHECKPOINTS")
+    return [*([Path(named)] if named else []), ASSETS / "checkpoints"]
+
+
+def find_checkpoints() -> dict[str, Path]:
+    """Folders of the checkpoints by name."""
+    cards = [card for root in reversed(checkpoint_roots()) for card in sorted(root.glob(f"*/{CARD_FILE}"))]
+    return {card.parent.name: card.parent for card in cards}
+
+
+def list_checkpoints(task: str | None = None) -> list[dict[str, Any]]:
+    """Cards of all checkpoints, by name; of one task if named ("classify", "predict" or "edit")."""
+    cards = [read_card(folder) for _, folder in sorted(find_checkpoints().items())]
+    return [card for card in cards if task in (None, card["task"])]
+
+
+def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Checkpoint:
+    """Load a checkpoint by name or folder.
+
+    Raises:
+        UnknownNameError: If there is none of this name; the message lists those that there are.
+        CheckpointError: If weights and card do not fit.
+    """
+    folder = Path(name)
+    if not (folder / CARD_FILE).is_file():
+        known = find_checkpoints()
+        if str(name) not in known:
+            raise UnknownNameError("checkpoint", str(name), known)
+        folder = known[str(name)]
+    card = read_card(folder)
+    fields = card["model"]
+    architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]
+    model = build_model(ModelConfig.from_dict(fields["config"]), architectures)
+    load_weights(model, folder)
+    place = choose_device(device) if isinstance(device, str) else device
+    return Checkpoint(card["name"], model.to(place).eval(), card, place)

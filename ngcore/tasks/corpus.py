@@ -1,0 +1,78 @@
+"""A split of a zoo in memory, addressed by item numbers whatever the architectures."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ngcore.errors import ZooError
+from ngcore.networks import Network
+from ngcore.zoo.storage import Zoo
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Networks of one split; item i is network `row[i]` of stack `stack[i]`.
+
+    Attributes:
+        zoo: Where they come from.
+        split: "train", "validation" or "test".
+        rows: Positions in the zoo's metadata.
+        stacks: One stack an architecture.
+        stack: Number of each item's stack.
+        row: Place of each item in its stack.
+    """
+
+    zoo: Zoo
+    split: str
+    rows: np.ndarray
+    stacks: tuple[Network, ...]
+    stack: Int[Tensor, " items"]
+    row: Int[Tensor, " items"]
+
+    @classmethod
+    def load(cls, zoo: Zoo, split: str, *, limit: int | None = None) -> "Corpus":
+        """Read a split into memory; the first `limit` networks of it if given.
+
+        Raises:
+            ZooError: If the zoo has no networks in the split.
+        """
+        rows = zoo.rows(split=split)[:limit]
+        if not len(rows):
+            raise ZooError(f"Expected networks in the {split} split of {zoo.name} ({zoo.folder}), got none.")
+        names = zoo.metadata["architecture"].to_numpy()[rows]
+        kinds = sorted(set(names))
+        stack, row = torch.zeros(len(rows), dtype=torch.long), torch.zeros(len(rows), dtype=torch.long)
+        stacks = []
+        for number, kind in enumerate(kinds):
+            own = np.flatnonzero(names == kind)
+            stacks.append(zoo.networks(rows[own]))
+            stack[own], row[own] = number, torch.arange(len(own))
+        return cls(zoo, split, rows, tuple(stacks), stack, row)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> Tensor:
+        """A column of the metadata for all items."""
+        return torch.from_numpy(self.zoo.metadata[name].to_numpy()[self.rows].copy())
+
+    def batch(self, index: Int[Tensor, " batch"], device: torch.device | str) -> list[tuple[Network, Tensor]]:
+        """The items of a batch as stacks of one architecture each, with the places in `index` that they come from."""
+        parts = []
+        for number, network in enumerate(self.stacks):
+            places = (self.stack[index] == number).nonzero().flatten()
+            if len(places):
+                parts.append((network[self.row[index[places]]].to(device), places))
+        return parts
+
+    def chunks(self, size: int = 128) -> tuple[Tensor, ...]:
+        """Item numbers in chunks, for going through the corpus once."""
+        return torch.arange(len(self)).split(size)
+
+    def describe(self) -> dict[str, Any]:
+        """Name and hash of the zoo, and what was read."""
+        return {"name": self.zoo.name, "sha256": self.zoo.hash, "split": self.split, "n": len(self)}

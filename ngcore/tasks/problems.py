@@ -1,0 +1,180 @@
+"""The questions as training problems: what a batch costs, how a model is measured."""
+
+import abc
+import dataclasses
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ngcore.inr import render
+from ngcore.networks import Network
+from ngcore.tasks.answers import add_change
+from ngcore.tasks.corpus import Corpus
+from ngcore.training import accuracy, kendall_tau, mean_absolute_error, mean_squared_error, r_squared
+from ngcore.zoo.originals import original_images
+from ngcore.zoo.storage import Zoo
+
+TaskName = Literal["classify", "predict", "edit"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Changes of input networks in training.
+
+    Attributes:
+        noise: Standard deviation of Gaussian noise on every parameter, in units of its layer's own.
+        weight_dropout: Share of parameters set to 0.
+    """
+
+    noise: float = 0.0
+    weight_dropout: float = 0.0
+
+    def __call__(self, network: Network, generator: torch.Generator) -> Network:
+        """Augmented networks, each with its own noise."""
+        if not self.noise and not self.weight_dropout:
+            return network
+        return network.map(lambda tensor: self._change(tensor, generator))
+
+    def _change(self, tensor: Tensor, generator: torch.Generator) -> Tensor:
+        def draw(sample) -> Tensor:  # noqa: ANN001 - torch.randn or torch.rand
+            return sample(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)
+
+        noisy = tensor + self.noise * tensor.std() * draw(torch.randn)
+        return noisy * (draw(torch.rand) >= self.weight_dropout)
+
+
+class Problem(abc.ABC):
+    """One question about the networks of a zoo.
+
+    Attributes:
+        task: Its name.
+        monitor: The validation metric that selects the weights.
+        mode: Whether more or less of it is better.
+    """
+
+    task: TaskName
+    monitor: str
+    mode: Literal["max", "min"]
+
+    @abc.abstractmethod
+    def d_out(self, zoo: Zoo) -> int:
+        """Numbers in the model's answer."""
+
+    @abc.abstractmethod
+    def targets(self, corpus: Corpus) -> Tensor:
+        """What the model should say, or make, for every item."""
+
+    @abc.abstractmethod
+    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Tensor:
+        """Loss of one stack, (networks,)."""
+
+    @abc.abstractmethod
+    def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
+        """Metrics on a corpus."""
+
+
+class Classify(Problem):
+    """Which class does the image that an INR shows belong to?"""
+
+    task, monitor, mode = "classify", "accuracy", "max"
+
+    def d_out(self, zoo: Zoo) -> int:
+        """The number of classes."""
+        return len(zoo.card["class_names"])
+
+    def targets(self, corpus: Corpus) -> Int[Tensor, " items"]:
+        """The labels."""
+        return corpus.column("label").long()
+
+    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Float[Tensor, " networks"]:
+        """Cross-entropy."""
+        return functional.cross_entropy(model(network).float(), targets, reduction="none")
+
+    def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
+        """Accuracy and cross-entropy."""
+        logits = _answers(model, corpus, device)
+        return {
+            "accuracy": accuracy(logits, targets),
+            "cross_entropy": float(functional.cross_entropy(logits, targets)),
+        }
+
+
+class PredictAccuracy(Problem):
+    """How accurate is a classifier, judged from its weights?"""
+
+    task, monitor, mode = "predict", "kendall_tau", "max"
+
+    def d_out(self, zoo: Zoo) -> int:
+        """One logit."""
+        return 1
+
+    def targets(self, corpus: Corpus) -> Float[Tensor, " items"]:
+        """Measured test accuracies."""
+        return corpus.column("accuracy").float()
+
+    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Float[Tensor, " networks"]:
+        """Binary cross-entropy of the sigmoid output with the accuracy."""
+        return functional.binary_cross_entropy_with_logits(model(network).float()[:, 0], targets, reduction="none")
+
+    def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
+        """Kendall's τ, R² and mean absolute error."""
+        predicted = _answers(model, corpus, device)[:, 0].sigmoid()
+        return {
+            "kendall_tau": kendall_tau(predicted, targets),
+            "r_squared": r_squared(predicted, targets),
+            "mean_absolute_error": mean_absolute_error(predicted, targets),
+        }
+
+
+class Dilate(Problem):
+    """Which change of weights dilates the image that an INR shows?"""
+
+    task, monitor, mode = "edit", "mse", "min"
+
+    def d_out(self, zoo: Zoo) -> int:
+        """An equivariant head has no answer of fixed width."""
+        return 1
+
+    def targets(self, corpus: Corpus) -> Float[Tensor, "items height width"]:
+        """The 3 × 3 dilation of the original images, in [0, 1]."""
+        return dilate(torch.from_numpy(original_images(corpus.zoo, corpus.rows)).float() / 255)
+
+    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Float[Tensor, " networks"]:
+        """Mean squared error of the rendered edited INR."""
+        rendered = render(add_change(network, model(network)), tuple(targets.shape[1:3]))
+        return (rendered - targets).square().flatten(1).mean(dim=1)
+
+    def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
+        """Mean squared error after the edit, and of the INRs as they are."""
+        size = tuple(targets.shape[1:3])
+        after, before = [], []
+        for index in corpus.chunks():
+            for network, places in corpus.batch(index, device):
+                own = targets[index[places]]
+                after.append(
+                    mean_squared_error(render(add_change(network, model(network)), size).cpu(), own) * len(own)
+                )
+                before.append(mean_squared_error(render(network, size).cpu(), own) * len(own))
+        return {"mse": sum(after) / len(corpus), "mse_unedited": sum(before) / len(corpus)}
+
+
+PROBLEMS: dict[TaskName, Problem] = {"classify": Classify(), "predict": PredictAccuracy(), "edit": Dilate()}
+
+
+def dilate(images: Float[Tensor, "images height width"]) -> Float[Tensor, "images height width"]:
+    """Grey dilation: the maximum over each pixel's 3 × 3 neighbourhood."""
+    return functional.max_pool2d(images[:, None], 3, stride=1, padding=1)[:, 0]
+
+
+def _answers(model: nn.Module, corpus: Corpus, device: torch.device) -> Float[Tensor, "items d_out"]:
+    rows: list[Tensor] = []
+    for index in corpus.chunks():
+        parts = [(model(network).float().cpu(), places) for network, places in corpus.batch(index, device)]
+        answers = torch.zeros(len(index), parts[0][0].shape[1])
+        for answer, places in parts:
+            answers[places] = answer
+        rows.append(answers)
+    return torch.cat(rows)

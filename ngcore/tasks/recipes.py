@@ -1,0 +1,98 @@
+"""The trainings behind the shipped checkpoints, in one literal dict."""
+
+import dataclasses
+
+from ngcore.errors import UnknownNameError
+from ngcore.models import ModelConfig, preset
+from ngcore.tasks.problems import Augmentation, TaskName
+from ngcore.training import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a checkpoint comes about.
+
+    Attributes:
+        task: The question.
+        zoo: The networks that it is asked about.
+        preset: Name of the model's preset.
+        config: Numbers of the training.
+        augmentation: Changes of the input networks in training.
+        model: The preset, with changes.
+    """
+
+    task: TaskName
+    zoo: str
+    preset: str
+    config: TrainConfig
+    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    model: ModelConfig
+
+    @classmethod
+    def of(
+        cls,
+        task: TaskName,
+        zoo: str,
+        name: str,
+        config: TrainConfig,
+        *,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        **changes: object,
+    ) -> "Recipe":
+        """A recipe from a preset's name and changes of its numbers."""
+        return cls(
+            task=task, zoo=zoo, preset=name, config=config, augmentation=augmentation, model=preset(name, **changes)
+        )
+
+
+def _schedule(epochs: int, **changes: object) -> TrainConfig:
+    """AdamW as in the paper (lr 1e-3, weight decay 5e-4, clipping at 10), with a short warm-up and cosine decay."""
+    numbers: dict[str, object] = {
+        "epochs": epochs,
+        "batch_size": 64,
+        "learning_rate": 2e-3,
+        "warmup_steps": 300,
+        "schedule": "cosine",
+        "ema_decay": 0.998,
+        "precision": "bf16-mixed",
+    }
+    return TrainConfig(**(numbers | changes))
+
+
+NOISE = Augmentation(noise=0.05)
+CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
+FULL = {"precision": "32-true"}
+
+RECIPES: dict[str, Recipe] = {
+    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(14), augmentation=NOISE),
+    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t", _schedule(4)),
+    "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
+    "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
+    "fashion-mnist-ng-gnn": Recipe.of(
+        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(14), augmentation=NOISE
+    ),
+    "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "fashion-mnist-output-probes-64": Recipe.of(
+        "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(20, **FULL)
+    ),
+    "mnist-dilate-ng-gnn": Recipe.of(
+        "edit", "mnist-inrs", "ng-gnn-edit", _schedule(6, clip_norm=1.0), d_node=32, d_edge=32
+    ),
+    "cifar10-gs-ng-gnn": Recipe.of(
+        "predict", "cifar10-gs-cnns", "ng-gnn-cnn", _schedule(60, learning_rate=1e-3), augmentation=CNN_NOISE
+    ),
+    "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(150, **FULL)),
+    "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(60, **FULL)),
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe by the name of its checkpoint.
+
+    Raises:
+        UnknownNameError: If there is none; the message lists the choices.
+    """
+    if name not in RECIPES:
+        raise UnknownNameError("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,0 +1,175 @@
+"""Training a recipe into a checkpoint with its card, and measuring a checkpoint again."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ngcore.device import choose_device
+from ngcore.models import build_model
+from ngcore.paths import work_folder
+from ngcore.tasks.checkpoints import Checkpoint, load_checkpoint
+from ngcore.tasks.corpus import Corpus
+from ngcore.tasks.problems import PROBLEMS, Problem
+from ngcore.tasks.recipes import Recipe, find_recipe
+from ngcore.training import (
+    ProgressEvent,
+    TrainConfig,
+    TrainResult,
+    describe_training,
+    describe_versions,
+    save_checkpoint,
+    train,
+)
+from ngcore.zoo import Zoo, find_zoo
+
+SPLITS = ("validation", "test")
+
+
+def train_recipe(
+    name: str,
+    *,
+    out: Path | str,
+    zoo_folder: Path | str | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    limit: int | None = None,
+    max_seconds: float | None = None,
+    progress: Callable[[ProgressEvent], object] | None = None,
+) -> dict[str, Any] | None:
+    """Train what `RECIPES[name]` says, resuming where an earlier call stopped, and write the checkpoint.
+
+    The weights are chosen by validation; the test split is measured once, for the card.
+
+    Args:
+        name: Key of `RECIPES`.
+        out: Folder of the checkpoint.
+        zoo_folder: The zoo; None: the one found by name.
+        device: See `ngcore.device`.
+        seed: Seed of parameters, order and noise.
+        limit: Train on the first so many networks only.
+        max_seconds: Stop this call after so long; call again to go on.
+        progress: Called about twice a second.
+
+    Returns:
+        The card, or None if `max_seconds` ended the call before the training was done.
+    """
+    recipe = find_recipe(name)
+    zoo = Zoo.open(zoo_folder or find_zoo(recipe.zoo))
+    problem, place = PROBLEMS[recipe.task], choose_device(device)
+    corpora = {split: Corpus.load(zoo, split, limit=limit) for split in ("train", *SPLITS)}
+    targets = {split: problem.targets(corpus) for split, corpus in corpora.items()}
+    model = _new_model(recipe, problem, corpora["train"], seed)
+    config = dataclasses.replace(recipe.config, seed=seed)
+    result = train(
+        model,
+        num_items=len(corpora["train"]),
+        loss=_batch_loss(recipe, problem, corpora["train"], targets["train"], place),
+        validate=lambda current: problem.measure(current, corpora["validation"], targets["validation"], place),
+        config=config,
+        folder=work_folder() / "runs" / _run_name(name, zoo, seed, limit),
+        monitor=problem.monitor,
+        mode=problem.mode,
+        device=device,
+        max_seconds=max_seconds,
+        progress=progress,
+    )
+    if not result.is_finished:
+        return None
+    metrics = {s: _measured(problem, model, corpora[s], targets[s], place) for s in SPLITS}
+    card = _card(name, recipe, zoo, corpora, model, result, metrics, seed, config)
+    return save_checkpoint(out, model.state_dict(), card)
+
+
+def evaluate(
+    checkpoint: Checkpoint | str,
+    *,
+    zoo_folder: Path | str | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Measure a checkpoint on a split of its zoo, or of another one of the same kind.
+
+    Returns:
+        The metrics, `n`, and the zoo's name and hash.
+    """
+    loaded = load_checkpoint(checkpoint, device) if isinstance(checkpoint, str) else checkpoint
+    zoo = Zoo.open(zoo_folder or find_zoo(loaded.card["corpus"]["name"]))
+    corpus, problem = Corpus.load(zoo, split, limit=limit), PROBLEMS[loaded.card["task"]]
+    measured = _measured(problem, loaded.model, corpus, problem.targets(corpus), loaded.device)
+    return {**measured, "split": split, "zoo": zoo.name, "zoo_sha256": zoo.hash}
+
+
+@torch.no_grad()
+def _measured(
+    problem: Problem, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device
+) -> dict[str, Any]:
+    model.eval()
+    return {"n": len(corpus), **problem.measure(model, corpus, targets, device)}
+
+
+def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> nn.Module:
+    config = recipe.model
+    if config.head == "invariant":
+        config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
+    model = build_model(config, [stack.architecture for stack in corpus.stacks], seed=seed)
+    if hasattr(model, "fit_normalisation"):
+        model.fit_normalisation(list(corpus.stacks))
+    return model
+
+
+def _batch_loss(
+    recipe: Recipe, problem: Problem, corpus: Corpus, targets: Tensor, device: torch.device
+) -> Callable[[nn.Module, Tensor, torch.Generator], Tensor]:
+    def loss(model: nn.Module, index: Tensor, generator: torch.Generator) -> Tensor:
+        parts = []
+        for network, places in corpus.batch(index, device):
+            own = targets[index[places]].to(device)
+            parts.append(problem.loss(model, recipe.augmentation(network, generator), own))
+        return torch.cat(parts).mean()
+
+    return loss
+
+
+def _run_name(name: str, zoo: Zoo, seed: int, limit: int | None) -> str:
+    return f"{name}-{zoo.hash[:8]}-seed{seed}" + (f"-{limit}" if limit else "")
+
+
+def _card(
+    name: str,
+    recipe: Recipe,
+    zoo: Zoo,
+    corpora: Mapping[str, Corpus],
+    model: nn.Module,
+    result: TrainResult,
+    metrics: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    config: TrainConfig,
+) -> dict[str, Any]:
+    stacks = corpora["train"].stacks
+    d_out = {"d_out": PROBLEMS[recipe.task].d_out(zoo)}
+    return {
+        "name": name,
+        "preset": recipe.preset,
+        "task": recipe.task,
+        "model": {
+            "config": recipe.model.to_dict() | (d_out if recipe.model.head == "invariant" else {}),
+            "architectures": [stack.architecture.to_dict() for stack in stacks],
+        },
+        "corpus": {
+            "name": zoo.name,
+            "sha256": zoo.hash,
+            "recipe": zoo.card["recipe"],
+            "counts": {split: len(corpus) for split, corpus in corpora.items()},
+        },
+        "training": describe_training(config, result),
+        "metrics": metrics,
+        "seeds": [seed],
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "versions": describe_versions(),
+        "command": f"ngcore train {name}" + (f" --seed {seed}" if seed else ""),
+    }
