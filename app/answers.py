@@ -58,20 +58,20 @@ def describe_score(card: Card) -> str:
 
 def _reads(card: Card, architecture: "Architecture") -> bool:
     """Whether the networks that a model was trained on have inputs and outputs like those of an architecture."""
-    folders = cached.zoo_folders()
-    if card["corpus"]["name"] not in folders:
-        return False
-    known = cached.zoo(card["corpus"]["name"]).architectures.values()
+    from ngcore.networks import Architecture
+
+    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
     return any(
         (other.input_shape, other.output_shape) == (architecture.input_shape, architecture.output_shape)
         for other in known
     )
 
 
-def class_names(card: Card) -> list[str]:
-    """Names of the classes that a model tells apart."""
+def class_names(card: Card, count: int) -> list[str]:
+    """Names of the classes that a model tells apart; their numbers where its zoo is not here."""
     name = card["corpus"]["name"]
-    return [str(text) for text in cached.zoo(name).card.get("class_names", ())]
+    names = cached.zoo(name).card.get("class_names", ()) if name in cached.zoo_folders() else ()
+    return [str(text) for text in names] if len(names) == count else [str(number) for number in range(count)]
 
 
 def answer(card: Card, selection: Selection) -> "np.ndarray":

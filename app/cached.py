@@ -195,10 +195,10 @@ def activations(selection: Selection, x: "np.ndarray") -> "np.ndarray":
 
 
 def checkpoints(task: str | None = None) -> list[dict[str, Any]]:
-    """Cards of the trained models that ship, sorted by name; of one task if it is given. Damaged ones are left out."""
-    from ngcore.paths import ASSETS
+    """Cards of the trained models, sorted by name; of one task if it is given. Damaged ones are left out."""
+    from ngcore.tasks import find_checkpoints
 
-    folders = sorted(path.parent for path in (ASSETS / "checkpoints").glob("*/card.json"))
+    folders = [folder for _, folder in sorted(find_checkpoints().items())]
     cards = [_card(str(folder), (folder / "card.json").stat().st_mtime_ns) for folder in folders]
     return [card for card in cards if card is not None and task in (None, card["task"])]
 

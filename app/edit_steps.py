@@ -61,19 +61,39 @@ def describe(taken: list[Step]) -> list[str]:
     return [f"{number}. {step.model}, strength {step.strength:g}" for number, step in enumerate(taken, start=1)]
 
 
-def dilate(image: np.ndarray, times: int = 1) -> np.ndarray:
-    """Grey dilation by a 3 × 3 square: every pixel becomes the brightest of itself and its eight neighbours.
+def target_of(selection: Selection, shown: np.ndarray, times: int) -> tuple[np.ndarray, str]:
+    """What the edits should make of a network's picture, and the words for what it was made from.
 
     Args:
-        image: (height, width) or (height, width, channels); channels are dilated on their own.
-        times: How often; 0 gives the image back.
+        selection: The network.
+        shown: The picture that it shows, (height, width) or (height, width, channels).
+        times: How often the picture is dilated.
     """
+    original = original_image(selection)
+    if original is None or original.shape != shown.shape:
+        return dilated(shown.clip(0, 1), times), "the picture that the network shows"
+    return dilated(original, times), "the image that the network was fitted to"
+
+
+def original_image(selection: Selection) -> np.ndarray | None:
+    """The image that an INR was fitted to, in [0, 1]; None where it does not lie beside the zoo."""
+    from ngcore.zoo.originals import has_originals_at_hand, original_images
+
+    if selection.is_upload or not has_originals_at_hand(zoo := cached.zoo(selection.zoo)):
+        return None
+    return original_images(zoo, [zoo.position(selection.id)])[0].astype(np.float32) / 255
+
+
+def dilated(image: np.ndarray, times: int = 1) -> np.ndarray:
+    """An image (height, width) or (height, width, channels) after some 3 × 3 dilations, each channel on its own."""
+    import torch
+
+    from ngcore.tasks import dilate
+
+    planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image).transpose(2, 0, 1)))
     for _ in range(times):
-        padded = np.pad(image, [(1, 1), (1, 1)] + [(0, 0)] * (image.ndim - 2), mode="edge")
-        height, width = image.shape[:2]
-        shifted = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        image = np.max(shifted, axis=0)
-    return image
+        planes = dilate(planes)
+    return planes.numpy().transpose(1, 2, 0).reshape(image.shape)
 
 
 def difference(after: "Network", before: "Network") -> "Network":

@@ -29,7 +29,7 @@ with reported(stop=True):
         st.stop()
     taken = edit_controls(selection, cards)
     before, after = cached.network(selection), take(selection, taken, cards)
-    show_pictures(before, after, times=len(taken))
+    show_pictures(selection, before, after, times=len(taken))
     st.subheader("Take it along")
     show_exports(selection, after, describe(taken))
     st.subheader("Change of the weights")

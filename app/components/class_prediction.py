@@ -20,7 +20,8 @@ def class_prediction(selection: Selection, said: Answered) -> None:
     """Show what the chosen model and all others say about the selected INR."""
     by_name = {card["name"]: i for i, card in enumerate(said.cards)}
     name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
-    names, probabilities = answers.class_names(said.cards[by_name[name]]), said.values[by_name[name]]
+    probabilities = said.values[by_name[name]]
+    names = answers.class_names(said.cards[by_name[name]], len(probabilities))
     label = cached.row(selection).get("label")
     left, right = st.columns([0.3, 0.7], gap="large")
     with left:

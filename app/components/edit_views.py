@@ -14,7 +14,7 @@ from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
 from app.components.export_tab import file_name
 from app.components.render_panel import enlarged
-from app.edit_steps import difference, dilate, layer_changes
+from app.edit_steps import difference, layer_changes, target_of
 from app.graph_view import view_of
 from app.state import Selection
 
@@ -40,10 +40,10 @@ def render(network: "Network", side: int = SIDE) -> np.ndarray:
         return render_stack(network, (side, side), device=cached.device())[0].cpu().numpy()
 
 
-def show_pictures(before: "Network", after: "Network", *, times: int) -> None:
+def show_pictures(selection: Selection, before: "Network", after: "Network", *, times: int) -> None:
     """Before, after, target and differences side by side, and the distance from the target."""
     first, last = render(before), render(after)
-    target = dilate(first.clip(0, 1), times)
+    target, source = target_of(selection, first, times)
     side = st.segmented_control(
         "Pixels a side of before and after",
         SIZES,
@@ -57,17 +57,17 @@ def show_pictures(before: "Network", after: "Network", *, times: int) -> None:
     pictures = {
         "Before": (drawn[0], "The picture before the edit"),
         "After": (drawn[1], "The picture after the edit"),
-        "Target": (target, f"The picture before the edit, dilated by 3 × 3 pixels{again}"),
+        "Target": (target, f"Dilation of {source} by 3 × 3 pixels{again}"),
         "After − before": (_signed(last - first), "What the edit changed"),
         "After − target": (_signed(last - target), "What is missing to the target"),
     }
     for column, (title, (pixels, alt)) in zip(st.columns(len(pictures)), pictures.items(), strict=True):
         column.image(enlarged(pixels, SHOWN * 2), caption=title, alt=alt, width="stretch")
     st.html(key_line(scale_key("difference", CHANGE_LIMIT, theme())))
-    _show_errors(first, last, target, again)
+    _show_errors(first, last, target, source + again)
 
 
-def _show_errors(first: np.ndarray, last: np.ndarray, target: np.ndarray, again: str) -> None:
+def _show_errors(first: np.ndarray, last: np.ndarray, target: np.ndarray, source: str) -> None:
     untouched, reached = (float(np.square(image - target).mean()) for image in (first, last))
     with st.container(horizontal=True):
         st.metric("MSE to the target, unedited", f"{untouched:.4f}", border=True, width=230)
@@ -77,8 +77,8 @@ def _show_errors(first: np.ndarray, last: np.ndarray, target: np.ndarray, again:
         )  # fmt: skip
         st.metric("Mean brightness", f"{last.mean():.3f}", f"{last.mean() - first.mean():+.3f}", border=True, width=230)
     st.caption(
-        f"Compared at {SIDE} × {SIDE} pixels. The target is the picture that the network shows before, dilated by a "
-        f"3 × 3 square{again}: every pixel becomes the brightest of itself and its eight neighbours."
+        f"Compared at {SIDE} × {SIDE} pixels. The target is the 3 × 3 dilation of {source}: every pixel becomes the "
+        "brightest of itself and its eight neighbours."
     )
 
 
