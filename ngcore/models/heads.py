@@ -59,7 +59,8 @@ def _mean_and_max(blocks: list[Tensor], nodes: Tensor) -> Tensor:
 class ParameterHead(nn.Module):
     """One number per weight and bias, scaled per layer: an equivariant answer, a change of the network.
 
-    The scales are learned and start at 0.01, so that an untrained model hardly changes its input.
+    The scales are learned and start at 0.01 (paper, App. C); the last Linears start at 0, so that an untrained model
+    leaves its input as it is.
     """
 
     def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
@@ -67,6 +68,9 @@ class ParameterHead(nn.Module):
         self.kernel_size = spec.kernel_size
         self.edge_out = nn.Linear(config.d_edge, spec.kernel_size[0] * spec.kernel_size[1])
         self.node_out = nn.Linear(config.d_node, 1)
+        for linear in (self.edge_out, self.node_out):
+            nn.init.zeros_(linear.weight)
+            nn.init.zeros_(linear.bias)
         self.scales = nn.Parameter(torch.full((spec.max_hidden_layers + 2, 2), 0.01))  # node blocks, weight and bias
 
     def forward(self, structure: GraphStructure, nodes: Tensor, edges: Edges) -> Network:

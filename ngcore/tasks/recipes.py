@@ -76,8 +76,8 @@ RECIPES: dict[str, Recipe] = {
     "fashion-mnist-output-probes-64": Recipe.of(
         "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(20, **FULL)
     ),
-    "mnist-dilate-ng-gnn": Recipe.of(
-        "edit", "mnist-inrs", "ng-gnn-edit", _schedule(6, clip_norm=1.0), d_node=32, d_edge=32
+    "mnist-dilate-ng-gnn-64-probes": Recipe.of(
+        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(6, learning_rate=1e-3, clip_norm=1.0)
     ),
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict", "cifar10-gs-cnns", "ng-gnn-cnn", _schedule(60, learning_rate=1e-3), augmentation=CNN_NOISE
