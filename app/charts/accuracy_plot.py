@@ -71,6 +71,7 @@ def draw_predictions(
     models: Sequence[str], predicted: Sequence[float], *, true: float | None = None, theme: Theme = LIGHT
 ) -> dict[str, Any]:
     """What several models predict for one network, in percent, beside its true accuracy, as an ECharts option."""
+    highest = min(100.0, 5 * (max((true or 0.0, *predicted)) // 5 + 1))
     line = {
         "silent": True,
         "symbol": "none",
@@ -82,7 +83,7 @@ def draw_predictions(
         "animation": False,
         "grid": {"left": 8, "right": 56, "top": 28, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f %%"},
-        "xAxis": {"type": "value", "min": 0, "axisLabel": {"formatter": "{value} %"}},
+        "xAxis": {"type": "value", "min": 0, "max": highest, "axisLabel": {"formatter": "{value} %"}},
         "yAxis": {"type": "category", "data": list(models), "inverse": True},
         "series": [
             {

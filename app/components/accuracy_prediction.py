@@ -69,8 +69,10 @@ def _show_numbers(predicted: float, true: float | None) -> None:
     if true is None:
         right.metric("True accuracy", "unknown", border=True, height="stretch", help="It was not measured here.")
         return
-    difference = f"{100 * (predicted - true):+.1f} points predicted"
-    right.metric("True accuracy", f"{true:.1%}", difference, border=True, delta_color="off", delta_arrow="off")
+    right.metric("True accuracy", f"{true:.1%}", border=True, height="stretch")
+    st.caption(
+        f"The prediction is {100 * abs(predicted - true):.1f} points {'above' if predicted > true else 'below'}."
+    )
 
 
 def known_accuracies(card: Card) -> Known:

@@ -75,7 +75,10 @@ def _show_errors(first: np.ndarray, last: np.ndarray, target: np.ndarray, source
             "MSE to the target, edited", f"{reached:.4f}", border=True, width=230, delta_color="inverse",
             delta=f"{(reached - untouched) / untouched:+.0%}" if untouched else None,
         )  # fmt: skip
-        st.metric("Mean brightness", f"{last.mean():.3f}", f"{last.mean() - first.mean():+.3f}", border=True, width=230)
+        bright, brighter = (float(image.clip(0, 1).mean()) for image in (first, last))
+        st.metric(
+            "Mean brightness", f"{brighter:.3f}", f"{brighter - bright:+.3f}", border=True, width=230, delta_color="off"
+        )
     st.caption(
         f"Compared at {SIDE} × {SIDE} pixels. The target is the 3 × 3 dilation of {source}: every pixel becomes the "
         "brightest of itself and its eight neighbours."

@@ -7,7 +7,14 @@ import torch
 from ngcore.networks import Network, mlp
 from ngcore.paths import cache_folder
 from ngcore.tasks import maps, zoo_maps
-from ngcore.tasks.zoo_maps import are_at_hand, choose_positions, raw_weights, read_points, write_shipped_map
+from ngcore.tasks.zoo_maps import (
+    are_at_hand,
+    choose_positions,
+    network_features,
+    raw_weights,
+    read_points,
+    write_shipped_map,
+)
 from ngcore.zoo import ZooWriter
 
 RELU, TANH, WIDE = mlp((2, 3, 1)), mlp((2, 3, 1), "tanh"), mlp((2, 5, 1))
@@ -95,6 +102,55 @@ def test_what_is_stored_comes_back_in_the_same_precision(tmp_path):
     assert zoo_maps._read(tmp_path / "a" / "map.npz", "another key") == {}
 
 
-def test_nothing_of_raw_weights_is_left_in_the_cache(zoo):
+def test_nothing_of_raw_weights_is_left_in_the_cache(zoo, monkeypatch, tmp_path):
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path))
     read_points(zoo)
     assert not list((cache_folder() / "maps").glob("*.npz"))
+
+
+@pytest.fixture(scope="module")
+def card(zoo, tmp_path_factory):
+    """The folder and the card of a model that was never trained."""
+    from tiny_checkpoints import write_tiny_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return folder, write_tiny_checkpoint(folder / "toy-model", zoo, task="predict")
+
+
+@pytest.fixture
+def model(card, monkeypatch):
+    """The model under its name, as `load_checkpoint` finds it."""
+    folder, fields = card
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(folder))
+    return fields
+
+
+def test_a_model_reads_all_architectures_in_the_order_of_the_zoo(zoo, model):
+    done = []
+    points = read_points(zoo, model, progress=lambda now, wanted: done.append((now, wanted)))
+    assert len(points) == 19 and points.outputs.shape == (19, 1)
+    assert done[-1] == (19, 19)
+    for row in (0, 13, 18):
+        alone = network_features(zoo.networks([row]), model)
+        torch.testing.assert_close(points.features[row], alone[0], rtol=2e-3, atol=2e-3)
+
+
+def test_what_a_model_said_is_asked_once_and_then_read(zoo, model, monkeypatch):
+    first = read_points(zoo, model)
+    assert are_at_hand(zoo, model)
+    monkeypatch.setattr(zoo_maps, "_ask", lambda *_, **__: pytest.fail("asked again"))
+    again = read_points(zoo, model)
+    assert torch.equal(again.features, first.features) and torch.equal(again.outputs, first.outputs)
+    assert not are_at_hand(zoo, {**model, "weights_sha256": "other weights"})
+
+
+def test_a_shipped_map_of_a_model_brings_features_answers_and_coordinates(zoo, model, monkeypatch, tmp_path):
+    monkeypatch.setattr(maps, "_fit_umap", lambda components, _: (components[:, :2] - 1, None))
+    monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
+    path = write_shipped_map(zoo, model, folder=tmp_path)
+    assert path.name == "toy--toy-model.npz"
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "no cache"))
+    monkeypatch.setattr(zoo_maps, "_ask", lambda *_, **__: pytest.fail("asked"))
+    points = read_points(zoo, model)
+    assert are_at_hand(zoo, model)
+    assert points.outputs.shape == (19, 1) and points.coordinates.shape == (19, 2)
