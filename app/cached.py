@@ -227,22 +227,3 @@ def _shuffled(key: str, seed: int, _network: "Network") -> "Shuffled":
     from app.sample_inputs import random_inputs
 
     return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)
-
-
-def prediction_drifts(selection: Selection, seed: int) -> list[dict[str, Any]]:
-    """For every trained model that reads the selected network: how far the shuffle of a seed changes its answer."""
-    cards = [card for card in checkpoints() if card["corpus"]["name"] == selection.zoo and card["task"] != "edit"]
-    return [_prediction_drift(card["name"], content_key(selection), seed, network(selection)) for card in cards]
-
-
-@st.cache_data(max_entries=MAX_RENDERS, show_spinner="Asking the trained models …")
-def _prediction_drift(name: str, key: str, seed: int, _network: "Network") -> dict[str, Any]:
-    import torch
-
-    from app.permutation_lab import model_drift
-    from ngcore.tasks import load_checkpoint
-
-    model = load_checkpoint(name, torch.device("cpu")).model
-    with torch.inference_mode():
-        drift = model_drift(model, _network, seed=seed)
-    return {"model": name, "largest answer": drift.scale, "largest change": drift.error}

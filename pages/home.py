@@ -36,7 +36,7 @@ with reported():
     live_example()
 
 st.subheader("Where to go")
-names = [name for name in page_table.TABLE if name != page_table.HOME and page_table.is_there(name)]
+names = [name for name in page_table.TABLE if name != page_table.HOME]
 for column, name in zip(st.columns(4), names, strict=False):
     with column.container(border=True, height="stretch"):
         st.page_link(page_table.page(name))

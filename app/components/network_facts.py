@@ -6,7 +6,7 @@ from app import cached, state
 from app.errors import plain
 from app.state import Selection
 
-SHOWN_ELSEWHERE = ("id", "row", "architecture")
+HIDDEN = ("row",)
 
 
 def network_facts(selection: Selection) -> None:
@@ -38,6 +38,6 @@ def _details(selection: Selection, row: dict[str, object]) -> None:
         if own.tensors:
             st.dataframe([vars(tensor) for tensor in own.tensors], hide_index=True)
         return
-    items = {name: value for name, value in row.items() if name not in SHOWN_ELSEWHERE}
+    items = {name: value for name, value in row.items() if name not in HIDDEN}
     shown = [f"{value:.5g}" if isinstance(value, float) else str(value) for value in items.values()]
     st.dataframe({"": list(items), "value": shown}, hide_index=True, width=320)

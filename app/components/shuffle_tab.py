@@ -10,6 +10,7 @@ from app.components.appearance import theme
 from app.components.render_panel import enlarged
 from app.graph_view import GraphView
 from app.permutation_lab import Shuffled
+from app.shuffled_answers import shuffled_answers
 from app.state import Selection
 from ngcore.networks import Network
 
@@ -92,7 +93,10 @@ def _pictures(before: Network, after: Network) -> None:
 
 def _predictions(selection: Selection, seed: int) -> None:
     """What every fitting trained model says before and after."""
-    rows = cached.prediction_drifts(selection, seed)
+    rows = shuffled_answers(selection, seed)
     if rows:
         st.markdown("**What trained models say of it**")
-        st.dataframe(rows, hide_index=True)
+        change = st.column_config.NumberColumn(
+            format="%.1e", help="Of a probability, or of the predicted accuracy; what is left is rounding."
+        )
+        st.dataframe(rows, hide_index=True, column_config={"largest change": change})

@@ -12,7 +12,13 @@ from ngcore.errors import NeuralGraphError
 if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
-METRICS = {"accuracy": "accuracy", "kendall_tau": "Kendall's τ", "r_squared": "R²", "mse": "squared error"}
+METRICS = {
+    "accuracy": "accuracy",
+    "kendall_tau": "Kendall's τ",
+    "r_squared": "R²",
+    "mse": "squared error",
+    "mse_unedited": "unedited",
+}
 
 
 def zoo_table() -> None:
@@ -54,7 +60,7 @@ def checkpoint_table() -> None:
     """Show the trained models, a row each."""
     rows = [checkpoint_row(card) for card in cached.checkpoints()]
     if rows:
-        st.dataframe(rows, hide_index=True)
+        st.dataframe(rows, hide_index=True, column_config={"parameters": st.column_config.NumberColumn(format="%,d")})
     else:
         st.info("No trained model is here yet: `ngcore train` makes one.", icon=":material/info:")
 

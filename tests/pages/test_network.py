@@ -115,6 +115,24 @@ def test_every_tab_opens_for_every_kind_of_network(open_page, net, tab):
         assert len(app.get("plotly_chart")) == 2
 
 
+def test_trained_models_give_the_same_answer_for_a_shuffled_network(open_page, tiny_zoos, tmp_path, monkeypatch):
+    from tiny_checkpoints import write_tiny_checkpoints
+
+    from ngcore.zoo import Zoo
+
+    write_tiny_checkpoints(tmp_path, Zoo.open(tiny_zoos / "tiny-inrs"), Zoo.open(tiny_zoos / "tiny-cnns"))
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
+    app = open_page("network", net="tiny-cnns/00000-000001")
+    app.session_state["network.tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Shuffle"))
+    app.run()
+    app.button(key="shuffle.go").click().run()
+    assert not app.exception
+    row = app.dataframe[-1].value.iloc[0]
+    assert row["model"] == "tiny-predict"
+    assert row["before"] == row["after"]
+    assert row["largest change"] < 1e-5
+
+
 def test_a_file_with_a_hostile_name_is_read_and_its_name_shown_as_text(open_page):
     from ngcore.networks import siren
     from ngcore.testing import random_network
