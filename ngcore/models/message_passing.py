@@ -19,7 +19,7 @@ class MessagePassing(nn.Module):
 
     A weight is one edge with one state e_ij, and two messages flow over it, one to each end, each with maps of its own:
 
-        m_ij = (1 + scale(e_ij)) ⊙ (A x_i + B x_j) + shift(e_ij)
+        m_ij = scale(e_ij) ⊙ (A x_i + B x_j) + shift(e_ij)
         x_j ← x_j + SiLU(LayerNorm(Linear[x_j, mean, min, max, std of m, the same amplified by degree]))
         e_ij ← e_ij + Linear(SiLU(Linear(e_ij) + C x_i + D x_j))
 
@@ -38,6 +38,7 @@ class MessagePassing(nn.Module):
         self.d_node, self.d_edge, self.updates_edges = d_node, d_edge, updates_edges
         self.ends = nn.Linear(d_node, 4 * d_node + (2 * d_edge if updates_edges else 0))
         self.scale, self.shift = nn.Linear(d_edge, 2 * d_node), nn.Linear(d_edge, 2 * d_node)
+        nn.init.ones_(self.scale.bias)
         self.post = nn.Linear(17 * d_node, d_node)
         self.norm = nn.LayerNorm(d_node)
         self.dropout = nn.Dropout(dropout)
@@ -51,21 +52,25 @@ class MessagePassing(nn.Module):
         """New node and edge features, in the layout given."""
         widths = [2 * self.d_node, 2 * self.d_node] + ([self.d_edge] * 2 if self.updates_edges else [])
         at_source, at_target, *updates = self.ends(nodes).split(widths, dim=-1)
-        messages = map_edges(self._message, edges, layout.at_source(at_source), layout.at_target(at_target))
-        halves = [message.chunk(2, dim=-1) for message in messages]
+        ends = (layout.at_source(at_source), layout.at_target(at_target))
+        messages = [self._messages(*edge_and_ends) for edge_and_ends in zip(edges, *ends, strict=True)]
         received = [
-            aggregate(layout, [half[0] for half in halves], "target", nodes),
-            aggregate(layout, [half[1] for half in halves], "source", nodes),
+            aggregate(layout, [forth for forth, _ in messages], "target", nodes),
+            aggregate(layout, [back for _, back in messages], "source", nodes),
         ]
         update = self.post(torch.cat([nodes, *received], dim=-1))
         if self.updates_edges:
-            ends = (layout.at_source(updates[0]), layout.at_target(updates[1]))
-            edges = map_edges(self._update_edge, edges, *ends)
+            edges = map_edges(self._update_edge, edges, layout.at_source(updates[0]), layout.at_target(updates[1]))
         return nodes + self.dropout(functional.silu(self.norm(update))), edges
 
-    def _message(self, edge: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """The messages along and against the edges, side by side."""
-        return torch.addcmul(self.shift(edge), 1 + self.scale(edge), source + target)
+    def _messages(self, edge: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The messages along the edges and against them."""
+        halves = (part.chunk(2, dim=-1) for part in (self.shift(edge), self.scale(edge), source, target))
+        forth, back = (
+            torch.addcmul(shift, scale, at_source + at_target)
+            for shift, scale, at_source, at_target in zip(*halves, strict=True)
+        )
+        return forth, back
 
     def _update_edge(self, edge: Tensor, source: Tensor, target: Tensor) -> Tensor:
         return edge + self.edge_out(functional.silu(self.edge_in(edge) + source + target))

@@ -80,7 +80,7 @@ class NeuralGraphModel(nn.Module):
             ]
         )
 
-    def forward(self, networks: Networks, *, flat: bool | None = None) -> Tensor | Network:
+    def forward(self, networks: Networks, *, flat: bool | None = None) -> Tensor | Network | list[Network]:
         """Answer for each network.
 
         Args:

@@ -9,11 +9,11 @@ import torch_geometric.nn
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 from torch_geometric.utils import degree
 
 from ngcore.errors import ArchitectureError
-from ngcore.graph import Edges, GraphStructure, graph_structure, to_graph, to_pyg
+from ngcore.graph import Edges, GraphStructure, block_edge_index, graph_structure
 from ngcore.models.heads import ParameterHead
 from ngcore.models.message_passing import LOG_DEGREE, MessagePassing
 from ngcore.models.neural_graph_model import NeuralGraphModel
@@ -98,10 +98,11 @@ class PygNeuralGraphModel(nn.Module):
 
     def __init__(self, model: NeuralGraphModel) -> None:
         super().__init__()
-        if model.config.kind != "ng-gnn":
+        layers = [layer for layer in model.layers if isinstance(layer, MessagePassing)]
+        if len(layers) != len(model.layers):
             raise ArchitectureError(f"Expected a model of kind 'ng-gnn', got one of kind {model.config.kind!r}.")
         self.model = model
-        self.layers = nn.ModuleList(ReferenceLayer(layer) for layer in model.layers)
+        self.layers = nn.ModuleList(ReferenceLayer(layer) for layer in layers)
         self._indices: dict[tuple[tuple[GraphStructure, int], ...], Tensor] = {}
 
     def forward(self, networks: Network | Sequence[Network]) -> Tensor | Network | list[Network]:
@@ -125,8 +126,8 @@ class PygNeuralGraphModel(nn.Module):
         """The edges of all graphs as torch_geometric batches them; kept for further batches of the same kind."""
         key = tuple((graph_structure(stack.architecture), len(stack)) for stack in stacks)
         if key not in self._indices:
-            batch = Batch.from_data_list([one for stack in stacks for one in to_pyg(to_graph(stack.detach()))])
-            self._indices[key] = batch.edge_index.to(stacks[0].device)
+            graphs = [Data(edge_index=block_edge_index(s), num_nodes=s.num_nodes) for s, n in key for _ in range(n)]
+            self._indices[key] = Batch.from_data_list(graphs).edge_index.to(stacks[0].device)
         return self._indices[key]
 
     def _answers(self, stacks: list[Network], nodes: Tensor, edges: Tensor) -> list:

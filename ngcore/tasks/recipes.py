@@ -64,23 +64,23 @@ CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL = {"precision": "32-true"}
 
 RECIPES: dict[str, Recipe] = {
-    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(14), augmentation=NOISE),
-    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(10), augmentation=NOISE),
+    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(5)),
     "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t", _schedule(4)),
     "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(14), augmentation=NOISE
+        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(10), augmentation=NOISE
     ),
-    "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(5)),
     "fashion-mnist-output-probes-64": Recipe.of(
         "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(20, **FULL)
     ),
     "mnist-dilate-ng-gnn-64-probes": Recipe.of(
-        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(6, learning_rate=1e-3, clip_norm=1.0)
+        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(4, learning_rate=1e-3, clip_norm=1.0)
     ),
     "cifar10-gs-ng-gnn": Recipe.of(
-        "predict", "cifar10-gs-cnns", "ng-gnn-cnn", _schedule(60, learning_rate=1e-3), augmentation=CNN_NOISE
+        "predict", "cifar10-gs-cnns", "ng-gnn-cnn", _schedule(40, learning_rate=1e-3), augmentation=CNN_NOISE
     ),
     "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(150, **FULL)),
     "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(60, **FULL)),
