@@ -1,0 +1,91 @@
+"""Building models: seeds, presets, configurations and what they are built for."""
+
+import json
+
+import jaxtyping
+import pytest
+import torch
+from example_architectures import MAPS, VECTORS
+
+from ngcore.errors import CheckpointError, UnknownNameError
+from ngcore.models import PRESETS, InputSpec, ModelConfig, build_model, preset
+from ngcore.networks import mlp, siren
+from ngcore.testing import random_network
+
+SIREN = siren((2, 6, 5, 1))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_same_seed_builds_the_same_model(name):
+    first, second = (build_model(PRESETS[name], [SIREN], seed=3).state_dict() for _ in range(2))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    other = build_model(PRESETS[name], [SIREN], seed=4).state_dict()
+    assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_building_leaves_the_global_random_state_alone(name):
+    before = torch.get_rng_state()
+    build_model(PRESETS[name], [SIREN], seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_configurations_survive_json(name):
+    text = json.dumps(PRESETS[name].to_dict())
+    assert ModelConfig.from_dict(json.loads(text)) == PRESETS[name]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_answers(name):
+    model = build_model(PRESETS[name], [SIREN]).eval()
+    network = random_network(SIREN, 2, dtype=torch.float32)
+    if hasattr(model, "fit_normalisation"):
+        model.fit_normalisation([network])
+    with torch.no_grad():
+        answer = model(network)
+    assert len(answer) == 2
+
+
+def test_presets_can_be_changed():
+    assert preset("ng-gnn", d_out=10) == ModelConfig(kind="ng-gnn", d_out=10)
+    assert PRESETS["ng-gnn"].d_out == 1
+
+
+def test_an_unknown_preset_is_refused_with_the_choices():
+    with pytest.raises(UnknownNameError) as error:
+        preset("ng-gmm")
+    assert str(error.value) == f"Unknown preset 'ng-gmm'; choose from: {', '.join(sorted(PRESETS))}."
+
+
+@pytest.fixture
+def unchecked_types():
+    """No type checks, which would catch a wrong name before the code under test does."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_an_unknown_kind_is_refused_with_the_choices():
+    with pytest.raises(
+        UnknownNameError,
+        match=r"^Unknown kind of model 'cnn'; choose from: flat-mlp, ng-gnn, ng-t, output-probes, statnn\.$",
+    ):
+        ModelConfig(kind="cnn")
+
+
+@pytest.mark.parametrize("fields", [{"kind": "ng-gnn", "d_nodes": 3}, {"d_node": 3}])
+def test_fields_that_are_no_configuration_are_refused(fields):
+    with pytest.raises(CheckpointError, match=r"^Expected the fields of a model configuration, got \{'.*\}\.$"):
+        ModelConfig.from_dict(fields)
+
+
+def test_a_specification_covers_all_architectures():
+    spec = InputSpec.of([siren((2, 4, 1)), mlp((2, 5, 5, 5, 3))])
+    assert (spec.input_shape, spec.num_outputs, spec.max_hidden_layers, spec.kernel_size) == ((2,), 3, 3, (1, 1))
+    assert spec.num_parameters == siren((2, 4, 1)).num_parameters
+
+
+def test_a_specification_holds_the_tallest_and_the_widest_kernel():
+    assert InputSpec.of([MAPS["mixed kernels"], MAPS["batch norm cnn"], VECTORS["siren"]]).kernel_size == (5, 5)

@@ -1,0 +1,58 @@
+"""Standardising weights and biases layer by layer."""
+
+import torch
+
+from ngcore.models.normaliser import Normaliser
+from ngcore.networks import Activation, Architecture, BatchNorm, Linear, siren
+from ngcore.testing import assert_equivariant, random_network
+
+
+def test_a_fitted_corpus_has_mean_0_and_deviation_1_in_every_layer():
+    network = random_network(siren((2, 6, 5, 1)), 20).map(lambda tensor: 3 * tensor + 2)
+    normaliser = Normaliser(2).double()
+    normaliser.fit([network[:7], network[7:]])
+    for tensor in normaliser(network).parameters.values():
+        assert abs(tensor.mean()) < 1e-9
+        assert abs(tensor.std(correction=0) - 1) < 1e-9
+
+
+def test_an_unfitted_normaliser_changes_nothing():
+    network = random_network(siren((2, 6, 5, 1)), 2)
+    assert Normaliser(2).double()(network).equals(network)
+
+
+def test_standardising_commutes_with_permutations():
+    network = random_network(siren((2, 6, 5, 1)), 4)
+    normaliser = Normaliser(2).double()
+    normaliser.fit([network])
+    assert_equivariant(normaliser, network)
+
+
+def test_output_layers_share_their_statistics_whatever_the_depth():
+    """Shallow and deep networks: the last Linear always takes the last row, deep hidden ones share that before."""
+    shallow, deep = random_network(siren((2, 3, 1)), 50), random_network(siren((2, 3, 3, 3, 3, 1)), 50)
+    normaliser = Normaliser(2).double()
+    normaliser.fit([shallow, deep])
+    outputs = torch.cat([shallow.parameters["2.weight"].flatten(), deep.parameters["8.weight"].flatten()])
+    torch.testing.assert_close(normaliser.mean[2, 0], outputs.mean())
+    inner = torch.cat([deep.parameters[f"{i}.weight"].flatten() for i in (2, 4, 6)])
+    torch.testing.assert_close(normaliser.std[1, 0], inner.std(correction=0))
+
+
+def test_a_layer_of_equal_numbers_keeps_deviation_1():
+    network = random_network(siren((2, 3, 1)), 3).map(lambda tensor: torch.full_like(tensor, 0.25))
+    normaliser = Normaliser(1).double()
+    normaliser.fit([network])
+    assert (normaliser.std == 1).all()
+    assert not normaliser(network).flatten().any()
+
+
+def test_norms_and_running_statistics_are_left_as_they_are():
+    architecture = Architecture((2,), (Linear(2, 4, bias=False), BatchNorm(4), Activation("relu"), Linear(4, 1)))
+    network = random_network(architecture, 5)
+    normaliser = Normaliser(2).double()
+    normaliser.fit([network])
+    result = normaliser(network).parameters
+    changed = {name for name, tensor in result.items() if not torch.equal(tensor, network.parameters[name])}
+    assert changed == {"0.weight", "3.weight", "3.bias"}
+    assert normaliser.mean[0, 1] == 0

@@ -1,0 +1,68 @@
+"""Probe responses are what the network itself computes."""
+
+import pytest
+import torch
+from example_architectures import ARCHITECTURES
+
+from ngcore.errors import ShapeMismatchError
+from ngcore.graph import graph_structure
+from ngcore.models.probe_features import ProbeFeatures, layer_entry, probe_responses
+from ngcore.networks import mlp, siren, small_cnn
+from ngcore.testing import assert_invariant, random_network
+
+
+def test_responses_of_a_siren_are_its_activations(generator):
+    network = random_network(siren((2, 4, 3, 1)), 2)
+    x = torch.rand(5, 2, generator=generator, dtype=torch.float64)
+    w = network.parameters
+    first = torch.sin(30 * (x @ w["0.weight"].mT + w["0.bias"][:, None]))
+    second = torch.sin(30 * (first @ w["2.weight"].mT + w["2.bias"][:, None]))
+    expected = [x.expand(2, 5, 2).mT, first.mT, second.mT, network(x).mT]
+    responses = probe_responses(network, x, graph_structure(network.architecture))
+    for response, wanted in zip(responses, expected, strict=True):
+        torch.testing.assert_close(response, wanted)
+
+
+def test_responses_of_a_cnn_are_means_over_positions(generator):
+    network = random_network(small_cnn((1, 4, 5), num_classes=3, image_size=(7, 6)), 2)
+    x = torch.rand(5, 1, 7, 6, generator=generator, dtype=torch.float64)
+    values = network.values(x)
+    responses = probe_responses(network, x, graph_structure(network.architecture))
+    assert [response.shape for response in responses] == [(2, n, 5) for n in (1, 4, 5, 3)]
+    torch.testing.assert_close(responses[1], values[2].mean(dim=(3, 4)).mT)
+    torch.testing.assert_close(responses[3], network(x).mT)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_features_have_one_row_a_node(architecture):
+    structure = graph_structure(architecture)
+    shape, hidden = architecture.input_shape, len(structure.node_blocks) - 2
+    features = ProbeFeatures(num_probes=4, input_shape=shape, max_hidden_layers=hidden, d_node=6).double()
+    assert features(random_network(architecture, 2)).shape == (2, structure.num_nodes, 6)
+
+
+def test_features_pooled_over_a_layer_do_not_notice_permutations():
+    features = ProbeFeatures(num_probes=4, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
+    assert_invariant(lambda n: features(n)[:, 2:6].square().sum(1), random_network(siren((2, 4, 4, 1)), 2))
+
+
+def test_probe_inputs_start_within_the_unit_square_and_learn():
+    features = ProbeFeatures(num_probes=100, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
+    assert features.probe_inputs.abs().max() <= 1
+    assert features.probe_inputs.min() < -0.5
+    features(random_network(siren((2, 4, 4, 1)))).square()[..., 0].sum().backward()
+    assert features.probe_inputs.grad.abs().sum() > 0
+
+
+def test_deep_hidden_layers_share_the_last_entry():
+    structure = graph_structure(mlp((1, 1, 1, 1, 1, 1)))
+    assert [layer_entry(number, structure, 4) for number in range(6)] == [0, 1, 2, 2, 2, 3]
+
+
+def test_networks_that_read_other_inputs_are_refused():
+    features = ProbeFeatures(num_probes=4, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
+    with pytest.raises(
+        ShapeMismatchError,
+        match=r"^Expected networks that read inputs of shape \(2,\), got \(3,\); use a model without probes\.$",
+    ):
+        features(random_network(mlp((3, 4, 1))))

@@ -1,0 +1,33 @@
+"""Models with the presets' parts but few numbers, for tests."""
+
+import dataclasses
+
+import torch
+
+from ngcore.models import PRESETS, build_model
+
+
+def tiny_config(name, **changes):
+    """A preset with every size made small."""
+    sizes = {"d_node": 8, "d_edge": 6, "d_hidden": 8, "d_out": 3, "num_layers": 2, "num_heads": 2, "d_attention": 8}
+    sizes |= {"fourier_frequencies": 5, "num_probes": min(3, PRESETS[name].num_probes)}
+    return dataclasses.replace(PRESETS[name], **(sizes | changes))
+
+
+def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
+    """A small model with all parameters and statistics random, so that nothing passes for being zero."""
+    model = build_model(tiny_config(name, **changes), architectures, seed=seed).to(dtype).eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(dtype))
+        normaliser = model.encoder.normaliser
+        normaliser.mean.normal_(0, 0.2, generator=generator)
+        normaliser.std.uniform_(0.5, 1.5, generator=generator)
+    return model
+
+
+# Presets that differ in their sizes alone make one small model; the first of them stands for all.
+GRAPH_PRESETS = list({tiny_config(n): n for n in reversed(PRESETS) if PRESETS[n].is_graph_model}.values())[::-1]
+INVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "invariant"]
+EQUIVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "parameters"]
