@@ -12,10 +12,6 @@ from ngcore.errors import NeuralGraphError
 _WORD_JOINER = "\u2060"
 
 
-class TooManyEdgesError(NeuralGraphError):
-    """A network of more edges than a picture can show."""
-
-
 def plain(text: object) -> str:
     r"""Text for Markdown that shows as it is: no markup, links, formulas or emoji, whatever a stranger wrote.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.errors import TooManyEdgesError
+from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
     from ngcore.graph import EdgeBlock, GraphStructure
@@ -16,6 +16,10 @@ MAX_EDGES = 2_000_000  # arrays of 40 MB; beyond that a picture of edges shows n
 MAX_DRAWN_EDGES = 2_000  # what a browser draws and moves without delay
 MAX_DRAWN_NODES = 2_000
 KIND_NAMES = {"linear": "linear", "conv2d": "convolution", "norm": "norm", "skip": "skip connection"}
+
+
+class TooManyEdgesError(NeuralGraphError):
+    """A network of more edges than a picture can show."""
 
 
 @dataclass(frozen=True)

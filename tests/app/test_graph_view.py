@@ -112,10 +112,9 @@ def test_activations_are_those_of_the_forward_pass():
 
 def test_a_network_of_too_many_edges_is_refused_in_words(monkeypatch):
     from app import graph_view
-    from app.errors import TooManyEdgesError
 
     monkeypatch.setattr(graph_view, "MAX_EDGES", 5)
-    with pytest.raises(TooManyEdgesError, match="has 6 weights as edges; up to 5 are drawn"):
+    with pytest.raises(graph_view.TooManyEdgesError, match="has 6 weights as edges; up to 5 are drawn"):
         graph_view.view_of(network_2_2_1())
 
 
