@@ -26,16 +26,14 @@ SCORES = {CLASSIFY: "accuracy", PREDICT: "kendall_tau", EDIT: "mse"}
 def cards_for(task: str, selection: Selection) -> list[Card]:
     """Cards of the models that answer a question about the selected network, the best first.
 
-    For a network of a zoo these are the models that were trained on that zoo; for one of this session, all that read
-    networks with inputs and outputs like its own.
+    For a network of a zoo these are the models that were trained on that zoo; for any other, all that read networks
+    with inputs and outputs like its own.
     """
     cards = cached.checkpoints(task)
-    if selection.is_upload:
-        architecture = cached.network(selection).architecture
-        cards = [card for card in cards if _reads(card, architecture)]
-    else:
-        cards = [card for card in cards if card["corpus"]["name"] == selection.zoo]
-    return sorted(cards, key=score, reverse=task != EDIT)
+    trained = [card for card in cards if card["corpus"]["name"] == selection.zoo]
+    architecture = cached.network(selection).architecture
+    fitting = trained or [card for card in cards if _reads(card, architecture)]
+    return sorted(fitting, key=score, reverse=task != EDIT)
 
 
 def score(card: Card) -> float:

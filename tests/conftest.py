@@ -56,8 +56,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory):
-    """Let work and cache folders be empty ones of this run."""
-    for variable in ("NGCORE_WORK", "NGCORE_CACHE"):
+    """Let the folders of work, cache and own checkpoints be empty ones of this run."""
+    for variable in ("NGCORE_WORK", "NGCORE_CACHE", "NGCORE_CHECKPOINTS"):
         os.environ[variable] = str(tmp_path_factory.mktemp(variable.lower()))
 
 

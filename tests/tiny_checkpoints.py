@@ -7,6 +7,8 @@ SCORES = {"classify": {"accuracy": 0.5}, "predict": {"kendall_tau": 0.25}, "edit
 
 def write_tiny_checkpoint(folder, zoo, *, task, preset="ng-gnn", d_out=1):
     """Write `<folder>` with a model of a few numbers that answers a question about the networks of a zoo."""
+    import torch
+
     from ngcore.models import build_model
     from ngcore.models import preset as find_preset
     from ngcore.training import save_checkpoint
@@ -14,6 +16,10 @@ def write_tiny_checkpoint(folder, zoo, *, task, preset="ng-gnn", d_out=1):
     small = {"d_node": 8, "d_edge": 8, "d_hidden": 8, "num_layers": 2, "d_out": d_out}
     config = find_preset(preset, **small)
     model = build_model(config, list(zoo.architectures.values()), seed=1)
+    with torch.random.fork_rng():  # heads may start as nothing
+        torch.manual_seed(2)
+        for parameter in model.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
     card = {
         "name": folder.name,
         "preset": preset,
