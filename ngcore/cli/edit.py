@@ -1,0 +1,98 @@
+"""`ngcore edit`: an INR whose image is changed by changing its weights."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.inputs import ActivationHint, InputNetwork, OmegaHint, Source, read_input
+from ngcore.cli.options import Device, Json, example
+from ngcore.cli.output import print_result, table_of
+from ngcore.errors import NeuralGraphError
+
+if TYPE_CHECKING:
+    from ngcore.networks import Network
+
+DEFAULT_PNG_SIZE = 280
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(
+        epilog=example(
+            "edit mnist-inrs/060000 --model mnist-dilate-ng-gnn --out thick.safetensors --png",
+            "edit inr.pt --activation sine --strength 1.5 --out edited.safetensors",
+        )
+    )(edit)
+
+
+def edit(
+    source: Source,
+    out: Annotated[Path, typer.Option(help="The edited network, a .safetensors file.")],
+    model: Annotated[str, typer.Option(help="A checkpoint that edits.")] = "mnist-dilate-ng-gnn",
+    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the edit that was trained.")] = 1.0,
+    png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
+    size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
+    activation: ActivationHint = None,
+    omega_0: OmegaHint = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Edit an INR and write the new weights."""
+    from ngcore.tasks import edit_inrs, load_checkpoint
+    from ngcore.upload import export_network
+
+    if out.suffix != ".safetensors":
+        raise NeuralGraphError(f"Expected --out to end in .safetensors, got {out}.")
+    given = read_input(source, activation=activation, omega_0=omega_0)
+    edited = edit_inrs(load_checkpoint(model, device), given.network, strength=strength).to("cpu")
+    export_network(edited, out)
+    files = [str(out)]
+    if png:
+        files.append(str(out.with_suffix(".png")))
+        _write_png(edited, out.with_suffix(".png"), size)
+    change = (edited.flatten() - given.network.flatten()).norm() / given.network.flatten().norm()
+    result = {"network": source, "model": model, "strength": strength, "files": files, "relative_change": float(change)}
+    result |= _errors(given, edited)
+    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
+
+
+def _write_png(network: "Network", path: Path, size: int) -> None:
+    """Render an INR into a picture."""
+    from PIL import Image
+
+    from ngcore.inr import render
+
+    image = render(network, (size, size))[0].clamp(0, 1).mul(255).round().byte().cpu().numpy()
+    Image.fromarray(image).save(path)
+
+
+def _errors(given: InputNetwork, edited: "Network") -> dict[str, float]:
+    """Mean squared errors to the dilated original image before and after; empty where the original is not at hand."""
+    import torch
+
+    from ngcore.inr import is_inr, render
+    from ngcore.tasks import dilate
+    from ngcore.zoo.originals import has_originals_at_hand, original_images
+
+    if given.zoo is None or not has_originals_at_hand(given.zoo) or not is_inr(edited.architecture):
+        return {}
+    target = torch.from_numpy(original_images(given.zoo, [given.position or 0])).float() / 255
+    if target.dim() != 3:
+        return {}
+    target, size = dilate(target), (target.shape[1], target.shape[2])
+    before, after = render(given.network, size), render(edited, size)
+    return {
+        "mse_before": float((before - target).square().mean()),
+        "mse_after": float((after - target).square().mean()),
+    }
+
+
+def _show(console: Console, result: dict[str, Any]) -> None:
+    rows = [("Network", result["network"]), ("Model", result["model"]), ("Strength", f"{result['strength']:g}")]
+    rows.append(("Change of the weights", f"{result['relative_change']:.2%} of their norm"))
+    if "mse_after" in result:
+        rows.append(("MSE to the dilated image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))
+    rows += [("Written", file) for file in result["files"]]
+    console.print(table_of(("", ""), rows))

@@ -1,0 +1,96 @@
+"""`ngcore embed`: the networks of a zoo as vectors."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ngcore.cli.options import Device, Json, Limit, example
+from ngcore.cli.output import print_result
+from ngcore.cli.progress import ProgressBar, progress_bar
+from ngcore.errors import NeuralGraphError, ZooError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ngcore.tasks import Checkpoint
+    from ngcore.zoo import Zoo
+
+SUFFIXES = (".parquet", ".npz")
+NETWORKS_AT_ONCE = 256
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(
+        epilog=example(
+            "embed mnist-inrs --model mnist-ng-gnn --out embeddings.parquet",
+            "embed mnist-inrs --model mnist-ng-gnn --split test --out embeddings.npz",
+        )
+    )(embed)
+
+
+def embed(
+    zoo: Annotated[str, typer.Argument(help="A zoo, by name or folder.")],
+    model: Annotated[str, typer.Option(help="A checkpoint.")],
+    out: Annotated[Path, typer.Option(help="A .parquet file (metadata and a column of vectors) or a .npz file.")],
+    split: Annotated[str | None, typer.Option(help="train, validation or test.", show_default="all")] = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write a model's representation of every network of a zoo."""
+    from ngcore.tasks import load_checkpoint
+    from ngcore.zoo import Zoo, find_zoo
+
+    if out.suffix not in SUFFIXES:
+        raise NeuralGraphError(f"Expected --out to end in {' or '.join(SUFFIXES)}, got {out}.")
+    opened = Zoo.open(find_zoo(zoo))
+    rows = opened.rows(split=split)[:limit]
+    if not len(rows):
+        raise ZooError(f"Expected networks to embed in {opened.name}, got none.")
+    checkpoint = load_checkpoint(model, device)
+    with progress_bar(f"Embedding {opened.name}") as bar:
+        vectors = _embed(checkpoint, opened, rows, bar)
+    _write(out, opened, rows, vectors)
+    result = {"file": str(out), "model": checkpoint.name, "num_networks": len(rows), "d": int(vectors.shape[1])}
+    text = f"{len(rows):,} vectors of {vectors.shape[1]} numbers in {out}"
+    print_result(result, as_json=as_json, show=lambda console: console.print(text, highlight=False, soft_wrap=True))
+
+
+def _embed(checkpoint: "Checkpoint", zoo: "Zoo", rows: "np.ndarray", bar: ProgressBar) -> "np.ndarray":
+    """Vectors of the rows, a stack of one architecture at a time."""
+    import numpy as np
+
+    from ngcore.tasks import embed_networks
+
+    architectures = zoo.metadata["architecture"].to_numpy()[rows]
+    parts, places, done = [], [], 0
+    for architecture in sorted(set(architectures)):
+        own = np.flatnonzero(architectures == architecture)
+        for start in range(0, len(own), NETWORKS_AT_ONCE):
+            bar(done, len(rows))
+            chunk = own[start : start + NETWORKS_AT_ONCE]
+            parts.append(embed_networks(checkpoint, zoo.networks(rows[chunk])).numpy())
+            places.append(chunk)
+            done += len(chunk)
+    vectors: np.ndarray = np.concatenate(parts)[np.argsort(np.concatenate(places))]
+    return vectors
+
+
+def _write(path: Path, zoo: "Zoo", rows: "np.ndarray", vectors: "np.ndarray") -> None:
+    import numpy as np
+
+    from ngcore.zoo.storage import write_atomically
+
+    table = zoo.metadata.iloc[rows].reset_index(drop=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(temporary: Path) -> None:
+        if path.suffix == ".parquet":
+            table.assign(embedding=list(vectors)).to_parquet(temporary, index=False)
+            return
+        with temporary.open("wb") as file:
+            np.savez(file, id=table["id"].to_numpy(dtype=str), embedding=vectors)
+
+    write_atomically(path, write)

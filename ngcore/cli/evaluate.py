@@ -1,0 +1,98 @@
+"""`ngcore evaluate`: the figures on the cards, measured again."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.options import Device, Json, Limit, ZooOption, example
+from ngcore.cli.output import print_result, say_error, table_of
+from ngcore.cli.progress import progress_bar
+from ngcore.errors import NeuralGraphError
+
+BAD_INPUT = 2
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(epilog=example("evaluate --all", "evaluate mnist-ng-gnn --split validation --limit 500"))(evaluate)
+
+
+def evaluate(
+    name: Annotated[str | None, typer.Argument(help="A checkpoint, by name or folder.", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="All checkpoints; with --zoo, those of that zoo.")] = False,
+    zoo: ZooOption = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    limit: Limit = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure checkpoints again, next to the figures on their cards."""
+    if (name is None) != every:
+        raise typer.BadParameter("name a checkpoint, or ask for --all", param_hint="'NAME'")
+    names = _names_of_all(zoo) if name is None else [name]
+    results, failures = [], 0
+    with progress_bar("Evaluating") as bar:
+        for number, checkpoint in enumerate(names):
+            bar(number, len(names), note=checkpoint)
+            try:
+                results.append(_measure(checkpoint, zoo, split, limit, device))
+            except NeuralGraphError as error:
+                if not every:
+                    raise
+                say_error(f"{checkpoint}: {error}")
+                failures += 1
+    print_result(results, as_json=as_json, show=lambda console: _show(console, results))
+    if failures:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _names_of_all(zoo: str | None) -> list[str]:
+    """All checkpoints; with a zoo, those that were trained on one of its name."""
+    from ngcore.tasks import find_checkpoints
+    from ngcore.training import read_card
+    from ngcore.zoo import Zoo, find_zoo
+
+    folders = sorted(find_checkpoints().items())
+    corpus = None if zoo is None else Zoo.open(find_zoo(zoo)).name
+    names = [name for name, folder in folders if corpus in (None, read_card(folder)["corpus"]["name"])]
+    if not names:
+        kind = "any" if corpus is None else f"any of {corpus}"
+        raise NeuralGraphError(f"Expected checkpoints to evaluate, found not {kind}; train one with ngcore train.")
+    return names
+
+
+def _measure(name: str, zoo: str | None, split: str, limit: int | None, device: str) -> dict[str, Any]:
+    """Measured figures and those of the card."""
+    from ngcore.tasks import evaluate, load_checkpoint
+    from ngcore.zoo import find_zoo
+
+    checkpoint = load_checkpoint(name, device)
+    folder = find_zoo(zoo or checkpoint.card["corpus"]["name"])
+    measured = evaluate(checkpoint, zoo_folder=folder, split=split, limit=limit)
+    about_zoo = {key: measured.pop(key) for key in ("zoo", "zoo_sha256", "split")}
+    card = checkpoint.card["metrics"].get(split, {})
+    result = {"name": checkpoint.name, "task": checkpoint.card["task"], **about_zoo, "zoo_folder": str(folder)}
+    return {**result, "measured": measured, "card": card, "note": _note(measured, card)}
+
+
+def _note(measured: dict[str, Any], card: dict[str, Any]) -> str:
+    """What to know when comparing the two."""
+    if not card:
+        return "The card has no figures of this split."
+    if measured["n"] < card["n"]:
+        return f"Measured on a sample: {measured['n']:,} of the {card['n']:,} networks that the card's figures are of."
+    return "" if measured["n"] == card["n"] else f"The card's figures are of {card['n']:,} networks only."
+
+
+def _show(console: Console, results: list[dict[str, Any]]) -> None:
+    rows = []
+    for result in results:
+        measured, card = result["measured"], result["card"]
+        for metric in (metric for metric in measured if metric != "n"):
+            figures = (measured[metric], measured["n"], card.get(metric), card.get("n"))
+            rows.append((result["name"], metric, *figures))
+    columns = ("Checkpoint", "Metric", ">Measured", ">n", ">Card", ">n")
+    console.print(table_of(columns, rows))
+    for note in dict.fromkeys(f"{result['zoo']}: {result['note']}" for result in results if result["note"]):
+        console.print(note, highlight=False, markup=False)

@@ -1,0 +1,75 @@
+"""`ngcore map`: the maps that ship with a zoo."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.options import Device, Json, example
+from ngcore.cli.output import print_result, table_of
+from ngcore.cli.progress import progress_bar
+from ngcore.errors import UnknownNameError
+from ngcore.paths import ASSETS
+
+RAW_WEIGHTS = "weights"
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command("map", epilog=example("map mnist-inrs --model mnist-ng-gnn --model weights", "map mnist-inrs"))(
+        fit_maps
+    )
+
+
+def fit_maps(
+    zoo: Annotated[str, typer.Argument(help="A zoo, by name (the one that ships, if there is one) or folder.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A checkpoint, or weights for raw weights; may be repeated.", show_default="all that fit"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write into.", show_default="assets/maps")] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Lay the networks of a zoo out by UMAP of a model's embeddings, and keep the coordinates for the app."""
+    from ngcore.device import choose_device
+    from ngcore.tasks.zoo_maps import SHIPPED, write_shipped_map
+    from ngcore.zoo import Zoo
+
+    opened = Zoo.open(_shipped_first(zoo))
+    folder, place = out or SHIPPED, choose_device(device)
+    cards = _cards(opened.name, model)
+    written = []
+    for name, card in cards.items():
+        with progress_bar(f"Map of {opened.name} by {name}") as bar:
+            bar(0, len(opened), note="embedding, then UMAP")
+            path = write_shipped_map(opened, card, folder=folder, device=place, progress=bar)
+        written.append({"zoo": opened.name, "model": name, "file": str(path), "bytes": path.stat().st_size})
+    print_result(written, as_json=as_json, show=lambda console: _show(console, written))
+
+
+def _shipped_first(zoo: str) -> Path:
+    """The folder of the zoo that ships under a name: its coordinates are what pages look for."""
+    from ngcore.zoo import find_zoo
+
+    shipped = ASSETS / "zoos" / zoo
+    return shipped if (shipped / "card.json").is_file() else find_zoo(zoo)
+
+
+def _cards(zoo: str, names: list[str] | None) -> dict[str, dict[str, Any] | None]:
+    """Cards by name, None for raw weights; unless named, those of the zoo's checkpoints."""
+    from ngcore.tasks import list_checkpoints
+
+    known: dict[str, dict[str, Any] | None] = {card["name"]: card for card in list_checkpoints()}
+    own = [name for name, card in known.items() if card and card["corpus"]["name"] == zoo]
+    known[RAW_WEIGHTS] = None
+    for name in names or ():
+        if name not in known:
+            raise UnknownNameError("checkpoint", name, known)
+    return {name: known[name] for name in names or [RAW_WEIGHTS, *own]}
+
+
+def _show(console: Console, written: list[dict[str, Any]]) -> None:
+    rows = [(entry["model"], entry["file"], f"{entry['bytes'] / 1e3:,.0f} kB") for entry in written]
+    console.print(table_of(("Model", "File", ">Size"), rows))

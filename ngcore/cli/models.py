@@ -1,0 +1,57 @@
+"""`ngcore models`: the presets, the recipes, and the trained models with their figures."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.options import Json, example
+from ngcore.cli.output import print_result, table_of
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(epilog=example("models", "models --task classify --json"))(models)
+
+
+def models(
+    task: Annotated[str | None, typer.Option(help="classify, predict or edit.", show_default="all")] = None,
+    as_json: Json = False,
+) -> None:
+    """List presets, recipes and trained models."""
+    from ngcore.errors import UnknownNameError
+    from ngcore.models import PRESETS
+    from ngcore.tasks import PROBLEMS, RECIPES, list_checkpoints
+
+    if task is not None and task not in PROBLEMS:
+        raise UnknownNameError("task", task, PROBLEMS)
+    recipes = {name: recipe for name, recipe in RECIPES.items() if task in (None, recipe.task)}
+    result = {
+        "checkpoints": list_checkpoints(task),
+        "recipes": {name: {"task": r.task, "zoo": r.zoo, "preset": r.preset} for name, r in recipes.items()},
+        "presets": {name: config.to_dict() for name, config in PRESETS.items()},
+    }
+    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
+
+
+def _show(console: Console, result: dict[str, Any]) -> None:
+    cards = [
+        (card["name"], card["task"], card["corpus"]["name"], card["parameters"], *_figures(card))
+        for card in result["checkpoints"]
+    ]
+    columns = ("Checkpoint", "Task", "Zoo", ">Parameters", "On test networks", ">n")
+    console.print(table_of(columns, cards, title="Trained models"))
+    recipes = [(name, *recipe.values()) for name, recipe in result["recipes"].items()]
+    console.print(table_of(("Recipe", "Task", "Zoo", "Preset"), recipes, title="Recipes, for ngcore train"))
+    presets = [
+        (name, *(config[field] for field in ("kind", "head", "num_layers", "d_node", "d_edge", "num_probes")))
+        for name, config in result["presets"].items()
+    ]
+    columns = ("Preset", "Kind", "Head", ">Layers", ">d_node", ">d_edge", ">Probes")
+    console.print(table_of(columns, presets, title="Presets"))
+
+
+def _figures(card: dict[str, Any]) -> tuple[str, int | None]:
+    test = card["metrics"].get("test", {})
+    figures = " · ".join(f"{metric} {value:.4f}" for metric, value in test.items() if metric != "n")
+    return figures, test.get("n")

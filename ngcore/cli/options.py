@@ -1,0 +1,18 @@
+"""Options that several commands have, and the text below their help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps, xpu or cpu.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
+ZooOption = Annotated[str | None, typer.Option("--zoo", help="Another zoo, by name or folder.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many networks.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write.")]
+
+
+def example(*commands: str) -> str:
+    """The examples below the help of a command."""
+    return "\n\n".join(["[bold]Example[/bold]", *(f"  ngcore {command}" for command in commands)])

@@ -1,0 +1,174 @@
+"""`ngcore predict`: what trained models say about networks."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.inputs import (
+    ActivationHint,
+    InputNetwork,
+    InputSizeHint,
+    OmegaHint,
+    PaddingHint,
+    Sources,
+    StrideHint,
+    read_input,
+)
+from ngcore.cli.options import Device, Json, example
+from ngcore.cli.output import plain, print_result, say, table_of
+from ngcore.cli.progress import progress_bar
+from ngcore.errors import NeuralGraphError, UnknownNameError
+
+if TYPE_CHECKING:
+    from ngcore.networks import Architecture
+    from ngcore.tasks import Checkpoint
+
+TASKS = ("classify", "predict")
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(
+        epilog=example(
+            "predict mnist-inrs/060000 mnist-inrs/060001",
+            "predict weights.safetensors --activation relu --model cifar10-gs-ng-gnn",
+        )
+    )(predict)
+
+
+def predict(
+    sources: Sources,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A checkpoint; may be repeated.", show_default="all that fit")
+    ] = None,
+    activation: ActivationHint = None,
+    omega_0: OmegaHint = None,
+    stride: StrideHint = None,
+    padding: PaddingHint = None,
+    input_size: InputSizeHint = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Tell the class of an INR's image, or the test accuracy of a CNN, from its weights."""
+    hints = {
+        "activation": activation, "omega_0": omega_0, "stride": stride, "padding": padding, "input_size": input_size
+    }  # fmt: skip
+    inputs = [read_input(source, **hints) for source in sources]  # type: ignore[arg-type]
+    answers: dict[str, list[dict[str, Any]]] = {source: [] for source in sources}
+    asked = [(name, [given for given in inputs if _fits(name, given, model)]) for name in _names(model)]
+    with progress_bar("Asking") as bar:
+        for number, (name, readable) in enumerate(asked):
+            bar(number, len(asked), note=name)
+            for source, answer in _ask(name, readable, device):
+                answers[source].append(answer)
+    result = [_describe(given, answers[given.source]) for given in inputs]
+    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
+    if not any(answer for own in answers.values() for answer in own):
+        raise NeuralGraphError(f"Expected networks that a trained model can read, got {_names_of(inputs)}.")
+
+
+def _names(chosen: list[str] | None) -> list[str]:
+    """The checkpoints to ask: those chosen, else all that classify or predict."""
+    from ngcore.tasks import find_checkpoints, list_checkpoints
+
+    for name in chosen or ():
+        if name not in find_checkpoints():
+            raise UnknownNameError("checkpoint", name, find_checkpoints())
+    return chosen or [card["name"] for task in TASKS for card in list_checkpoints(task)]
+
+
+def _fits(name: str, given: InputNetwork, chosen: list[str] | None) -> bool:
+    """Whether to ask a model: if it was chosen, trained on the network's zoo, or made for such inputs and outputs."""
+    from ngcore.networks import Architecture
+    from ngcore.tasks import find_checkpoints
+    from ngcore.training import read_card
+
+    card = read_card(find_checkpoints()[name])
+    if chosen:
+        return True
+    if given.zoo is not None:
+        return bool(card["corpus"]["name"] == given.zoo.name)
+    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
+    return any(_ends(architecture) == _ends(given.network.architecture) for architecture in known)
+
+
+def _ends(architecture: "Architecture") -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return architecture.input_shape, architecture.output_shape
+
+
+def _ask(name: str, inputs: list[InputNetwork], device: str) -> list[tuple[str, dict[str, Any]]]:
+    """What a model says about each network; one that it cannot read gets the reason as its answer."""
+    from ngcore.tasks import load_checkpoint
+
+    if not inputs:
+        return []
+    checkpoint = load_checkpoint(name, device)
+    answers = []
+    for given in inputs:
+        try:
+            answer = _answer(checkpoint, given)
+        except NeuralGraphError as error:
+            answer = {"error": str(error)}
+        answers.append((given.source, {"model": name, "task": checkpoint.card["task"], **answer}))
+    return answers
+
+
+def _answer(checkpoint: "Checkpoint", given: InputNetwork) -> dict[str, Any]:
+    from ngcore.tasks import classify_inrs, predict_accuracy
+    from ngcore.zoo import CLASS_NAMES
+
+    if checkpoint.card["task"] == "predict":
+        return {"accuracy": float(predict_accuracy(checkpoint, given.network)[0])}
+    probabilities = classify_inrs(checkpoint, given.network)[0].tolist()
+    names = CLASS_NAMES.get(checkpoint.card["corpus"]["recipe"].get("image_set", ""), ())
+    if len(names) != len(probabilities):
+        names = tuple(map(str, range(len(probabilities))))
+    best = max(range(len(names)), key=probabilities.__getitem__)
+    return {
+        "label": best,
+        "class": names[best],
+        "probability": probabilities[best],
+        "probabilities": dict(zip(names, probabilities, strict=True)),
+    }
+
+
+def _describe(given: InputNetwork, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    row = plain(given.row)
+    label, accuracy = row.get("label", -1), row.get("accuracy")
+    return {
+        "network": given.source,
+        "architecture": given.network.architecture.name,
+        "notes": list(given.notes),
+        "true_label": label if label >= 0 else None,
+        "true_accuracy": accuracy,
+        "answers": answers,
+    }
+
+
+def _names_of(inputs: list[InputNetwork]) -> str:
+    return ", ".join(f"{given.source} ({given.network.architecture.name})" for given in inputs)
+
+
+def _show(console: Console, result: list[dict[str, Any]]) -> None:
+    rows = []
+    for entry in result:
+        for note in entry["notes"]:
+            say(f"{entry['network']}: {note}")
+        rows += [(entry["network"], answer["model"], _in_words(answer), _truth(entry)) for answer in entry["answers"]]
+    console.print(table_of(("Network", "Model", "Says", "Truth"), rows))
+
+
+def _in_words(answer: dict[str, Any]) -> str:
+    if "error" in answer:
+        return f"nothing: {answer['error']}"
+    if "accuracy" in answer:
+        return f"accuracy {answer['accuracy']:.1%}"
+    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{name} {probability:.1%}" for name, probability in ranked)
+
+
+def _truth(entry: dict[str, Any]) -> str | None:
+    if entry["true_accuracy"] is not None:
+        return f"accuracy {entry['true_accuracy']:.1%}"
+    return None if entry["true_label"] is None else f"class {entry['true_label']}"

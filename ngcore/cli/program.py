@@ -1,0 +1,81 @@
+"""All commands put together, and the one place that turns errors into a line and an exit code."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ngcore import __version__
+from ngcore.cli import benchmark, data, edit, embed, evaluate, graph, maps, models, predict, train, zoo
+from ngcore.cli.app import become_server, server_arguments
+from ngcore.cli.options import example
+from ngcore.cli.output import say_error
+from ngcore.errors import NeuralGraphError
+
+BAD_INPUT = 2
+BROKEN_PIPE = 141  # as the shell reports programs that wrote into a closed pipe
+
+
+class Commands(TyperGroup):
+    """The group of all commands."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what went wrong becomes one line on stderr."""
+        try:
+            return super().invoke(ctx)
+        except NeuralGraphError as error:
+            say_error(str(error))
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            say_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        raise typer.Exit(BAD_INPUT)
+
+
+program = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=example("app --open", "predict mnist-inrs/060000", "evaluate --all"),
+)
+program.add_typer(data.commands, name="data")
+program.add_typer(zoo.commands, name="zoo")
+for _module in (train, evaluate, models, predict, edit, embed, maps, graph, benchmark):
+    _module.register(program)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"ngcore {__version__}")
+        raise typer.Exit
+
+
+@program.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Networks that read networks: build zoos, train models on them, ask, edit and map."""
+
+
+@program.command(epilog=example("app --open", "app --port 8600", "app --public --host 0.0.0.0"))
+def app(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port.", show_default="first free from 8501")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="Listen for other machines, with stricter limits.")] = False,
+    allowed_host: Annotated[list[str] | None, typer.Option(help="Answer under this host name only.")] = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open the app in the browser.")] = False,
+) -> None:
+    """Serve the app on this machine."""
+    become_server(
+        server_arguments(host=host, port=port, public=public, allowed_hosts=allowed_host or (), browser=browser)
+    )

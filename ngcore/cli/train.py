@@ -1,0 +1,123 @@
+"""`ngcore train`: a recipe becomes a checkpoint with its card."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.options import Device, Json, Limit, Out, Seed, ZooOption, example
+from ngcore.cli.output import print_result, say, table_of
+from ngcore.cli.progress import ProgressBar, describe_seconds, progress_bar
+from ngcore.paths import ASSETS, work_folder
+
+if TYPE_CHECKING:
+    from ngcore.training import ProgressEvent
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(
+        epilog=example("train mnist-ng-gnn", "train mnist-ng-gnn --seed 1 --max-seconds 3600", "models  # all recipes")
+    )(train)
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="A recipe, which is also the name of its checkpoint.")],
+    zoo: ZooOption = None,
+    out: Out = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    limit: Limit = None,
+    max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so long; run again to go on.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to compute on.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model; a training that was stopped goes on where it was.
+
+    The checkpoint goes to assets/checkpoints/NAME. With another seed or a limit it is none to ship, and goes to
+    checkpoints in the work folder.
+    """
+    import torch
+
+    from ngcore.tasks import find_recipe, train_recipe
+    from ngcore.zoo import find_zoo
+
+    recipe = find_recipe(name)
+    folder = out or default_checkpoint_folder(name, seed=seed, limit=limit)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with progress_bar(f"Training {name}") as bar:
+        reporter = _Reporter(bar)
+        card = train_recipe(
+            name,
+            out=folder,
+            zoo_folder=find_zoo(zoo or recipe.zoo),
+            device=device,
+            seed=seed,
+            limit=limit,
+            max_seconds=max_seconds,
+            progress=reporter,
+        )
+    if card is None:
+        say(f"Not finished: {reporter.describe()}. Run the same command again to go on.")
+        print_result({"is_finished": False, **reporter.position()}, as_json=as_json, show=lambda console: None)
+        return
+    say(f"Written to {folder}.")
+    print_result({"is_finished": True, "folder": str(folder), "card": card}, as_json=as_json, show=_shower(card))
+
+
+def default_checkpoint_folder(name: str, *, seed: int, limit: int | None) -> Path:
+    """Where a checkpoint is written: among those that ship only if it is trained as its card will say."""
+    if seed == 0 and limit is None:
+        return ASSETS / "checkpoints" / name
+    suffix = (f"-seed{seed}" if seed else "") + (f"-limit{limit}" if limit else "")
+    return work_folder() / "checkpoints" / f"{name}{suffix}"
+
+
+class _Reporter:
+    """Hands the events of a training on to a bar, and remembers the last."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+        self._event: ProgressEvent | None = None
+
+    def __call__(self, event: "ProgressEvent") -> None:
+        self._event = event
+        note = [f"loss {event.loss:.4f}", *(f"{name} {value:.4f}" for name, value in event.metrics.items())]
+        note.append(f"{event.networks_per_second:,.0f} networks/s")
+        self._bar(event.step, event.total_steps, note=" · ".join(note), seconds_left=event.seconds_left)
+
+    def position(self) -> dict[str, Any]:
+        """How far the training is."""
+        event = self._event
+        return {} if event is None else {"steps": event.step, "total_steps": event.total_steps}
+
+    def describe(self) -> str:
+        """How far the training is, in words."""
+        event = self._event
+        if event is None:
+            return "no step was done"
+        left = describe_seconds(event.seconds_left)
+        return f"{event.step:,} of {event.total_steps:,} steps are done, about {left} left"
+
+
+def _shower(card: dict[str, Any]) -> Any:
+    """A function that shows the figures of a card."""
+
+    def show(console: Console) -> None:
+        training = card["training"]
+        rows = [
+            (split, metric, value, metrics["n"])
+            for split, metrics in card["metrics"].items()
+            for metric, value in metrics.items()
+            if metric != "n"
+        ]
+        console.print(table_of(("Split", "Metric", ">Value", ">n"), rows, title=card["name"]))
+        console.print(
+            f"{card['parameters']:,} parameters, {training['steps']:,} steps, the best after "
+            f"{training['best_step']:,}; {describe_seconds(training['seconds'])} on {training['device']}.",
+            highlight=False,
+        )
+
+    return show

@@ -1,0 +1,136 @@
+"""`ngcore zoo`: building, describing, checking and sampling zoos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ngcore.cli.options import Device, Json, Out, Seed, example
+from ngcore.cli.output import plain, print_result, say, table_of
+from ngcore.cli.progress import progress_bar, waiting
+from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
+from ngcore.cli.zoo_tables import show_zoo
+from ngcore.errors import UnknownNameError
+from ngcore.paths import ASSETS
+
+FOUND_PROBLEMS = 1
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Zoos: many trained networks with labels.",
+    rich_markup_mode="rich",
+    epilog=example("zoo build mnist-inrs --count 2000 --workers 4", "zoo info mnist-inrs"),
+)
+
+ZooName = Annotated[str, typer.Argument(help="A zoo, by name or folder.")]
+
+
+@commands.command(
+    epilog=example(
+        "zoo build mnist-inrs --count 20000,2000,2000 --recipe cheap --workers 4",
+        "zoo build cifar10-gs-cnns --count 600",
+    )
+)
+def build(
+    name: Annotated[str, typer.Argument(help="mnist-inrs, fashion-mnist-inrs, cifar10-inrs or cifar10-gs-cnns.")],
+    count: Annotated[
+        str | None,
+        typer.Option(help="INRs: training networks, or train,validation,test. CNNs: runs.", show_default="all"),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.", show_default="the recipe's")] = None,
+    recipe: Annotated[
+        Recipe | None, typer.Option(help="INRs: all pixels a step, or a quarter.", show_default="published")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="INRs: processes. CNNs: cores.")] = 1,
+    out: Out = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Train the networks of a zoo on real images; a build that was stopped goes on where it was."""
+    from ngcore.zoo import CNN_ZOOS, INR_ZOOS, default_zoo_folder
+
+    if name not in (*INR_ZOOS, *CNN_ZOOS):
+        raise UnknownNameError("zoo to build", name, (*INR_ZOOS, *CNN_ZOOS))
+    build_zoo = build_inrs if name in INR_ZOOS else build_cnns
+    folder = out or default_zoo_folder(name)
+    with progress_bar(f"Building {name}") as bar:
+        zoo = build_zoo(
+            name, folder, count=count, steps=steps, recipe=recipe, workers=workers, seed=seed, device=device,
+            progress=bar,
+        )  # fmt: skip
+    say(f"Written to {folder}.")
+    result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "hash": zoo.hash}
+    print_result(result, as_json=as_json, show=lambda console: console.print(f"{zoo!r}", highlight=False))
+
+
+@commands.command(name="list", epilog=example("zoo list"))
+def list_all(as_json: Json = False) -> None:
+    """List the zoos that are here."""
+    from ngcore.zoo import Zoo, list_zoos
+
+    zoos = [(name, Zoo.open(folder)) for name, folder in sorted(list_zoos().items())]
+    result = [
+        {"name": name, "num_networks": len(zoo), "folder": str(zoo.folder), "is_sample": "sample_of" in zoo.card}
+        for name, zoo in zoos
+    ]
+    columns = ("Zoo", ">Networks", "Folder", "A sample")
+    rows = [list(entry.values()) for entry in result]
+    print_result(result, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
+
+
+@commands.command(epilog=example("zoo info mnist-inrs", "zoo info assets/zoos/mnist-inrs --json"))
+def info(name: ZooName, as_json: Json = False) -> None:
+    """Describe a zoo: splits, labels, quality of the networks, spread of the weights."""
+    from ngcore.zoo import Zoo, describe_zoo, find_zoo
+
+    with waiting(f"Reading {name} …"):
+        zoo = Zoo.open(find_zoo(name))
+        described = plain(describe_zoo(zoo))
+    print_result(described, as_json=as_json, show=lambda console: show_zoo(console, described))
+
+
+@commands.command(epilog=example("zoo verify mnist-inrs"))
+def verify(name: ZooName, as_json: Json = False) -> None:
+    """Check every file of a zoo against its card; exit code 1 if something is wrong."""
+    from ngcore.zoo import Zoo, find_zoo
+
+    with waiting(f"Checking {name} …"):
+        zoo = Zoo.open(find_zoo(name))
+        problems = zoo.verify()
+    result = {"name": zoo.name, "folder": str(zoo.folder), "num_networks": len(zoo), "problems": problems}
+    lines = problems or [f"{zoo!r} in {zoo.folder} is whole."]
+    print_result(
+        result,
+        as_json=as_json,
+        show=lambda console: console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True),
+    )
+    if problems:
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+@commands.command(
+    epilog=example("zoo sample mnist-inrs --test 1000", "zoo sample cifar10-gs-cnns --train 100 --test 400")
+)
+def sample(
+    name: ZooName,
+    train: Annotated[int, typer.Option(min=0, help="Training networks.")] = 0,
+    validation: Annotated[int, typer.Option(min=0, help="Validation networks.")] = 0,
+    test: Annotated[int, typer.Option(min=0, help="Test networks.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Where to write.", show_default="assets/zoos/NAME")] = None,
+    as_json: Json = False,
+) -> None:
+    """Cut a small zoo to ship out of a large one; INRs bring their images along."""
+    from ngcore.zoo import Zoo, find_zoo, write_sample
+    from ngcore.zoo.originals import ship_originals
+
+    source = Zoo.open(find_zoo(name))
+    folder = out or ASSETS / "zoos" / source.name
+    with waiting(f"Writing {folder} …"):
+        zoo = write_sample(source, folder, {"train": train, "validation": validation, "test": test})
+        if zoo.card.get("kind") == "inr":
+            ship_originals(zoo, source)
+    size = sum(path.stat().st_size for path in zoo.folder.iterdir())
+    result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "bytes": size, "hash": zoo.hash}
+    text = f"{zoo!r} in {folder}, {size / 1e6:.1f} MB"
+    print_result(result, as_json=as_json, show=lambda console: console.print(text, highlight=False, soft_wrap=True))

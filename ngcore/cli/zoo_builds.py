@@ -1,0 +1,92 @@
+"""From the options of `ngcore zoo build` to the two kinds of build."""
+
+import dataclasses
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ngcore.errors import NeuralGraphError
+
+if TYPE_CHECKING:
+    from ngcore.zoo import Zoo
+
+Progress = Callable[[int, int], None]
+
+
+class Recipe(StrEnum):
+    """How INRs are fitted."""
+
+    PUBLISHED = "published"
+    CHEAP = "cheap"
+
+
+def build_inrs(
+    name: str,
+    folder: Path,
+    *,
+    count: str | None,
+    steps: int | None,
+    recipe: Recipe | None,
+    workers: int,
+    seed: int,
+    device: str,
+    progress: Progress,
+) -> "Zoo":
+    """Fit the INRs of a zoo."""
+    from ngcore.inr import CHEAP_RECIPE, FitConfig
+    from ngcore.zoo import build_inr_zoo
+
+    config = CHEAP_RECIPE if recipe is Recipe.CHEAP else FitConfig()
+    if steps is not None:
+        config = dataclasses.replace(config, steps=steps)
+    return build_inr_zoo(
+        name,
+        folder,
+        count=_counts(count),
+        config=config,
+        seed=seed,
+        device=device,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def build_cnns(
+    name: str,
+    folder: Path,
+    *,
+    count: str | None,
+    steps: int | None,
+    recipe: Recipe | None,
+    workers: int,
+    seed: int,
+    device: str,
+    progress: Progress,
+) -> "Zoo":
+    """Train the CNNs of a zoo."""
+    import torch
+
+    from ngcore.zoo import CNN_ZOOS, build_cnn_zoo
+
+    runs = _counts(count)
+    if isinstance(runs, tuple):
+        raise NeuralGraphError(f"Expected one number of runs as --count of {name}, got {count!r}.")
+    if recipe is not None:
+        raise NeuralGraphError(f"Expected no --recipe for {name}: it is for INRs; leave it out.")
+    config = dataclasses.replace(CNN_ZOOS[name].config, seed=seed)
+    if steps is not None:
+        config = dataclasses.replace(config, steps=steps)
+    torch.set_num_threads(workers)
+    return build_cnn_zoo(name, folder, runs=runs, config=config, device=device, progress=progress)
+
+
+def _counts(text: str | None) -> int | tuple[int, ...] | None:
+    """The numbers in "2000" or "2000,200,200"."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) not in (1, 3) or not all(part.strip().isdecimal() for part in parts):
+        raise NeuralGraphError(f"Expected --count as one number or as train,validation,test, got {text!r}.")
+    numbers = tuple(int(part) for part in parts)
+    return numbers[0] if len(numbers) == 1 else numbers

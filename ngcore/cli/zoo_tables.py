@@ -1,0 +1,46 @@
+"""The description of a zoo as tables for a terminal."""
+
+from typing import Any
+
+from rich.console import Console
+
+from ngcore.cli.output import table_of
+
+
+def show_zoo(console: Console, described: dict[str, Any]) -> None:
+    """Print what `ngcore.zoo.describe_zoo` returns."""
+    runs = f" of {described['num_runs']:,} runs" if described["num_runs"] else ""
+    flagged = f", {described['num_flagged']:,} flagged" if described["num_flagged"] else ""
+    console.print(
+        f"[bold]{described['name']}[/bold]: {described['num_networks']:,} networks{runs}{flagged}", highlight=False
+    )
+    console.print(f"{described['folder']}  {described['hash'][:12]}", highlight=False, soft_wrap=True)
+    labels = list(dict.fromkeys(label for counts in described["labels"].values() for label in counts))
+    rows = [
+        (split, count, *(described["labels"][split].get(label, 0) for label in labels))
+        for split, count in described["splits"].items()
+    ]
+    console.print(table_of(("Split", ">Networks", *(f">{label}" for label in labels)), rows))
+    kinds = [(entry["name"], entry["num_parameters"], entry["num_networks"]) for entry in described["architectures"]]
+    console.print(table_of(("Architecture", ">Parameters", ">Networks"), kinds))
+    _show_quantiles(console, described)
+    _show_weights(console, described)
+
+
+def _show_quantiles(console: Console, described: dict[str, Any]) -> None:
+    measures = {"PSNR (dB)": described["psnr"], "Accuracy": described["accuracy"]}
+    present = {name: quantiles for name, quantiles in measures.items() if quantiles}
+    if present:
+        quantiles = next(iter(present.values()))
+        columns = ("Quantile", *(f">{float(q):.0%}" for q in quantiles))
+        console.print(table_of(columns, [(name, *values.values()) for name, values in present.items()]))
+
+
+def _show_weights(console: Console, described: dict[str, Any]) -> None:
+    names = {entry["id"]: entry["name"] for entry in described["architectures"]}
+    rows = [
+        (names[entry["architecture"]], entry["parameter"], entry["mean"], entry["std"], entry["published_std"])
+        for entry in described["parameters"]
+    ]
+    columns = ("Architecture", "Parameter", ">Mean", ">Std", ">Published std")
+    console.print(table_of(columns, rows))
