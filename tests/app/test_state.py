@@ -38,7 +38,7 @@ def test_an_id_may_be_given_with_or_without_the_name_of_its_zoo():
         state.unselect()
         assert state.selected() is None
 
-    assert not AppTest.from_function(script).run().exception
+    assert not AppTest.from_function(script, default_timeout=60).run().exception
 
 
 def test_the_oldest_network_of_a_session_makes_room():
@@ -51,7 +51,7 @@ def test_the_oldest_network_of_a_session_makes_room():
             state.keep(state.Kept(network=None, title=str(i), sha256=str(i)))
         assert list(state.kept()) == [str(i) for i in range(1, state.MAX_KEPT + 1)]
 
-    assert not AppTest.from_function(script).run().exception
+    assert not AppTest.from_function(script, default_timeout=60).run().exception
 
 
 def test_a_network_made_on_a_page_can_be_selected_like_any_other():
@@ -70,4 +70,4 @@ def test_a_network_made_on_a_page_can_be_selected_like_any_other():
         assert cached.title(selection) == "thicker 7"
         assert cached.row(selection) == {}
 
-    assert not AppTest.from_function(script).run().exception
+    assert not AppTest.from_function(script, default_timeout=60).run().exception
