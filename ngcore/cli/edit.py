@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from ngcore.cli.choosing import choose_editor
 from ngcore.cli.inputs import ActivationHint, InputNetwork, OmegaHint, Source, read_input
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import print_result, table_of
@@ -21,7 +22,7 @@ def register(program: typer.Typer) -> None:
     """Add the command to the program."""
     program.command(
         epilog=example(
-            "edit mnist-inrs/060000 --model mnist-dilate-ng-gnn --out thick.safetensors --png",
+            "edit mnist-inrs/060000 --out thick.safetensors --png",
             "edit inr.pt --activation sine --strength 1.5 --out edited.safetensors",
         )
     )(edit)
@@ -30,7 +31,9 @@ def register(program: typer.Typer) -> None:
 def edit(
     source: Source,
     out: Annotated[Path, typer.Option(help="The edited network, a .safetensors file.")],
-    model: Annotated[str, typer.Option(help="A checkpoint that edits.")] = "mnist-dilate-ng-gnn",
+    model: Annotated[
+        str | None, typer.Option(help="A checkpoint that edits.", show_default="the best that fits")
+    ] = None,
     strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the edit that was trained.")] = 1.0,
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
@@ -46,6 +49,7 @@ def edit(
     if out.suffix != ".safetensors":
         raise NeuralGraphError(f"Expected --out to end in .safetensors, got {out}.")
     given = read_input(source, activation=activation, omega_0=omega_0)
+    model = model or choose_editor(given)
     edited = edit_inrs(load_checkpoint(model, device), given.network, strength=strength).to("cpu")
     export_network(edited, out)
     files = [str(out)]

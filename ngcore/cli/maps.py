@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ngcore.cli.choosing import cards_by_name
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import print_result, table_of
 from ngcore.cli.progress import progress_bar
@@ -13,6 +14,7 @@ from ngcore.errors import UnknownNameError
 from ngcore.paths import ASSETS
 
 RAW_WEIGHTS = "weights"
+TASKS = ("classify", "predict", "edit")
 
 
 def register(program: typer.Typer) -> None:
@@ -59,15 +61,12 @@ def _shipped_first(zoo: str) -> Path:
 
 def _cards(zoo: str, names: list[str] | None) -> dict[str, dict[str, Any] | None]:
     """Cards by name, None for raw weights; unless named, those of the zoo's checkpoints."""
-    from ngcore.tasks import list_checkpoints
-
-    known: dict[str, dict[str, Any] | None] = {card["name"]: card for card in list_checkpoints()}
-    own = [name for name, card in known.items() if card and card["corpus"]["name"] == zoo]
-    known[RAW_WEIGHTS] = None
+    known: dict[str, dict[str, Any] | None] = {**cards_by_name(*TASKS), RAW_WEIGHTS: None}
     for name in names or ():
         if name not in known:
             raise UnknownNameError("checkpoint", name, known)
-    return {name: known[name] for name in names or [RAW_WEIGHTS, *own]}
+    own = [name for name, card in known.items() if card is None or card["corpus"]["name"] == zoo]
+    return {name: known[name] for name in names or own}
 
 
 def _show(console: Console, written: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from ngcore.cli.choosing import cards_by_name, choose_cards, named_cards
 from ngcore.cli.inputs import (
     ActivationHint,
     InputNetwork,
@@ -18,10 +19,9 @@ from ngcore.cli.inputs import (
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar
-from ngcore.errors import NeuralGraphError, UnknownNameError
+from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.networks import Architecture
     from ngcore.tasks import Checkpoint
 
 TASKS = ("classify", "predict")
@@ -54,47 +54,19 @@ def predict(
     hints = {
         "activation": activation, "omega_0": omega_0, "stride": stride, "padding": padding, "input_size": input_size
     }  # fmt: skip
-    inputs = [read_input(source, **hints) for source in sources]  # type: ignore[arg-type]
-    answers: dict[str, list[dict[str, Any]]] = {source: [] for source in sources}
-    asked = [(name, [given for given in inputs if _fits(name, given, model)]) for name in _names(model)]
+    inputs = [read_input(source, **hints) for source in dict.fromkeys(sources)]  # type: ignore[arg-type]
+    answers: dict[str, list[dict[str, Any]]] = {given.source: [] for given in inputs}
+    cards = named_cards(model, *TASKS) if model else cards_by_name(*TASKS)
     with progress_bar("Asking") as bar:
-        for number, (name, readable) in enumerate(asked):
-            bar(number, len(asked), note=name)
+        for number, name in enumerate(cards):
+            bar(number, len(cards), note=name)
+            readable = inputs if model else [given for given in inputs if name in choose_cards(given, cards)]
             for source, answer in _ask(name, readable, device):
                 answers[source].append(answer)
     result = [_describe(given, answers[given.source]) for given in inputs]
-    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
-    if not any(answer for own in answers.values() for answer in own):
+    if not any(entry["answers"] for entry in result):
         raise NeuralGraphError(f"Expected networks that a trained model can read, got {_names_of(inputs)}.")
-
-
-def _names(chosen: list[str] | None) -> list[str]:
-    """The checkpoints to ask: those chosen, else all that classify or predict."""
-    from ngcore.tasks import find_checkpoints, list_checkpoints
-
-    for name in chosen or ():
-        if name not in find_checkpoints():
-            raise UnknownNameError("checkpoint", name, find_checkpoints())
-    return chosen or [card["name"] for task in TASKS for card in list_checkpoints(task)]
-
-
-def _fits(name: str, given: InputNetwork, chosen: list[str] | None) -> bool:
-    """Whether to ask a model: if it was chosen, trained on the network's zoo, or made for such inputs and outputs."""
-    from ngcore.networks import Architecture
-    from ngcore.tasks import find_checkpoints
-    from ngcore.training import read_card
-
-    card = read_card(find_checkpoints()[name])
-    if chosen:
-        return True
-    if given.zoo is not None:
-        return bool(card["corpus"]["name"] == given.zoo.name)
-    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
-    return any(_ends(architecture) == _ends(given.network.architecture) for architecture in known)
-
-
-def _ends(architecture: "Architecture") -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return architecture.input_shape, architecture.output_shape
+    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 
 
 def _ask(name: str, inputs: list[InputNetwork], device: str) -> list[tuple[str, dict[str, Any]]]:

@@ -42,7 +42,7 @@ class Augmentation:
         def draw(sample) -> Tensor:  # noqa: ANN001 - torch.randn or torch.rand
             return sample(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)
 
-        noisy = tensor + self.noise * tensor.std() * draw(torch.randn)
+        noisy = tensor + self.noise * tensor.std(correction=0) * draw(torch.randn)
         return noisy * (draw(torch.rand) >= self.weight_dropout)
 
 

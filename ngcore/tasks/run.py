@@ -50,7 +50,7 @@ def train_recipe(
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
         seed: Seed of parameters, order and noise.
-        limit: Train on the first so many networks only.
+        limit: Use the first so many networks of each split only.
         max_seconds: Stop this call after so long; call again to go on.
         progress: Called about twice a second.
 
@@ -80,7 +80,8 @@ def train_recipe(
     if not result.is_finished:
         return None
     metrics = {s: _measured(problem, model, corpora[s], targets[s], place) for s in SPLITS}
-    card = _card(name, recipe, zoo, corpora, model, result, metrics, seed, config)
+    card = _card(Path(out).name, recipe, zoo, corpora, model, result, metrics, seed, config)
+    card["command"] = _command(name, seed, limit)
     return save_checkpoint(out, model.state_dict(), card)
 
 
@@ -139,6 +140,11 @@ def _run_name(name: str, zoo: Zoo, seed: int, limit: int | None) -> str:
     return f"{name}-{zoo.hash[:8]}-seed{seed}" + (f"-{limit}" if limit else "")
 
 
+def _command(name: str, seed: int, limit: int | None) -> str:
+    options = (f" --seed {seed}" if seed else "", f" --limit {limit}" if limit is not None else "")
+    return f"ngcore train {name}{''.join(options)}"
+
+
 def _card(
     name: str,
     recipe: Recipe,
@@ -171,5 +177,4 @@ def _card(
         "seeds": [seed],
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "versions": describe_versions(),
-        "command": f"ngcore train {name}" + (f" --seed {seed}" if seed else ""),
     }

@@ -1,0 +1,64 @@
+"""Which trained models a command asks about a network, unless the user names them."""
+
+from typing import TYPE_CHECKING, Any
+
+from ngcore.cli.inputs import InputNetwork
+from ngcore.errors import NeuralGraphError, UnknownNameError
+
+if TYPE_CHECKING:
+    from ngcore.networks import Architecture
+
+
+def cards_by_name(*tasks: str) -> dict[str, dict[str, Any]]:
+    """The cards of the checkpoints for these tasks, under the names that `load_checkpoint` knows."""
+    from ngcore.tasks import find_checkpoints
+    from ngcore.training import read_card
+
+    cards = {name: read_card(folder) for name, folder in sorted(find_checkpoints().items())}
+    return {name: card for task in tasks for name, card in cards.items() if card["task"] == task}
+
+
+def choose_cards(given: InputNetwork, cards: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those of the cards whose models were trained on the network's zoo, or can read such inputs and outputs."""
+    return {name: card for name, card in cards.items() if _fits(card, given)}
+
+
+def choose_editor(given: InputNetwork) -> str:
+    """The checkpoint for edits that fits a network and left the smallest error on test networks.
+
+    Raises:
+        NeuralGraphError: If none fits.
+    """
+    fitting = choose_cards(given, cards_by_name("edit"))
+    if not fitting:
+        raise NeuralGraphError(
+            f"Expected a network that a trained model can edit, got {given.source} "
+            f"({given.network.architecture.name}); name a checkpoint with --model."
+        )
+    return min(fitting, key=lambda name: fitting[name]["metrics"].get("test", {}).get("mse", float("inf")))
+
+
+def named_cards(names: list[str], *tasks: str) -> dict[str, dict[str, Any]]:
+    """The cards of checkpoints by their names.
+
+    Raises:
+        UnknownNameError: If there is none of a name for these tasks; the message lists those that there are.
+    """
+    known = cards_by_name(*tasks)
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(f"checkpoint to {' or '.join(tasks)} with", name, known)
+    return {name: known[name] for name in names}
+
+
+def _fits(card: dict[str, Any], given: InputNetwork) -> bool:
+    from ngcore.networks import Architecture
+
+    if given.zoo is not None:
+        return bool(card["corpus"]["name"] == given.zoo.name)
+    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
+    return any(_ends(architecture) == _ends(given.network.architecture) for architecture in known)
+
+
+def _ends(architecture: "Architecture") -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return architecture.input_shape, architecture.output_shape
