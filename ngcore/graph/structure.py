@@ -83,6 +83,11 @@ class GraphStructure:
         return self.node_blocks[-1].stop
 
     @functools.cached_property
+    def topology(self) -> tuple[tuple[int, ...], tuple[EdgeBlock, ...]]:
+        """Sizes of the node blocks, and the edge blocks: graphs that agree in both differ in activations only."""
+        return tuple(block.size for block in self.node_blocks), self.edge_blocks
+
+    @functools.cached_property
     def num_edges(self) -> int:
         """Number of edges in one direction."""
         return sum(math.prod(self.edge_shape(block)) for block in self.edge_blocks)

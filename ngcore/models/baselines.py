@@ -27,13 +27,14 @@ class _Baseline(nn.Module):
     def features(self, network: Network) -> Tensor:
         raise NotImplementedError
 
-    def embed(self, network: Network) -> Float[Tensor, "networks d_hidden"]:
-        """Representation of each network before the last Linear."""
-        return self.hidden(self.features(network))
+    def embed(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of each network, of one stack or several, before the last Linear."""
+        stacks = [networks] if isinstance(networks, Network) else networks
+        return self.hidden(torch.cat([self.features(stack) for stack in stacks]))
 
-    def forward(self, network: Network) -> Float[Tensor, "networks d_out"]:
-        """Answer for each network."""
-        return self.head(self.embed(network))
+    def forward(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_out"]:
+        """Answer for each network, of one stack or several."""
+        return self.head(self.embed(networks))
 
 
 class _Standardised(_Baseline):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import BlockLayout, Edges, FlatLayout, graph_structure
+from ngcore.graph import BlockLayout, Edges, FlatLayout, GraphStructure, graph_structure
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.encoder import GraphEncoder
 from ngcore.models.heads import GraphHead, ParameterHead
@@ -21,8 +21,7 @@ Networks = Network | Sequence[Network]
 class NeuralGraphModel(nn.Module):
     """NG-GNN or NG-T: reads networks as graphs, whatever the order of their neurons (paper, Sec. 2).
 
-    A stack of networks of one architecture runs in the block layout; a list of stacks, of any architectures, in the
-    flat layout. Both give the same numbers.
+    Stacks of networks of one topology run in the block layout, mixtures in the flat layout. Both give the same numbers.
 
     Args:
         config: Kind, widths, depth, probes and head.
@@ -48,16 +47,33 @@ class NeuralGraphModel(nn.Module):
 
         Args:
             networks: One stack or several.
-            flat: Compute in the flat layout; None: only where there is more than one stack.
+            flat: Compute in the flat layout; None: only where the stacks differ in topology.
         """
         stacks = _stacks(networks)
         features = [self.encoder(self._canonical(stack)) for stack in stacks]
         structures = [graph_structure(stack.architecture) for stack in stacks]
-        if not (len(stacks) > 1 if flat is None else flat):
-            return [self._run(BlockLayout(s), *feature) for s, feature in zip(structures, features, strict=True)]
+        if flat is None:
+            flat = len({structure.topology for structure in structures}) > 1
+        if not flat:
+            return self._encode_blocks(structures, features)
         layout = FlatLayout(structures, [len(stack) for stack in stacks], features[0][0].device)
         nodes, edges = self._run(layout, *layout.pack(*zip(*features, strict=True)))
         return layout.unpack(nodes, edges)
+
+    def _encode_blocks(
+        self, structures: list[GraphStructure], features: list[tuple[Tensor, Edges]]
+    ) -> list[tuple[Tensor, Edges]]:
+        """Run stacks in the block layout; those of one topology together, whatever their activations."""
+        encoded: dict[int, tuple[Tensor, Edges]] = {}
+        for topology in dict.fromkeys(structure.topology for structure in structures):
+            members = [i for i, structure in enumerate(structures) if structure.topology == topology]
+            nodes = torch.cat([features[i][0] for i in members])
+            edges = [torch.cat(blocks) for blocks in zip(*(features[i][1] for i in members), strict=True)]
+            nodes, edges = self._run(BlockLayout(structures[members[0]]), nodes, edges)
+            counts = [len(features[i][0]) for i in members]
+            parts = zip(nodes.split(counts), *(block.split(counts) for block in edges), strict=True)
+            encoded |= {i: (own, list(blocks)) for i, (own, *blocks) in zip(members, parts, strict=True)}
+        return [encoded[i] for i in range(len(structures))]
 
     def _canonical(self, stack: Network) -> Network:
         return canonical_signs(stack) if self.config.is_sign_invariant else stack

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -68,8 +69,8 @@ class Problem(abc.ABC):
         """What the model should say, or make, for every item."""
 
     @abc.abstractmethod
-    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Tensor:
-        """Loss of one stack, (networks,)."""
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
+        """Mean loss of a batch; the targets stand in the order of the stacks."""
 
     @abc.abstractmethod
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
@@ -89,9 +90,9 @@ class Classify(Problem):
         """The labels."""
         return corpus.column("label").long()
 
-    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Float[Tensor, " networks"]:
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
         """Cross-entropy."""
-        return functional.cross_entropy(model(network).float(), targets, reduction="none")
+        return functional.cross_entropy(model(stacks).float(), targets)
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Accuracy and cross-entropy."""
@@ -115,9 +116,9 @@ class PredictAccuracy(Problem):
         """Measured test accuracies."""
         return corpus.column("accuracy").float()
 
-    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Float[Tensor, " networks"]:
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
         """Binary cross-entropy of the sigmoid output with the accuracy."""
-        return functional.binary_cross_entropy_with_logits(model(network).float()[:, 0], targets, reduction="none")
+        return functional.binary_cross_entropy_with_logits(model(stacks).float()[:, 0], targets)
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Kendall's τ, R² and mean absolute error."""
@@ -142,10 +143,12 @@ class Dilate(Problem):
         """The 3 × 3 dilation of the original images, in [0, 1]."""
         return dilate(torch.from_numpy(original_images(corpus.zoo, corpus.rows)).float() / 255)
 
-    def loss(self, model: nn.Module, network: Network, targets: Tensor) -> Float[Tensor, " networks"]:
-        """Mean squared error of the rendered edited INR."""
-        rendered = render(add_change(network, model(network)), tuple(targets.shape[1:3]))
-        return (rendered - targets).square().flatten(1).mean(dim=1)
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
+        """Mean squared error of the rendered edited INRs."""
+        size = tuple(targets.shape[1:3])
+        changes = zip(stacks, model(stacks), strict=True)
+        rendered = torch.cat([render(add_change(network, change), size) for network, change in changes])
+        return functional.mse_loss(rendered, targets)
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Mean squared error after the edit, and of the INRs as they are."""
@@ -170,11 +173,9 @@ def dilate(images: Float[Tensor, "images height width"]) -> Float[Tensor, "image
 
 
 def _answers(model: nn.Module, corpus: Corpus, device: torch.device) -> Float[Tensor, "items d_out"]:
-    rows: list[Tensor] = []
+    rows = []
     for index in corpus.chunks():
-        parts = [(model(network).float().cpu(), places) for network, places in corpus.batch(index, device)]
-        answers = torch.zeros(len(index), parts[0][0].shape[1])
-        for answer, places in parts:
-            answers[places] = answer
-        rows.append(answers)
+        stacks, places = zip(*corpus.batch(index, device), strict=True)
+        answers = model(stacks).float().cpu()
+        rows.append(answers[torch.cat(places).argsort()])
     return torch.cat(rows)

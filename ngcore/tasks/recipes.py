@@ -82,8 +82,8 @@ RECIPES: dict[str, Recipe] = {
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict", "cifar10-gs-cnns", "ng-gnn-cnn", _schedule(40, learning_rate=1e-3), augmentation=CNN_NOISE
     ),
-    "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(150, **FULL)),
-    "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(60, **FULL)),
+    "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(40, **FULL)),
+    "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(40, **FULL)),
 }
 
 

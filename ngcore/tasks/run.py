@@ -127,11 +127,9 @@ def _batch_loss(
     recipe: Recipe, problem: Problem, corpus: Corpus, targets: Tensor, device: torch.device
 ) -> Callable[[nn.Module, Tensor, torch.Generator], Tensor]:
     def loss(model: nn.Module, index: Tensor, generator: torch.Generator) -> Tensor:
-        parts = []
-        for network, places in corpus.batch(index, device):
-            own = targets[index[places]].to(device)
-            parts.append(problem.loss(model, recipe.augmentation(network, generator), own))
-        return torch.cat(parts).mean()
+        stacks, places = zip(*corpus.batch(index, device), strict=True)
+        augmented = [recipe.augmentation(stack, generator) for stack in stacks]
+        return problem.loss(model, augmented, targets[index[torch.cat(places)]].to(device))
 
     return loss
 
