@@ -43,12 +43,12 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(table_of(columns, cards, title="Trained models"))
     recipes = [(name, *recipe.values()) for name, recipe in result["recipes"].items()]
     console.print(table_of(("Recipe", "Task", "Zoo", "Preset"), recipes, title="Recipes, for ngcore train"))
-    presets = [
+    presets: list[tuple[object, ...]] = [
         (name, *(config[field] for field in ("kind", "head", "num_layers", "d_node", "d_edge", "num_probes")))
         for name, config in result["presets"].items()
     ]
-    columns = ("Preset", "Kind", "Head", ">Layers", ">d_node", ">d_edge", ">Probes")
-    console.print(table_of(columns, presets, title="Presets"))
+    headings = ("Preset", "Kind", "Head", ">Layers", ">d_node", ">d_edge", ">Probes")
+    console.print(table_of(headings, presets, title="Presets"))
 
 
 def _figures(card: dict[str, Any]) -> tuple[str, int | None]:

@@ -50,10 +50,11 @@ for _module in (train, evaluate, models, predict, edit, embed, maps, graph, benc
     _module.register(program)
 
 
-def _print_version(is_asked: bool) -> None:
+def _print_version(is_asked: bool) -> bool:
     if is_asked:
         typer.echo(f"ngcore {__version__}")
         raise typer.Exit
+    return is_asked
 
 
 @program.callback()

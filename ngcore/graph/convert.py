@@ -45,7 +45,9 @@ def to_network(graph: NeuralGraph) -> Network:
             continue
         shape = layers[block.layer].parameter_shapes()["weight"]
         parameters[f"{block.layer}.weight"] = _weight(block, features, graph.kernel_size).reshape(-1, *shape)
-    for node_block in structure.node_blocks[1:]:
+    for node_block in structure.node_blocks:
+        if node_block.layer is None:
+            continue
         columns = graph.node_features[:, node_block.start : node_block.stop].unbind(dim=-1)
         for name, column in zip(_node_parameters(layers[node_block.layer]), columns, strict=False):
             parameters[f"{node_block.layer}.{name}"] = column

@@ -18,6 +18,7 @@ from ngcore.graph.structure import GraphStructure
 Reduction = Literal["sum", "max"]
 Towards = Literal["target", "source"]
 Edges = list[Tensor]
+Combine = Callable[[Tensor, Tensor], Tensor]
 
 
 class Layout(abc.ABC):
@@ -94,7 +95,8 @@ class BlockLayout(Layout):
             node_block, axis = (edges.target, 2) if towards == "target" else (edges.source, 3)
             parts[node_block].append(tuple(m.flatten(1, 2) for m in AxisMoments.apply(message, axis)))
         columns = []
-        for number, combine in enumerate((torch.add, torch.add, torch.maximum, torch.minimum)):
+        combinations: tuple[Combine, ...] = (torch.add, torch.add, torch.maximum, torch.minimum)
+        for number, combine in enumerate(combinations):
             blocks = zip(self.structure.node_blocks, parts, strict=True)
             rows = [_combine([p[number] for p in part], combine, messages[0], block.size) for block, part in blocks]
             columns.append(torch.cat(rows, dim=1))
@@ -115,7 +117,7 @@ def _reduce_axis(messages: Tensor, axis: int, reduction: Reduction) -> Tensor:
     return reduced.flatten(1, 2)
 
 
-def _combine(parts: list[Tensor], combine: Callable[[Tensor, Tensor], Tensor], example: Tensor, size: int) -> Tensor:
+def _combine(parts: list[Tensor], combine: Combine, example: Tensor, size: int) -> Tensor:
     if not parts:
         return example.new_zeros(example.shape[0], size, *example.shape[4:])
     return functools.reduce(combine, parts)
@@ -200,7 +202,8 @@ class FlatLayout(Layout):
         """See `Layout`."""
 
         def reduced(values: Tensor, reduction: Reduction) -> Tensor:
-            return self.reduce(*(([values], None) if towards == "target" else (None, [values])), reduction)
+            forward = towards == "target"
+            return self.reduce([values] if forward else None, None if forward else [values], reduction)
 
         message = messages[0]
         largest, smallest = reduced(message, "max"), -reduced(-message, "max")

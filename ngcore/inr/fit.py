@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -97,15 +97,21 @@ def fit_sirens(
     architecture = architecture or siren((2, 32, 32, targets.shape[1]))
     _check_siren(architecture, targets.shape[1])
     place = choose_device(device) if isinstance(device, str) else device
-    blocks = [
-        _fit_block(
-            targets[start : start + BLOCK_SIZE], tuple(images.shape[1:3]), config, architecture, first_index + start,
-            seed, place, compiled, on_step,
-        )
-        for start in range(0, len(targets), BLOCK_SIZE)
-    ]  # fmt: skip
+    size = (images.shape[1], images.shape[2])
+    fit = functools.partial(
+        _fit_block,
+        size=size,
+        config=config,
+        architecture=architecture,
+        seed=seed,
+        device=place,
+        compiled=compiled,
+        on_step=on_step,
+    )
+    starts = range(0, len(targets), BLOCK_SIZE)
+    blocks = [fit(targets[start : start + BLOCK_SIZE], first_index=first_index + start) for start in starts]
     network = Network.cat(blocks)
-    rendered = render(network, tuple(images.shape[1:3]))
+    rendered = render(network, size)
     return FitResult(network, psnr(rendered, images.to(rendered)))
 
 
@@ -121,22 +127,24 @@ def _as_targets(images: Tensor) -> Tensor:
 def _check_siren(architecture: Architecture, channels: int) -> None:
     if architecture.input_shape != (2,) or architecture.output_shape != (channels,) or _omega_0(architecture) is None:
         raise ArchitectureError(
-            f"Expected a SIREN of 2 inputs, {channels} outputs and a sine after every Linear but the last, "
+            f"Expected a SIREN of 2 inputs, {channels} outputs, biases, and a sine after every Linear but the last, "
             f"got {architecture.name}."
         )
 
 
 def _omega_0(architecture: Architecture) -> float | None:
-    """The common omega_0 of a chain Linear, sine, …, Linear; None for any other network."""
+    """The common omega_0 of a chain Linear, sine, …, Linear with biases; None for any other network."""
     sines = [layer for layer in architecture.layers[1::2] if isinstance(layer, Activation)]
     frequencies = {layer.omega_0 for layer in sines if layer.function == "sine"}
-    alternating = len(architecture.layers) == 2 * len(architecture.weight_layers) - 1
-    all_sines = len(sines) == len(architecture.weight_layers) - 1 and all(s.function == "sine" for s in sines)
+    linears = architecture.weight_layers.values()
+    alternating = len(architecture.layers) == 2 * len(linears) - 1 and all(layer.bias for layer in linears)
+    all_sines = len(sines) == len(linears) - 1 and all(s.function == "sine" for s in sines)
     return frequencies.pop() if alternating and all_sines and len(frequencies) == 1 else None
 
 
 def _fit_block(
     targets: Tensor,
+    *,
     size: tuple[int, int],
     config: FitConfig,
     architecture: Architecture,
@@ -151,19 +159,21 @@ def _fit_block(
     targets = targets[torch.arange(padded).clamp(max=count - 1)].to(device)
     start = initial_siren(architecture, first_index, padded, seed=seed)
     names, parameters = list(start.parameters), [tensor.to(device) for tensor in start.parameters.values()]
-    moments = [[torch.zeros_like(tensor) for tensor in parameters] for _ in range(2)]
+    first, second = ([torch.zeros_like(tensor) for tensor in parameters] for _ in range(2))
     coordinates, omega_0 = image_coordinates(*size).to(device), _omega_0(architecture)
+    assert omega_0 is not None  # checked before the first block
     step = _compiled_step() if compiled else adam_step
     for t, chosen in enumerate(_pixel_choices(size, config, seed), start=1):
         where = chosen.to(device) if chosen is not None else slice(None)
         rates = torch.tensor((config.learning_rate, 1 - 0.9**t, 1 - 0.999**t), device=device)
-        parameters, *moments = step(parameters, *moments, coordinates[where], targets[:, :, where], omega_0, rates)
+        own = (coordinates[where], targets[:, :, where], omega_0, rates)
+        parameters, first, second = step(parameters, first, second, *own)
         if on_step:
             on_step(t, Network(architecture, {n: p[:count] for n, p in zip(names, parameters, strict=True)}))
     return Network(architecture, {n: p[:count].cpu() for n, p in zip(names, parameters, strict=True)})
 
 
-def _pixel_choices(size: tuple[int, int], config: FitConfig, seed: int):  # noqa: ANN202 - a generator of index tensors
+def _pixel_choices(size: tuple[int, int], config: FitConfig, seed: int) -> Iterator[Tensor | None]:
     """The pixels of each step (None = all), the same for all networks of a corpus."""
     generator = torch.Generator().manual_seed(seed)
     height, width = size
@@ -180,7 +190,7 @@ def _pixel_choices(size: tuple[int, int], config: FitConfig, seed: int):  # noqa
 
 
 @functools.cache
-def _compiled_step():  # noqa: ANN202 - same signature as adam_step
+def _compiled_step() -> Callable[..., tuple[list[Tensor], list[Tensor], list[Tensor]]]:
     return torch.compile(adam_step, fullgraph=True, dynamic=False)
 
 

@@ -11,6 +11,9 @@ from ngcore.networks import Activation, Architecture, Linear, Network
 SIREN_OUTPUT_OFFSET = 0.5
 """Added to what the network puts out, so that a network of zeros is mid-grey (the corpora's convention)."""
 
+SEED_STRIDE = 0x9E3779B1
+"""Distance between the random streams of two seeds: torch reads 32 bits of a seed, this spreads seeds over them."""
+
 
 def image_coordinates(height: int, width: int) -> Float[Tensor, "pixels 2"]:
     """Coordinates (x, y) of the pixels, row by row, both axes in [−1, 1], x to the right and y downwards."""
@@ -35,11 +38,12 @@ def initial_siren(architecture: Architecture, first_index: int, num_networks: in
 
 
 def _initial_row(architecture: Architecture, seed: int, index: int) -> Tensor:
-    generator = torch.Generator().manual_seed((seed << 32) + index)
+    generator = torch.Generator().manual_seed((seed * SEED_STRIDE + index) % 2**32)
     parts: list[Tensor] = []
-    for position, layer in architecture.weight_layers.items():
-        following = architecture.layers[position + 1 : position + 2]
-        weight, bias = _bounds(layer, following)
+    for position, layer in enumerate(architecture.layers):
+        if not isinstance(layer, Linear):
+            continue
+        weight, bias = _bounds(layer, architecture.layers[position + 1 : position + 2])
         parts.append((2 * torch.rand(layer.out_features * layer.in_features, generator=generator) - 1) * weight)
         parts.append((2 * torch.rand(layer.out_features, generator=generator) - 1) * bias)
     return torch.cat(parts)

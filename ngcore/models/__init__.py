@@ -4,6 +4,7 @@ from ngcore.models.baselines import FlatMLP as FlatMLP
 from ngcore.models.baselines import OutputProbes as OutputProbes
 from ngcore.models.baselines import StatNN as StatNN
 from ngcore.models.build import PRESETS as PRESETS
+from ngcore.models.build import Model as Model
 from ngcore.models.build import build_model as build_model
 from ngcore.models.build import preset as preset
 from ngcore.models.config import InputSpec as InputSpec
@@ -14,6 +15,7 @@ __all__ = [
     "PRESETS",
     "FlatMLP",
     "InputSpec",
+    "Model",
     "ModelConfig",
     "NeuralGraphModel",
     "OutputProbes",

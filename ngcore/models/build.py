@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from ngcore.errors import UnknownNameError
 from ngcore.models.baselines import FlatMLP, OutputProbes, StatNN
@@ -40,7 +39,11 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     return dataclasses.replace(PRESETS[name], **changes)
 
 
-def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, seed: int = 0) -> nn.Module:
+Model = NeuralGraphModel | FlatMLP | StatNN | OutputProbes
+"""Every model answers `model(networks)` and `model.embed(networks)`."""
+
+
+def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, seed: int = 0) -> Model:
     """A model with random parameters.
 
     Args:
@@ -54,7 +57,7 @@ def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, s
         return _build(config, spec)
 
 
-def _build(config: ModelConfig, spec: InputSpec) -> nn.Module:
+def _build(config: ModelConfig, spec: InputSpec) -> Model:
     if config.is_graph_model:
         return NeuralGraphModel(config, spec)
     sizes: dict[str, Any] = {

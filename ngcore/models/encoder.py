@@ -55,13 +55,15 @@ class GraphEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
         super().__init__()
-        fourier = {"num_frequencies": config.fourier_frequencies, "scale": config.fourier_scale}
+        fourier = functools.partial(
+            FourierEmbedding, num_frequencies=config.fourier_frequencies, scale=config.fourier_scale
+        )
         self.kernel_size = spec.kernel_size
         self.spec = spec
         self.normaliser = Normaliser(spec.max_hidden_layers)
-        self.edge_embedding = FourierEmbedding(math.prod(spec.kernel_size), config.d_edge, **fourier)
+        self.edge_embedding = fourier(math.prod(spec.kernel_size), config.d_edge)
         self.edge_kind_embedding = nn.Embedding(3, config.d_edge)
-        self.node_embedding = FourierEmbedding(1, config.d_node, **fourier)
+        self.node_embedding = fourier(1, config.d_node)
         num_positions = spec.input_shape[0] + spec.num_outputs + spec.max_hidden_layers
         self.positional_embedding = nn.Embedding(num_positions, config.d_node)
         self.activation_embedding = nn.Embedding(len(ACTIVATION_KINDS), config.d_node)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ngcore.device import choose_device
 from ngcore.errors import UnknownNameError
-from ngcore.models import ModelConfig, build_model
+from ngcore.models import Model, ModelConfig, build_model
 from ngcore.networks import Architecture
 from ngcore.paths import ASSETS
 from ngcore.training import load_weights, read_card
@@ -30,7 +29,7 @@ class Checkpoint:
     """
 
     name: str
-    model: nn.Module
+    model: Model
     card: dict[str, Any]
     device: torch.device
 

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -40,7 +40,7 @@ class Augmentation:
         return network.map(lambda tensor: self._change(tensor, generator))
 
     def _change(self, tensor: Tensor, generator: torch.Generator) -> Tensor:
-        def draw(sample) -> Tensor:  # noqa: ANN001 - torch.randn or torch.rand
+        def draw(sample: Callable[..., Tensor]) -> Tensor:
             return sample(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)
 
         noisy = tensor + self.noise * tensor.std(correction=0) * draw(torch.randn)
@@ -145,14 +145,14 @@ class Dilate(Problem):
 
     def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
         """Mean squared error of the rendered edited INRs."""
-        size = tuple(targets.shape[1:3])
+        size = (targets.shape[1], targets.shape[2])
         changes = zip(stacks, model(stacks), strict=True)
         rendered = torch.cat([render(add_change(network, change), size) for network, change in changes])
         return functional.mse_loss(rendered, targets)
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Mean squared error after the edit, and of the INRs as they are."""
-        size = tuple(targets.shape[1:3])
+        size = (targets.shape[1], targets.shape[2])
         after, before = [], []
         for index in corpus.chunks():
             for network, places in corpus.batch(index, device):

@@ -1,6 +1,7 @@
 """The trainings behind the shipped checkpoints, in one literal dict."""
 
 import dataclasses
+from typing import Any
 
 from ngcore.errors import UnknownNameError
 from ngcore.models import ModelConfig, preset
@@ -37,7 +38,7 @@ class Recipe:
         config: TrainConfig,
         *,
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
-        **changes: object,
+        **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
         return cls(
@@ -45,9 +46,9 @@ class Recipe:
         )
 
 
-def _schedule(epochs: int, **changes: object) -> TrainConfig:
+def _schedule(epochs: int, **changes: Any) -> TrainConfig:
     """AdamW as in the paper (lr 1e-3, weight decay 5e-4, clipping at 10), with a short warm-up and cosine decay."""
-    numbers: dict[str, object] = {
+    numbers: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": 64,
         "learning_rate": 2e-3,
@@ -61,7 +62,7 @@ def _schedule(epochs: int, **changes: object) -> TrainConfig:
 
 NOISE = Augmentation(noise=0.05)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
-FULL = {"precision": "32-true"}
+FULL: dict[str, Any] = {"precision": "32-true"}
 
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(10), augmentation=NOISE),

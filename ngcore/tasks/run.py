@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.device import choose_device
-from ngcore.models import build_model
+from ngcore.models import Model, OutputProbes, build_model
 from ngcore.paths import work_folder
 from ngcore.tasks.checkpoints import Checkpoint, load_checkpoint
 from ngcore.tasks.corpus import Corpus
@@ -113,12 +113,12 @@ def _measured(
     return {"n": len(corpus), **problem.measure(model, corpus, targets, device)}
 
 
-def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> nn.Module:
+def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> Model:
     config = recipe.model
     if config.head == "invariant":
         config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
     model = build_model(config, [stack.architecture for stack in corpus.stacks], seed=seed)
-    if hasattr(model, "fit_normalisation"):
+    if not isinstance(model, OutputProbes):
         model.fit_normalisation(list(corpus.stacks))
     return model
 

@@ -190,7 +190,7 @@ def train_stack(
         config.channels,
         num_classes=config.num_classes,
         activation=runs[0].activation,
-        image_size=tuple(data.train_images.shape[2:]),
+        image_size=(data.train_images.shape[2], data.train_images.shape[3]),
     )
     data = _to_device(data, device, config.dtype)
     subset = training_subset(runs[0], len(data.train_labels), seed=config.seed).to(device)
