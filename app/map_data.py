@@ -48,7 +48,8 @@ def points(zoo: "Zoo", card: Card | None) -> "ZooPoints":
     """The zoo's networks as a model sees them, or as raw weights; a progress bar is shown while a model runs."""
     from ngcore.tasks.zoo_maps import are_at_hand, read_points
 
-    if not are_at_hand(zoo, card):
+    key = (zoo.hash, card["weights_sha256"] if card else "")
+    if key not in _at_hand() and not are_at_hand(zoo, card):
         bar = st.progress(0.0)
 
         def show(done: int, wanted: int) -> None:
@@ -58,7 +59,14 @@ def points(zoo: "Zoo", card: Card | None) -> "ZooPoints":
 
         read_points(zoo, card, device=cached.device(), progress=show)
         bar.empty()
-    return _points(zoo.hash, card["weights_sha256"] if card else "", zoo, card)
+    _at_hand().add(key)
+    return _points(*key, zoo, card)
+
+
+@st.cache_resource(show_spinner=False)
+def _at_hand() -> set[tuple[str, str]]:
+    """The zoos and models for which nothing needs to be computed any more."""
+    return set()
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
