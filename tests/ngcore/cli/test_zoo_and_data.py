@@ -1,0 +1,109 @@
+"""`ngcore zoo` and `ngcore data`: what is built, described, checked, sampled and fetched."""
+
+import numpy as np
+import pytest
+
+
+def test_info_counts_networks_by_split_and_label(run):
+    described = run("zoo", "info", "tiny-inrs", "--json").json
+    assert described["splits"] == {"train": 4, "validation": 4, "test": 4}
+    assert described["accuracy"] is None
+    shown = run("zoo", "info", "tiny-inrs").stdout
+    assert "12 networks, 1 flagged" in shown
+    assert "PSNR (dB)" in shown
+
+
+def test_list_says_which_zoos_are_here(run, shelf):
+    listed = {zoo["name"]: zoo for zoo in run("zoo", "list", "--json").json}
+    assert listed["tiny-inrs"]["num_networks"] == 12
+    assert listed["tiny-inrs"]["folder"] == str(shelf / "zoos" / "tiny-inrs")
+
+
+def test_verify_finds_a_damaged_file_and_ends_with_code_1(run, tmp_path):
+    from tiny_zoos import write_inrs
+
+    write_inrs(tmp_path / "broken")
+    assert run("zoo", "verify", tmp_path / "broken").code == 0
+    weights = next((tmp_path / "broken").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-4] + b"ruin")
+    outcome = run("zoo", "verify", tmp_path / "broken", "--json")
+    assert outcome.code == 1
+    assert "the file is damaged" in outcome.json["problems"][0]
+    assert "the file is damaged" in run("zoo", "verify", tmp_path / "broken").stdout
+
+
+def test_a_sample_has_the_first_networks_with_their_images(run, shelf, tmp_path):
+    from ngcore.zoo import Zoo
+
+    outcome = run("zoo", "sample", "tiny-inrs", "--test", "2", "--train", "1", "--out", tmp_path / "cut", "--json")
+    assert outcome.json["num_networks"] == 3
+    sample = Zoo.open(tmp_path / "cut")
+    assert sample.metadata["id"].tolist() == ["tiny-inrs/000000", "tiny-inrs/000008", "tiny-inrs/000009"]
+    whole = np.load(shelf / "zoos" / "tiny-inrs" / "images.npy")
+    assert np.array_equal(np.load(tmp_path / "cut" / "images.npy"), whole[[0, 8, 9]])
+    again = run("zoo", "sample", "tiny-inrs", "--test", "2", "--out", tmp_path / "cut")
+    assert again.code == 2
+    assert "delete it to take another sample" in again.stderr
+
+
+@pytest.fixture
+def built(monkeypatch, shelf):
+    """What the builds of zoos are called with."""
+    import ngcore.zoo
+    from ngcore.zoo import Zoo
+
+    calls = []
+
+    def build(name, folder, **options):
+        options.pop("progress")(1, 2)
+        calls.append((name, str(folder), options))
+        return Zoo.open(shelf / "zoos" / "tiny-inrs")
+
+    monkeypatch.setattr(ngcore.zoo, "build_inr_zoo", build)
+    monkeypatch.setattr(ngcore.zoo, "build_cnn_zoo", build)
+    return calls
+
+
+def test_inrs_are_built_by_the_published_recipe_unless_the_cheap_one_is_asked_for(run, built, shelf):
+    from ngcore.inr import FitConfig
+
+    run("zoo", "build", "mnist-inrs", "--count", "20,4,5", "--workers", "2", "--seed", "3")
+    run("zoo", "build", "mnist-inrs", "--count", "20", "--recipe", "cheap", "--steps", "7", "--out", "elsewhere")
+    (name, folder, first), (_, elsewhere, second) = built
+    assert (name, folder, elsewhere) == ("mnist-inrs", str(shelf / "zoos" / "mnist-inrs"), "elsewhere")
+    assert first == {"count": (20, 4, 5), "config": FitConfig(), "seed": 3, "device": "cpu", "workers": 2}
+    assert (second["count"], second["config"]) == (20, FitConfig(sampling="cells", steps=7))
+
+
+def test_cnns_are_built_by_runs(run, built):
+    run("zoo", "build", "cifar10-gs-cnns", "--count", "24", "--steps", "400", "--seed", "5")
+    options = built[0][2]
+    assert (options["runs"], options["config"].steps, options["config"].seed) == (24, 400, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mnist-inrs", "--count", "many"], "Expected --count as one number or as train,validation,test, got 'many'."),
+        (["cifar10-gs-cnns", "--count", "1,2,3"], "Expected one number of runs as --count of cifar10-gs-cnns, got"),
+        (["cifar10-gs-cnns", "--recipe", "cheap"], "Expected no --recipe for cifar10-gs-cnns: it is for INRs;"),
+        (["mnist"], "Unknown zoo to build 'mnist'; choose from: cifar10-gs-cnns, cifar10-inrs, fashion-mnist-inrs"),
+    ],
+)
+def test_a_build_that_makes_no_sense_is_refused(run, built, arguments, message):
+    outcome = run("zoo", "build", *arguments)
+    assert (outcome.code, built) == (2, [])
+    assert outcome.stderr.startswith(f"Error: {message}")
+
+
+def test_fetched_images_are_described(run, tmp_path, monkeypatch):
+    images = np.zeros((3, 28, 28), np.uint8)
+    np.savez(tmp_path / "mnist.npz", x_train=images, y_train=np.arange(3), x_test=images[:2], y_test=np.arange(2))
+    monkeypatch.setenv("NGCORE_DATA", str(tmp_path))
+    (described,) = run("data", "fetch", "mnist", "--json").json
+    assert described.pop("sha256")
+    assert described == {
+        "name": "mnist", "num_train": 3, "num_test": 2, "shape": "28×28", "num_classes": 10, "note": "",
+    }  # fmt: skip
+    outcome = run("data", "fetch", "imagenet")
+    assert outcome.stderr == "Error: Unknown image set 'imagenet'; choose from: cifar10, fashion-mnist, mnist.\n"
