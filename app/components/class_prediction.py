@@ -50,7 +50,7 @@ def _show_picture(selection: Selection) -> None:
         caption="What the network computes" + (f" · label {plain(label)}" if label else ""),
         alt="The picture that the selected network computes",
     )  # fmt: skip
-    st.caption("The model reads the weights alone; it never sees this picture.")
+    st.caption("The model is given the weights of the network, not this picture.")
 
 
 def _say(names: list[str], probabilities: np.ndarray, label: int | None) -> None:
