@@ -34,8 +34,11 @@ class FourierEmbedding(nn.Module):
 
     def forward(self, x: Float[Tensor, "*axes d_in"]) -> Float[Tensor, "*axes d_out"]:
         """Embed; the two Linears are multiplied into one first, which is the same function for less work."""
-        phase = x * self.frequencies[0] if x.shape[-1] == 1 else x @ self.frequencies
-        features = torch.sin(torch.cat([phase, phase + math.pi / 2], dim=-1))  # sines, then cosines
+        frequencies = self.frequencies.repeat(1, 2)  # sines, then cosines as shifted sines
+        shift = torch.zeros_like(frequencies[0])
+        shift[self.frequencies.shape[1] :] = math.pi / 2
+        phase = torch.addcmul(shift, x, frequencies[0]) if x.shape[-1] == 1 else x @ frequencies + shift
+        features = phase.sin()
         weight = self.second.weight @ self.first.weight
         bias = self.second.weight @ self.first.bias + self.second.bias
         return nn.functional.linear(features, weight, bias)
@@ -87,7 +90,9 @@ class GraphEncoder(nn.Module):
         if self.probes is not None:
             nodes = nodes + self.probes(network)
         kind_vectors = self.edge_kind_embedding(kinds)
-        edges = [self.edge_embedding(block) + kind_vectors[i] for i, block in enumerate(graph.edge_features)]
+        edges = [
+            self.edge_embedding(block.contiguous()) + kind_vectors[i] for i, block in enumerate(graph.edge_features)
+        ]
         return nodes, edges
 
     def _indices(self, structure: GraphStructure) -> tuple[Tensor, Tensor, Tensor]:
