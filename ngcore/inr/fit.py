@@ -127,7 +127,7 @@ def _as_targets(images: Tensor) -> Tensor:
 def _check_siren(architecture: Architecture, channels: int) -> None:
     if architecture.input_shape != (2,) or architecture.output_shape != (channels,) or _omega_0(architecture) is None:
         raise ArchitectureError(
-            f"Expected a SIREN of 2 inputs, {channels} outputs, biases, and a sine after every Linear but the last, "
+            f"Expected a SIREN of 2 inputs, {channels} outputs, biases, no skips, and a sine after every Linear but the last, "
             f"got {architecture.name}."
         )
 
@@ -138,6 +138,7 @@ def _omega_0(architecture: Architecture) -> float | None:
     frequencies = {layer.omega_0 for layer in sines if layer.function == "sine"}
     linears = architecture.weight_layers.values()
     alternating = len(architecture.layers) == 2 * len(linears) - 1 and all(layer.bias for layer in linears)
+    alternating &= not architecture.skips
     all_sines = len(sines) == len(linears) - 1 and all(s.function == "sine" for s in sines)
     return frequencies.pop() if alternating and all_sines and len(frequencies) == 1 else None
 
