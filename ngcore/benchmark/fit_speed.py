@@ -16,7 +16,7 @@ def prepare_fit(case: FitCase) -> Callable[[], dict[str, Any]]:
     torch.set_num_threads(case.threads)
     images = disc_images(case.count)
     config = FitConfig(steps=case.steps, sampling="uniform", pixels=case.pixels)
-    options = {"device": "cpu", "compiled": case.is_compiled}
+    options: dict[str, Any] = {"device": "cpu", "compiled": case.is_compiled}
     start = time.perf_counter()
     fit_sirens(images[:1], FitConfig(steps=2, sampling="uniform", pixels=case.pixels), **options)
     seconds_to_compile = time.perf_counter() - start

@@ -1,8 +1,9 @@
 """What a benchmark measures: the cases, and how long and how often."""
 
 import dataclasses
+import itertools
 import os
-from typing import Literal
+from typing import Any, Literal
 
 LayoutName = Literal["block", "flat", "torch_geometric"]
 Mode = Literal["training", "inference"]
@@ -130,7 +131,7 @@ class Plan:
         case = FitCase(count=self.fit_count, steps=self.fit_steps, is_compiled=self.fit_is_compiled)
         return [case] * self.fit_processes if self.fit_count else []
 
-    def _case(self, preset: str, mode: Mode, **changes: object) -> ModelCase:
+    def _case(self, preset: str, mode: Mode, **changes: Any) -> ModelCase:
         case = ModelCase(
             preset=preset,
             mode=mode,
@@ -144,7 +145,7 @@ class Plan:
 
 def num_edges(layer_sizes: tuple[int, ...]) -> int:
     """Weights of a chain of Linear layers."""
-    return sum(n_in * n_out for n_in, n_out in zip(layer_sizes[:-1], layer_sizes[1:], strict=True))
+    return sum(n_in * n_out for n_in, n_out in itertools.pairwise(layer_sizes))
 
 
 FULL = Plan()

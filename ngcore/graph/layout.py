@@ -135,13 +135,14 @@ class AxisMoments(torch.autograd.Function):
         smallest, largest = torch.aminmax(x, dim=axis)
         ctx.save_for_backward(x, largest, smallest)
         ctx.axis = axis
-        return x.sum(axis), x.square().sum(axis), largest, smallest
+        precise = torch.promote_types(x.dtype, torch.float32)  # sums of half-precision messages in full precision
+        return x.sum(axis, dtype=precise), x.square().sum(axis, dtype=precise), largest, smallest
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """Gradient of x."""
         x, largest, smallest = (t if i == 0 else t.unsqueeze(ctx.axis) for i, t in enumerate(ctx.saved_tensors))
-        of_sum, of_square, of_largest, of_smallest = (g.unsqueeze(ctx.axis) for g in gradients)
+        of_sum, of_square, of_largest, of_smallest = (g.to(x.dtype).unsqueeze(ctx.axis) for g in gradients)
         gradient = torch.addcmul(of_sum, x, 2 * of_square)
         zero = gradient.new_zeros(())
         gradient += torch.where(x == largest, of_largest, zero)

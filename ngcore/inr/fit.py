@@ -127,7 +127,8 @@ def _as_targets(images: Tensor) -> Tensor:
 def _check_siren(architecture: Architecture, channels: int) -> None:
     if architecture.input_shape != (2,) or architecture.output_shape != (channels,) or _omega_0(architecture) is None:
         raise ArchitectureError(
-            f"Expected a SIREN of 2 inputs, {channels} outputs, biases, no skips, and a sine after every Linear but the last, "
+            f"Expected a SIREN of 2 inputs, {channels} outputs, biases, no skips, "
+            f"and a sine after every Linear but the last, "
             f"got {architecture.name}."
         )
 

@@ -48,14 +48,14 @@ class DirectedMessages(torch_geometric.nn.MessagePassing):
         return torch.cat([together, together * (torch.log1p(count) / LOG_DEGREE)], dim=-1)
 
     def message(self, x_i: Tensor, x_j: Tensor, edge_attr: Tensor) -> Tensor:
-        """(1 + scale(e)) ⊙ Linear([x_source, x_target]) + shift(e), for every edge."""
+        """scale(e) ⊙ Linear([x_source, x_target]) + shift(e), for every edge."""
         source, target = (x_j, x_i) if self.way == 0 else (x_i, x_j)
         ends = self.layer.ends
         weights = self._per_way(ends.weight[: 4 * self.layer.d_node])  # ends, d_node, d_node
         biases = self._per_way(ends.bias[: 4 * self.layer.d_node])
         both = functional.linear(torch.cat([source, target], dim=-1), torch.cat([*weights], dim=1), biases.sum(0))
         scale, shift = (self._of_edge(linear, edge_attr) for linear in (self.layer.scale, self.layer.shift))
-        return (1 + scale) * both + shift
+        return scale * both + shift
 
     def _of_edge(self, linear: nn.Linear, edge_attr: Tensor) -> Tensor:
         return functional.linear(edge_attr, self._per_way(linear.weight)[0], self._per_way(linear.bias)[0])

@@ -176,7 +176,8 @@ def test_recipes_without_work_are_refused(changes):
 def test_architectures_that_are_no_sirens_are_refused(architecture):
     with pytest.raises(
         ArchitectureError,
-        match=r"^Expected a SIREN of 2 inputs, 1 outputs, biases, no skips, and .* after every Linear but the last, got .*\.$",
+        match=r"^Expected a SIREN of 2 inputs, 1 outputs, biases, no skips, "
+        r"and .* after every Linear but the last, got .*\.$",
     ):
         fit_sirens(sample_images(1), FitConfig(steps=1), architecture=architecture, device="cpu")
 

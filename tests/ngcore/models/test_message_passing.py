@@ -31,7 +31,7 @@ def by_loops(layer, structure, nodes, edges):
     received = [[[], []] for _ in nodes]
     for (i, j), edge in zip(block_edge_index(structure).T.tolist(), edges, strict=True):
         scale, shift = layer.scale(edge), layer.shift(edge)
-        message = (1 + scale) * (ends[i, : 2 * d] + ends[j, 2 * d : 4 * d]) + shift
+        message = (scale) * (ends[i, : 2 * d] + ends[j, 2 * d : 4 * d]) + shift
         received[j][0].append(message[:d])
         received[i][1].append(message[d:])
         update = layer.edge_in(edge) + ends[i, 4 * d :][: layer.d_edge] + ends[j, 4 * d + layer.d_edge :]
