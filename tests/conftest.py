@@ -139,9 +139,10 @@ def browser():
 def is_error(message):
     """Whether a message of the console is an error.
 
-    On an address such as /network, Streamlit first looks for its server below that address and finds none (404).
+    On an address such as /network, Streamlit first looks for its server below that address and finds none (404). A
+    picture that a rerun replaces while it loads is gone too (404 below /media/).
     """
-    return message.type == "error" and "/_stcore/" not in message.location["url"]
+    return message.type == "error" and not any(part in message.location["url"] for part in ("/_stcore/", "/media/"))
 
 
 @pytest.fixture
