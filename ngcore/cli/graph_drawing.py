@@ -56,7 +56,7 @@ def _places(sizes: Sequence[int]) -> list[tuple[float, float]]:
     """Where each neuron is drawn, a column a block."""
     middle = MARGIN + NODE_GAP * max(sizes) / 2
     return [
-        (MARGIN + BLOCK_GAP * column, middle + NODE_GAP * (row - (size - 1) / 2))
+        (float(MARGIN + BLOCK_GAP * column), middle + NODE_GAP * (row - (size - 1) / 2))
         for column, size in enumerate(sizes)
         for row in range(size)
     ]

@@ -55,7 +55,9 @@ def shelf(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def found_by_name(shelf, tmp_path, monkeypatch):
     """Let commands find what is on the shelf, and write into the test's own folder."""
+    from ngcore.tasks import checkpoints
+
+    monkeypatch.setattr(checkpoints, "checkpoint_roots", lambda: [shelf / "checkpoints"])
     monkeypatch.setenv("NGCORE_ZOOS", str(shelf / "zoos"))
-    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(shelf / "checkpoints"))
     monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
     monkeypatch.setenv("COLUMNS", "200")
