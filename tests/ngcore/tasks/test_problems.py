@@ -1,0 +1,145 @@
+"""The questions as training problems: targets, losses, metrics, and changes of input networks."""
+
+import pytest
+import torch
+from torch import nn
+
+from ngcore.inr import render
+from ngcore.networks import Network, mlp
+from ngcore.tasks.corpus import Corpus
+from ngcore.tasks.problems import PROBLEMS, Augmentation, dilate
+
+CPU = torch.device("cpu")
+
+
+class FirstNumbers(nn.Module):
+    """A model whose answer is the first three parameters of a network."""
+
+    def forward(self, networks):
+        stacks = [networks] if isinstance(networks, Network) else networks
+        return torch.cat([stack.flatten()[:, :3] for stack in stacks])
+
+
+class ShiftOutput(nn.Module):
+    """A model that adds to the output bias of an INR, and so to all its pixels."""
+
+    def __init__(self, shift):
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, networks):
+        if not isinstance(networks, Network):
+            return [self(network) for network in networks]
+        change = networks.map(torch.zeros_like)
+        change.parameters["4.bias"] += self.shift
+        return change
+
+
+def test_dilation_is_the_maximum_over_each_neighbourhood():
+    """A bright pixel grows into a 3 × 3 square; one in the corner into a 2 × 2 square; the brighter one wins."""
+    image = torch.zeros(5, 5)
+    image[2, 2], image[0, 0] = 0.5, 1.0
+    expected = torch.tensor(
+        [
+            [1.0, 1.0, 0.0, 0.0, 0.0],
+            [1.0, 1.0, 0.5, 0.5, 0.0],
+            [0.0, 0.5, 0.5, 0.5, 0.0],
+            [0.0, 0.5, 0.5, 0.5, 0.0],
+            [0.0, 0.0, 0.0, 0.0, 0.0],
+        ]
+    )
+    assert torch.equal(dilate(image[None])[0], expected)
+
+
+def test_the_target_of_an_edit_is_the_dilated_original(inrs):
+    import numpy as np
+
+    corpus = Corpus.load(inrs, "test")
+    originals = torch.from_numpy(np.load(inrs.folder / "images.npy")[8:12]).float() / 255
+    assert torch.equal(PROBLEMS["edit"].targets(corpus), dilate(originals))
+
+
+def test_an_edit_is_measured_on_the_pixels_beside_the_unedited_inrs(inrs):
+    corpus, problem = Corpus.load(inrs, "test"), PROBLEMS["edit"]
+    targets = problem.targets(corpus)
+    rendered = render(inrs.networks(corpus.rows), (6, 6))
+    with torch.no_grad():
+        measured = problem.measure(ShiftOutput(0.25), corpus, targets, CPU)
+        loss = problem.loss(
+            ShiftOutput(0.25), [inrs.networks(rows) for rows in (corpus.rows[:1], corpus.rows[1:])], targets
+        )
+    assert measured["mse"] == pytest.approx((rendered + 0.25 - targets).square().mean().item(), rel=1e-5)
+    assert measured["mse_unedited"] == pytest.approx((rendered - targets).square().mean().item(), rel=1e-5)
+    assert loss.item() == pytest.approx(measured["mse"], rel=1e-5)
+
+
+def test_classes_are_measured_item_by_item(inrs):
+    corpus, problem = Corpus.load(inrs, "test"), PROBLEMS["classify"]
+    targets = problem.targets(corpus)
+    assert (problem.d_out(inrs), targets.tolist()) == (3, [2, 0, 1, 2])
+    logits = inrs.networks(corpus.rows).flatten()[:, :3]
+    measured = problem.measure(FirstNumbers(), corpus, targets, CPU)
+    loss = problem.loss(FirstNumbers(), [inrs.networks(corpus.rows)], targets)
+    assert measured["accuracy"] == (logits.argmax(dim=1) == targets).float().mean().item()
+    assert measured["cross_entropy"] == pytest.approx(loss.item())
+
+
+def test_accuracies_are_measured_in_the_order_of_the_zoo_over_several_architectures(mixed):
+    corpus, problem = Corpus.load(mixed, "train"), PROBLEMS["predict"]
+    targets = problem.targets(corpus)
+    logits = torch.cat([mixed.networks([row]).flatten()[:, 0] for row in corpus.rows])
+    measured = problem.measure(FirstNumbers(), corpus, targets, CPU)
+    assert measured["mean_absolute_error"] == pytest.approx((logits.sigmoid() - targets).abs().mean().item(), rel=1e-5)
+    assert set(measured) == {"kendall_tau", "r_squared", "mean_absolute_error"}
+
+
+def test_every_problem_says_which_metric_selects_the_weights():
+    assert {name: (problem.task, problem.monitor, problem.mode) for name, problem in PROBLEMS.items()} == {
+        "classify": ("classify", "accuracy", "max"),
+        "predict": ("predict", "kendall_tau", "max"),
+        "edit": ("edit", "mse", "min"),
+    }
+
+
+@pytest.fixture
+def twins():
+    """Two equal networks in a stack."""
+    architecture = mlp((2, 8, 1))
+    flat = torch.randn(1, architecture.num_parameters, generator=torch.Generator().manual_seed(1))
+    return Network.unflatten(architecture, flat.repeat(2, 1))
+
+
+def test_noise_differs_from_network_to_network_and_depends_on_the_generator_alone(twins):
+    augment = Augmentation(noise=0.1)
+    first, again, other = (augment(twins, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert first.equals(again)
+    assert not first.equals(other)
+    assert not first[0].equals(first[1])
+
+
+def test_noise_is_as_large_as_said_in_units_of_the_layers_own_spread():
+    architecture = mlp((50, 50, 1))
+    flat = torch.randn(8, architecture.num_parameters, generator=torch.Generator().manual_seed(0))
+    network = Network.unflatten(architecture, 3 * flat)
+    noisy = Augmentation(noise=0.1)(network, torch.Generator().manual_seed(0))
+    weight, changed = network.parameters["0.weight"], noisy.parameters["0.weight"]
+    assert ((changed - weight).std() / weight.std()).item() == pytest.approx(0.1, rel=0.02)
+
+
+def test_dropped_weights_are_zero_and_the_others_as_they_were():
+    architecture = mlp((50, 50, 1))
+    network = Network.unflatten(architecture, torch.ones(8, architecture.num_parameters))
+    dropped = Augmentation(weight_dropout=0.25)(network, torch.Generator().manual_seed(0)).flatten()
+    assert set(dropped.unique().tolist()) == {0.0, 1.0}
+    assert dropped.mean().item() == pytest.approx(0.75, abs=0.01)
+
+
+def test_noise_on_a_single_network_with_a_single_bias_stays_finite():
+    architecture = mlp((2, 3, 1))
+    network = Network.unflatten(architecture, torch.ones(1, architecture.num_parameters))
+    noisy = Augmentation(noise=0.1)(network, torch.Generator().manual_seed(0))
+    assert noisy.flatten().isfinite().all()
+
+
+def test_no_augmentation_gives_the_very_same_network(twins):
+    assert Augmentation()(twins, torch.Generator()) is twins

@@ -1,0 +1,90 @@
+"""Training recipes end to end: cards, stops and resumes, and figures that come out again."""
+
+import json
+
+import pytest
+import torch
+
+from ngcore.errors import UnknownNameError, ZooError
+from ngcore.tasks import evaluate, load_checkpoint, train_recipe
+from ngcore.training import read_weights
+
+
+@pytest.fixture(autouse=True)
+def own_work_folder(tmp_path, monkeypatch):
+    """Let every test train from the start."""
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
+
+
+def zoo_of(name, inrs, mixed):
+    return (mixed if name in ("tiny-predict", "tiny-statistics") else inrs).folder
+
+
+@pytest.mark.parametrize("name", ["tiny-classify", "tiny-edit", "tiny-predict", "tiny-statistics"])
+def test_evaluation_gives_the_figures_of_the_card_again(recipes, name, inrs, mixed, tmp_path):
+    folder = zoo_of(name, inrs, mixed)
+    card = train_recipe(name, out=tmp_path / "out", zoo_folder=folder, device="cpu")
+    assert card == json.loads((tmp_path / "out" / "card.json").read_text())
+    for split in ("validation", "test"):
+        measured = evaluate(load_checkpoint(tmp_path / "out", "cpu"), zoo_folder=folder, split=split)
+        assert {key: measured[key] for key in card["metrics"][split]} == pytest.approx(card["metrics"][split], abs=1e-6)
+        assert (measured["n"], measured["split"]) == (4, split)
+
+
+def test_a_card_says_where_the_weights_come_from(recipes, inrs, tmp_path):
+    card = train_recipe("tiny-classify", out=tmp_path / "named", zoo_folder=inrs.folder, device="cpu", seed=2, limit=3)
+    assert (card["name"], card["preset"], card["task"]) == ("named", "ng-gnn-signs", "classify")
+    assert card["corpus"]["sha256"] == inrs.hash
+    assert card["corpus"]["counts"] == {"train": 3, "validation": 3, "test": 3}
+    assert card["model"]["config"]["d_out"] == 3
+    assert card["seeds"] == [2]
+    assert card["training"]["config"]["seed"] == 2
+    assert card["command"] == "ngcore train tiny-classify --seed 2 --limit 3"
+
+
+def test_a_training_that_ran_out_of_time_twice_ends_with_the_same_bits(recipes, inrs, tmp_path, monkeypatch):
+    options = {"zoo_folder": inrs.folder, "device": "cpu"}
+    train_recipe("tiny-classify", out=tmp_path / "at-once", **options)
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "other-work"))
+    assert train_recipe("tiny-classify", out=tmp_path / "resumed", **options, max_seconds=0.0) is None
+
+    def stop(event):
+        if event.step >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_recipe("tiny-classify", out=tmp_path / "resumed", **options, progress=stop)
+    assert not (tmp_path / "resumed").exists()
+    steps = []
+    train_recipe("tiny-classify", out=tmp_path / "resumed", **options, progress=lambda event: steps.append(event.step))
+    assert steps[0] >= 3, "the training started again"
+    at_once, resumed = read_weights(tmp_path / "at-once"), read_weights(tmp_path / "resumed")
+    assert at_once.keys() == resumed.keys()
+    assert all(torch.equal(at_once[name], resumed[name]) for name in at_once)
+
+
+def test_seeds_and_limits_train_in_folders_of_their_own(recipes, inrs, tmp_path):
+    for options in ({}, {"seed": 1}, {"limit": 2}):
+        train_recipe(
+            "tiny-classify", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu", max_seconds=0.0, **options
+        )
+    hashed = inrs.hash[:8]
+    assert sorted(path.name for path in (tmp_path / "work" / "runs").iterdir()) == [
+        f"tiny-classify-{hashed}-seed0", f"tiny-classify-{hashed}-seed0-2", f"tiny-classify-{hashed}-seed1",
+    ]  # fmt: skip
+
+
+def test_an_evaluation_can_be_limited_and_says_how_many_networks_it_saw(recipes, inrs, tmp_path):
+    train_recipe("tiny-edit", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu")
+    measured = evaluate(str(tmp_path / "out"), zoo_folder=inrs.folder, split="train", limit=2, device="cpu")
+    assert (measured["n"], measured["zoo"], measured["zoo_sha256"]) == (2, "tiny-inrs", inrs.hash)
+
+
+def test_an_unknown_recipe_split_or_an_empty_zoo_is_refused(recipes, inrs, tmp_path):
+    with pytest.raises(UnknownNameError, match="Unknown recipe 'other'; choose from: "):
+        train_recipe("other", out=tmp_path)
+    with pytest.raises(ZooError, match=r"Expected a finished zoo in .*, got none\."):
+        train_recipe("tiny-edit", out=tmp_path, zoo_folder=tmp_path)
+    train_recipe("tiny-edit", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu")
+    with pytest.raises(UnknownNameError, match="Unknown split 'all'; choose from: test, train, validation"):
+        evaluate(str(tmp_path / "out"), zoo_folder=inrs.folder, split="all", device="cpu")
