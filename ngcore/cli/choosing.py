@@ -1,9 +1,11 @@
 """Which trained models a command asks about a network, unless the user names them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngcore.cli.inputs import InputNetwork
 from ngcore.errors import NeuralGraphError, UnknownNameError
+from ngcore.paths import ASSETS
 
 if TYPE_CHECKING:
     from ngcore.networks import Architecture
@@ -49,6 +51,14 @@ def named_cards(names: list[str], *tasks: str) -> dict[str, dict[str, Any]]:
         if name not in known:
             raise UnknownNameError(f"checkpoint to {' or '.join(tasks)} with", name, known)
     return {name: known[name] for name in names}
+
+
+def shipped_zoo(name: str) -> Path:
+    """The folder of the zoo that ships under a name, even where a larger one is here; else as `find_zoo`."""
+    from ngcore.zoo import find_zoo
+
+    shipped = ASSETS / "zoos" / name
+    return shipped if (shipped / "card.json").is_file() else find_zoo(name)
 
 
 def _fits(card: dict[str, Any], given: InputNetwork) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ngcore.cli.choosing import shipped_zoo
 from ngcore.cli.options import Device, Json, Limit, ZooOption, example
 from ngcore.cli.output import print_result, say_error, table_of
 from ngcore.cli.progress import progress_bar
@@ -15,13 +16,20 @@ BAD_INPUT = 2
 
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
-    program.command(epilog=example("evaluate --all", "evaluate mnist-ng-gnn --split validation --limit 500"))(evaluate)
+    program.command(
+        epilog=example(
+            "evaluate --all", "evaluate --all --shipped", "evaluate mnist-ng-gnn --split validation --limit 500"
+        )
+    )(evaluate)
 
 
 def evaluate(
     name: Annotated[str | None, typer.Argument(help="A checkpoint, by name or folder.", show_default=False)] = None,
     every: Annotated[bool, typer.Option("--all", help="All checkpoints; with --zoo, those of that zoo.")] = False,
     zoo: ZooOption = None,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="The zoos that ship, even where larger ones are here.")
+    ] = False,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     limit: Limit = None,
     device: Device = "auto",
@@ -36,7 +44,7 @@ def evaluate(
         for number, checkpoint in enumerate(names):
             bar(number, len(names), note=checkpoint)
             try:
-                results.append(_measure(checkpoint, zoo, split, limit, device))
+                results.append(_measure(checkpoint, zoo, split=split, limit=limit, device=device, shipped=shipped))
             except NeuralGraphError as error:
                 if not every:
                     raise
@@ -62,13 +70,15 @@ def _names_of_all(zoo: str | None) -> list[str]:
     return names
 
 
-def _measure(name: str, zoo: str | None, split: str, limit: int | None, device: str) -> dict[str, Any]:
+def _measure(
+    name: str, zoo: str | None, *, split: str, limit: int | None, device: str, shipped: bool
+) -> dict[str, Any]:
     """Measured figures and those of the card."""
     from ngcore.tasks import evaluate, load_checkpoint
     from ngcore.zoo import find_zoo
 
     checkpoint = load_checkpoint(name, device)
-    folder = find_zoo(zoo or checkpoint.card["corpus"]["name"])
+    folder = (shipped_zoo if shipped else find_zoo)(zoo or checkpoint.card["corpus"]["name"])
     measured = evaluate(checkpoint, zoo_folder=folder, split=split, limit=limit)
     about_zoo = {key: measured.pop(key) for key in ("zoo", "zoo_sha256", "split")}
     card = checkpoint.card["metrics"].get(split, {})

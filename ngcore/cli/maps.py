@@ -6,12 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ngcore.cli.choosing import cards_by_name
+from ngcore.cli.choosing import cards_by_name, shipped_zoo
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import print_result, table_of
 from ngcore.cli.progress import progress_bar
 from ngcore.errors import UnknownNameError
-from ngcore.paths import ASSETS
 
 RAW_WEIGHTS = "weights"
 TASKS = ("classify", "predict", "edit")
@@ -39,7 +38,7 @@ def fit_maps(
     from ngcore.tasks.zoo_maps import SHIPPED, write_shipped_map
     from ngcore.zoo import Zoo
 
-    opened = Zoo.open(_shipped_first(zoo))
+    opened = Zoo.open(shipped_zoo(zoo))
     folder, place = out or SHIPPED, choose_device(device)
     cards = _cards(opened.name, model)
     written = []
@@ -49,14 +48,6 @@ def fit_maps(
             path = write_shipped_map(opened, card, folder=folder, device=place, progress=bar)
         written.append({"zoo": opened.name, "model": name, "file": str(path), "bytes": path.stat().st_size})
     print_result(written, as_json=as_json, show=lambda console: _show(console, written))
-
-
-def _shipped_first(zoo: str) -> Path:
-    """The folder of the zoo that ships under a name: its coordinates are what pages look for."""
-    from ngcore.zoo import find_zoo
-
-    shipped = ASSETS / "zoos" / zoo
-    return shipped if (shipped / "card.json").is_file() else find_zoo(zoo)
 
 
 def _cards(zoo: str, names: list[str] | None) -> dict[str, dict[str, Any] | None]:

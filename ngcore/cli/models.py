@@ -52,6 +52,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
 
 
 def _figures(card: dict[str, Any]) -> tuple[str, int | None]:
+    """The two leading figures, a line each, and of how many networks they are."""
     test = card["metrics"].get("test", {})
-    figures = " · ".join(f"{metric} {value:.4f}" for metric, value in test.items() if metric != "n")
-    return figures, test.get("n")
+    figures = [f"{metric} {value:.4f}" for metric, value in test.items() if metric != "n"]
+    return "\n".join(figures[:2]), test.get("n")

@@ -1,21 +1,25 @@
 """What all commands share: results for people or machines on stdout, words and errors on stderr."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+WIDTH_OF_FILES = 160  # columns of what is piped or kept in a file
 
 
 def print_result(result: Any, *, as_json: bool, show: Callable[[Console], object]) -> None:
     """Print a result on stdout, as JSON alone or as `show` draws it."""
     if as_json:
         typer.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        show(Console())
+        return
+    console = Console()
+    show(console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDTH_OF_FILES))
 
 
 def say(text: str) -> None:
@@ -33,7 +37,8 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title:
     """A table; columns named with a leading ">" hold numbers and are set flush right."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        justify: JustifyMethod = "right" if column.startswith(">") else "left"
+        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     return table

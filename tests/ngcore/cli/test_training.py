@@ -107,3 +107,21 @@ def test_a_benchmark_is_shown_as_tables_and_kept_in_a_file(run, tmp_path, monkey
     assert "512.2500" in shown
     assert json.loads((tmp_path / "b.json").read_text()) == {**result, "quick": True}
     assert run("benchmark", "--json").json == {**result, "quick": False}
+
+
+def test_the_zoos_that_ship_are_used_where_that_is_asked_for(run, shelf, tmp_path, monkeypatch):
+    from tiny_zoos import write_cnns
+
+    write_cnns(tmp_path / "zoos" / "tiny-cnns")
+    monkeypatch.setattr("ngcore.cli.choosing.ASSETS", tmp_path)
+    (here,) = run("evaluate", "tiny-predict", "--device", "cpu", "--json").json
+    (shipped,) = run("evaluate", "tiny-predict", "--shipped", "--device", "cpu", "--json").json
+    assert here["zoo_folder"] == str(shelf / "zoos" / "tiny-cnns")
+    assert shipped["zoo_folder"] == str(tmp_path / "zoos" / "tiny-cnns")
+
+
+def test_tables_that_are_piped_cut_no_name_short(run, monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    assert "mnist-dilate-ng-gnn-64-probes" in run("models").stdout
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "…" not in run("models").stdout
