@@ -11,10 +11,11 @@ from ngcore import __version__
 from ngcore.cli import benchmark, data, edit, embed, evaluate, graph, maps, models, predict, train, zoo
 from ngcore.cli.app import become_server, server_arguments
 from ngcore.cli.options import example
-from ngcore.cli.output import say_error
+from ngcore.cli.output import say, say_error
 from ngcore.errors import NeuralGraphError
 
 BAD_INPUT = 2
+INTERRUPTED = 130
 BROKEN_PIPE = 141  # as the shell reports programs that wrote into a closed pipe
 
 
@@ -27,6 +28,9 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except NeuralGraphError as error:
             say_error(str(error))
+        except KeyboardInterrupt:
+            say("Stopped.")
+            raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None

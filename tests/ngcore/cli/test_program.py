@@ -123,7 +123,8 @@ def test_an_interrupt_is_code_130(run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ngcore.zoo, "list_zoos", interrupt)
-    assert run("zoo", "list").code == 130
+    outcome = run("zoo", "list")
+    assert (outcome.code, outcome.stdout, outcome.stderr) == (130, "", "Stopped.\n")
 
 
 def test_the_version_is_that_of_the_package(run):
