@@ -13,7 +13,7 @@ from app.state import Selection
 if TYPE_CHECKING:
     import numpy as np
 
-    from ngcore.networks import Architecture, Network
+    from ngcore.networks import Network
 
 Card = Mapping[str, Any]
 
@@ -30,9 +30,11 @@ def cards_for(task: str, selection: Selection) -> list[Card]:
     with inputs and outputs like its own.
     """
     cards = cached.checkpoints(task)
+    from ngcore.tasks import can_read
+
     trained = [card for card in cards if card["corpus"]["name"] == selection.zoo]
     architecture = cached.network(selection).architecture
-    fitting = trained or [card for card in cards if _reads(card, architecture)]
+    fitting = trained or [card for card in cards if can_read(card, architecture)]
     return sorted(fitting, key=score, reverse=task != EDIT)
 
 
@@ -52,17 +54,6 @@ def describe_score(card: Card) -> str:
     value = test[name]
     text = {CLASSIFY: f"{value:.1%} right", PREDICT: f"τ {value:.3f}", EDIT: f"MSE {value:.4f}"}[card["task"]]
     return f"{text} (n = {test['n']:,})"
-
-
-def _reads(card: Card, architecture: "Architecture") -> bool:
-    """Whether the networks that a model was trained on have inputs and outputs like those of an architecture."""
-    from ngcore.networks import Architecture
-
-    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
-    return any(
-        (other.input_shape, other.output_shape) == (architecture.input_shape, architecture.output_shape)
-        for other in known
-    )
 
 
 def class_names(card: Card, count: int) -> list[str]:

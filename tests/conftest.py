@@ -139,10 +139,9 @@ def browser():
 def is_error(message):
     """Whether a message of the console is an error.
 
-    On an address such as /network, Streamlit first looks for its server below that address and finds none (404). A
-    picture that a rerun replaces while it loads is gone too (404 below /media/).
+    On an address such as /network, Streamlit first looks for its server below that address and finds none (404).
     """
-    return message.type == "error" and not any(part in message.location["url"] for part in ("/_stcore/", "/media/"))
+    return message.type == "error" and "/_stcore/" not in message.location["url"]
 
 
 @pytest.fixture
@@ -158,7 +157,10 @@ def page(browser, app_server):
     page = context.new_page()
     page.on("websocket", lambda opened: None if OWN_ADDRESS.match(opened.url) else foreign.append(opened.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location['url']}") if is_error(message) else None,
+    )
     yield page
     context.close()
     assert not foreign, f"The page asked other hosts: {sorted(set(foreign))}"

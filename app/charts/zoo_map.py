@@ -100,22 +100,27 @@ def draw_zoo_map(
                 },
             },
         },
-        "brush": {
-            "xAxisIndex": 0,
-            "yAxisIndex": 0,
-            "seriesIndex": [0],
-            "throttleType": "debounce",
-            "throttleDelay": 250,
-            "outOfBrush": {"color": theme.muted, "opacity": 0.45},
-            "inBrush": {"opacity": 1},
-            "brushStyle": {"borderWidth": 1, "color": "rgba(120,130,150,0.12)", "borderColor": theme.text},
-        },
+        "brush": _brush(theme),
         "dataZoom": [
             {"type": "inside", "xAxisIndex": 0, "filterMode": "none"},
             {"type": "inside", "yAxisIndex": 0, "filterMode": "none"},
         ],
         "visualMap": _key(colouring, columns.index("colour of the map"), theme=theme),
         "series": [networks, *(_mark(mark, theme=theme) for mark in marks)],
+    }
+
+
+def _brush(theme: Theme) -> dict[str, Any]:
+    """Lasso and box; what lies outside stays visible in grey."""
+    return {
+        "xAxisIndex": 0,
+        "yAxisIndex": 0,
+        "seriesIndex": [0],
+        "throttleType": "debounce",
+        "throttleDelay": 250,
+        "outOfBrush": {"color": theme.muted, "opacity": 0.45},
+        "inBrush": {"opacity": 1},
+        "brushStyle": {"borderWidth": 1, "color": "rgba(120,130,150,0.12)", "borderColor": theme.text},
     }
 
 

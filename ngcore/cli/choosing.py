@@ -1,14 +1,11 @@
 """Which trained models a command asks about a network, unless the user names them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ngcore.cli.inputs import InputNetwork
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.paths import ASSETS
-
-if TYPE_CHECKING:
-    from ngcore.networks import Architecture
 
 
 def cards_by_name(*tasks: str) -> dict[str, dict[str, Any]]:
@@ -62,13 +59,8 @@ def shipped_zoo(name: str) -> Path:
 
 
 def _fits(card: dict[str, Any], given: InputNetwork) -> bool:
-    from ngcore.networks import Architecture
+    from ngcore.tasks import can_read
 
     if given.zoo is not None:
         return bool(card["corpus"]["name"] == given.zoo.name)
-    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
-    return any(_ends(architecture) == _ends(given.network.architecture) for architecture in known)
-
-
-def _ends(architecture: "Architecture") -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return architecture.input_shape, architecture.output_shape
+    return can_read(card, given.network.architecture)

@@ -126,7 +126,7 @@ def _combine(parts: list[Tensor], combine: Combine, example: Tensor, size: int) 
 class AxisMoments(torch.autograd.Function):
     """Sum, sum of squares, maximum and minimum over one axis, with one lean backward pass for all four.
 
-    Where several entries tie for an extremum, each receives its whole gradient.
+    Where several entries tie for an extremum, they share its gradient, as in torch's own `amax`.
     """
 
     @staticmethod
@@ -145,8 +145,10 @@ class AxisMoments(torch.autograd.Function):
         of_sum, of_square, of_largest, of_smallest = (g.to(x.dtype).unsqueeze(ctx.axis) for g in gradients)
         gradient = torch.addcmul(of_sum, x, 2 * of_square)
         zero = gradient.new_zeros(())
-        gradient += torch.where(x == largest, of_largest, zero)
-        gradient += torch.where(x == smallest, of_smallest, zero)
+        for extremum, of_extremum in ((largest, of_largest), (smallest, of_smallest)):
+            ties = x == extremum
+            shared = of_extremum / ties.sum(ctx.axis, keepdim=True)
+            gradient += torch.where(ties, shared, zero)
         return gradient, None
 
 
@@ -165,11 +167,9 @@ class FlatLayout(Layout):
 
     def __init__(self, structures: Sequence[GraphStructure], counts: Sequence[int], device: torch.device) -> None:
         self.structures, self.counts = tuple(structures), tuple(counts)
-        index = flat_edge_index(structures, counts)
-        self.order = index[1].argsort(stable=True).to(device)
-        index = index.to(device)[:, self.order]
-        self.source, self.target = index
-        self._by_source = self.source.argsort(stable=True)
+        self.source, self.target, self.order, self._by_source = (
+            index.to(device) for index in _sorted_index(self.structures, self.counts)
+        )
         self.num_nodes = sum(s.num_nodes * count for s, count in zip(structures, counts, strict=True))
         self._lengths = {
             "source": torch.bincount(self.source, minlength=self.num_nodes),
@@ -233,6 +233,15 @@ class FlatLayout(Layout):
         edge_parts = rows.split([s.num_edges * count for s, count in stacks])
         blocks = [_blocks(part, s, count) for part, (s, count) in zip(edge_parts, stacks, strict=True)]
         return list(zip(unpacked, blocks, strict=True))
+
+
+@functools.lru_cache(maxsize=64)
+def _sorted_index(structures: tuple[GraphStructure, ...], counts: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Sources and targets of the edges sorted by target, where each stood before, and their order by source."""
+    index = flat_edge_index(structures, counts)
+    order = index[1].argsort(stable=True)
+    source, target = index[:, order]
+    return source, target, order, source.argsort(stable=True)
 
 
 def _blocks(rows: Tensor, structure: GraphStructure, count: int) -> Edges:

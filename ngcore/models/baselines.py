@@ -1,5 +1,6 @@
 """Baselines without a graph: a flat MLP, weight statistics (StatNN), and output-only probing (ProbeGen)."""
 
+import abc
 import itertools
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 STATISTICS_PER_LAYER = 2 * (2 + len(QUANTILES))  # mean, variance and quantiles, of weights and of biases
 
 
-class _Baseline(nn.Module):
+class _Baseline(nn.Module, abc.ABC):
     """Features of a network → hidden layers → one Linear; a subclass says what the features are."""
 
     def __init__(self, d_features: int, d_hidden: int, num_hidden_layers: int, d_out: int, dropout: float) -> None:
@@ -24,8 +25,9 @@ class _Baseline(nn.Module):
         self.hidden = nn.Sequential(*itertools.chain.from_iterable(hidden))
         self.head = nn.Linear(sizes[-1], d_out)
 
+    @abc.abstractmethod
     def features(self, network: Network) -> Tensor:
-        raise NotImplementedError
+        """What the MLP reads of each network, (networks, d_features)."""
 
     def embed(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, of one stack or several, before the last Linear."""
@@ -48,8 +50,9 @@ class _Standardised(_Baseline):
         self.register_buffer("mean", torch.zeros(d_features))
         self.register_buffer("std", torch.ones(d_features))
 
+    @abc.abstractmethod
     def raw_features(self, network: Network) -> Tensor:
-        raise NotImplementedError
+        """The features before they are standardised, (networks, d_features)."""
 
     def features(self, network: Network) -> Tensor:
         return (self.raw_features(network) - self.mean) / self.std

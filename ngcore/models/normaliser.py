@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from ngcore.networks import Network
+from ngcore.networks import BatchNorm, Network
 
 
 class Normaliser(nn.Module):
@@ -56,3 +56,21 @@ class Normaliser(nn.Module):
             for column, name in enumerate(("weight", "bias")):
                 if f"{position}.{name}" in network.parameters:
                     yield f"{position}.{name}", entry, column
+
+
+def fold_running_statistics(network: Network) -> Network:
+    """The same functions with every BatchNorm's running statistics folded into its scale and shift.
+
+    Afterwards the scale alone says what a channel is multiplied by, and the shift what is added: what a model should
+    see on the edges and nodes of the graph.
+    """
+    parameters = dict(network.parameters)
+    for position, layer in enumerate(network.architecture.layers):
+        if not isinstance(layer, BatchNorm):
+            continue
+        scale = parameters[f"{position}.weight"] * (parameters[f"{position}.running_var"] + layer.eps).rsqrt()
+        parameters[f"{position}.bias"] = parameters[f"{position}.bias"] - parameters[f"{position}.running_mean"] * scale
+        parameters[f"{position}.weight"] = scale
+        parameters[f"{position}.running_mean"] = torch.zeros_like(scale)
+        parameters[f"{position}.running_var"] = torch.full_like(scale, 1 - layer.eps)
+    return Network(network.architecture, parameters)

@@ -6,6 +6,7 @@ from ngcore.tasks.answers import edit_inrs as edit_inrs
 from ngcore.tasks.answers import embed_networks as embed_networks
 from ngcore.tasks.answers import predict_accuracy as predict_accuracy
 from ngcore.tasks.checkpoints import Checkpoint as Checkpoint
+from ngcore.tasks.checkpoints import can_read as can_read
 from ngcore.tasks.checkpoints import find_checkpoints as find_checkpoints
 from ngcore.tasks.checkpoints import list_checkpoints as list_checkpoints
 from ngcore.tasks.checkpoints import load_checkpoint as load_checkpoint
@@ -23,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "Recipe",
     "add_change",
+    "can_read",
     "classify_inrs",
     "dilate",
     "edit_inrs",

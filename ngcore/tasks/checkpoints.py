@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def list_checkpoints(task: str | None = None) -> list[dict[str, Any]]:
     """Cards of all checkpoints, by name; of one task if named ("classify", "predict" or "edit")."""
     cards = [read_card(folder) for _, folder in sorted(find_checkpoints().items())]
     return [card for card in cards if task in (None, card["task"])]
+
+
+def can_read(card: Mapping[str, Any], architecture: Architecture) -> bool:
+    """Whether the networks that a model was trained on have inputs and outputs like those of `architecture`."""
+    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
+    own = (architecture.input_shape, architecture.output_shape)
+    return any((other.input_shape, other.output_shape) == own for other in known)
 
 
 def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Checkpoint:

@@ -1,6 +1,7 @@
 """Training a recipe into a checkpoint with its card, and measuring a checkpoint again."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def train_recipe(
         loss=_batch_loss(recipe, problem, corpora["train"], targets["train"], place),
         validate=lambda current: problem.measure(current, corpora["validation"], targets["validation"], place),
         config=config,
-        folder=work_folder() / "runs" / _run_name(name, zoo, seed, limit),
+        folder=work_folder() / "runs" / _run_name(name, recipe, zoo, seed, limit),
         monitor=problem.monitor,
         mode=problem.mode,
         device=device,
@@ -134,8 +135,10 @@ def _batch_loss(
     return loss
 
 
-def _run_name(name: str, zoo: Zoo, seed: int, limit: int | None) -> str:
-    return f"{name}-{zoo.hash[:8]}-seed{seed}" + (f"-{limit}" if limit else "")
+def _run_name(name: str, recipe: Recipe, zoo: Zoo, seed: int, limit: int | None) -> str:
+    """Another recipe or another zoo is another run, which does not go on where this one stopped."""
+    digest = hashlib.sha256(f"{zoo.hash} {recipe}".encode()).hexdigest()[:8]
+    return f"{name}-{digest}-seed{seed}" + (f"-{limit}" if limit else "")
 
 
 def _command(name: str, seed: int, limit: int | None) -> str:

@@ -80,5 +80,5 @@ def test_shuffling_shows_that_nothing_but_the_drawing_changes(visit, small_zoos,
     page.get_by_role("tab", name="Shuffle").click()
     page.get_by_role("button", name="Shuffle hidden neurons").first.click()
     expect(page.get_by_text("Largest change of an output").first).to_be_visible()
-    expect(page.locator("canvas").nth(1)).to_be_visible()
+    expect(page.locator("[class*='st-key-shuffle-'] canvas")).to_have_count(2)
     settle(page)

@@ -141,3 +141,13 @@ def test_moments_of_half_precision_messages_are_summed_in_full_precision():
     assert total.dtype == squares.dtype == torch.float32
     assert total.item() == pytest.approx(3000 * x[0, 0, 0, 0, 0].item(), rel=1e-5)
     assert largest == smallest == x[0, 0, 0]
+
+
+def test_entries_that_tie_for_an_extremum_share_its_gradient() -> None:
+    """Of (2, 2, 1) the maximum 2 is shared by two entries, the minimum 1 has one: gradients (½, ½, 0) and (0, 0, 1)."""
+    x = torch.tensor([2.0, 2.0, 1.0], dtype=torch.float64).view(1, 1, 3, 1, 1).requires_grad_()
+    _, _, largest, smallest = AxisMoments.apply(x, 2)
+    (of_largest,) = torch.autograd.grad(largest.sum(), x, retain_graph=True)
+    (of_smallest,) = torch.autograd.grad(smallest.sum(), x)
+    assert of_largest.flatten().tolist() == [0.5, 0.5, 0.0]
+    assert of_smallest.flatten().tolist() == [0.0, 0.0, 1.0]

@@ -7,7 +7,7 @@ from tiny_models import tiny_model
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.models.encoder import FourierEmbedding
-from ngcore.networks import mlp, siren
+from ngcore.networks import Network, mlp, siren
 from ngcore.testing import random_network
 
 
@@ -53,6 +53,9 @@ def test_edges_of_norms_and_skips_are_told_apart_from_weights():
     architecture = ARCHITECTURES["batch norm cnn"]
     model = tiny_model("ng-gnn", [architecture])
     network = random_network(architecture).map(torch.ones_like)
+    position = next(i for i, layer in enumerate(architecture.layers) if layer.kind == "batch_norm")
+    for name, value in (("running_mean", 0.0), ("running_var", 1 - architecture.layers[position].eps)):
+        network.parameters[f"{position}.{name}"].fill_(value)
     _, edges = model.encoder(network)
     norm, skip = edges[1][0, 0, 0, 0], edges[-1][0, 0, 0, 0]
     kinds = model.encoder.edge_kind_embedding.weight
@@ -73,3 +76,18 @@ def test_kernels_larger_than_the_model_was_built_for_are_refused():
     model = tiny_model("ng-gnn", [VECTORS["siren"]])
     with pytest.raises(ShapeMismatchError, match="Expected kernels of at most 1×1, got 5×5"):
         model(random_network(ARCHITECTURES["mixed kernels"]))
+
+
+def test_running_statistics_are_seen():
+    architecture = ARCHITECTURES["batch norm cnn"]
+    model, network = tiny_model("ng-gnn", [architecture]), random_network(architecture)
+    name = next(name for name in network.parameters if name.endswith("running_var"))
+    other = Network(architecture, network.parameters | {name: 4 * network.parameters[name]})
+    assert (model(other) - model(network)).abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 1), (2, 4, 2)])
+def test_networks_with_more_inputs_or_outputs_than_the_model_was_built_for_are_refused(sizes):
+    model = tiny_model("ng-gnn", [siren((2, 4, 1))])
+    with pytest.raises(ShapeMismatchError, match="Expected networks of at most 2 inputs and 1 outputs, got"):
+        model(random_network(siren(sizes)))

@@ -2,7 +2,7 @@
 
 import torch
 
-from ngcore.models.normaliser import Normaliser
+from ngcore.models.normaliser import Normaliser, fold_running_statistics
 from ngcore.networks import Activation, Architecture, BatchNorm, Linear, siren
 from ngcore.testing import assert_equivariant, random_network
 
@@ -56,3 +56,13 @@ def test_norms_and_running_statistics_are_left_as_they_are():
     changed = {name for name, tensor in result.items() if not torch.equal(tensor, network.parameters[name])}
     assert changed == {"0.weight", "3.weight", "3.bias"}
     assert normaliser.mean[0, 1] == 0
+
+
+def test_folded_running_statistics_leave_the_function_and_move_into_scale_and_shift() -> None:
+    architecture = Architecture((3,), (Linear(3, 4), BatchNorm(4), Activation("relu"), Linear(4, 2)))
+    network = random_network(architecture, 3, seed=4)
+    folded = fold_running_statistics(network)
+    x = torch.rand(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(folded(x), network(x), rtol=0, atol=1e-12)
+    assert (folded.parameters["1.running_mean"] == 0).all()
+    assert not torch.equal(folded.parameters["1.weight"], network.parameters["1.weight"])

@@ -1,12 +1,14 @@
 """Training recipes end to end: cards, stops and resumes, and figures that come out again."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 
 from ngcore.errors import UnknownNameError, ZooError
-from ngcore.tasks import evaluate, load_checkpoint, train_recipe
+from ngcore.tasks import RECIPES, evaluate, load_checkpoint, train_recipe
+from ngcore.tasks.problems import Augmentation
 from ngcore.training import read_weights
 
 
@@ -68,10 +70,18 @@ def test_seeds_and_limits_train_in_folders_of_their_own(recipes, inrs, tmp_path)
         train_recipe(
             "tiny-classify", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu", max_seconds=0.0, **options
         )
-    hashed = inrs.hash[:8]
-    assert sorted(path.name for path in (tmp_path / "work" / "runs").iterdir()) == [
-        f"tiny-classify-{hashed}-seed0", f"tiny-classify-{hashed}-seed0-2", f"tiny-classify-{hashed}-seed1",
-    ]  # fmt: skip
+    names = sorted(path.name for path in (tmp_path / "work" / "runs").iterdir())
+    assert [name.split("-", 3)[3] for name in names] == ["seed0", "seed0-2", "seed1"]
+    assert len({name.split("-")[2] for name in names}) == 1
+
+
+def test_a_changed_recipe_does_not_go_on_with_the_old_run(recipes, inrs, tmp_path, monkeypatch):
+    options = {"zoo_folder": inrs.folder, "device": "cpu", "max_seconds": 0.0, "out": tmp_path / "out"}
+    train_recipe("tiny-classify", **options)
+    other = dataclasses.replace(RECIPES["tiny-classify"], augmentation=Augmentation(noise=0.5))
+    monkeypatch.setitem(RECIPES, "tiny-classify", other)
+    train_recipe("tiny-classify", **options)
+    assert len(list((tmp_path / "work" / "runs").iterdir())) == 2
 
 
 def test_an_evaluation_can_be_limited_and_says_how_many_networks_it_saw(recipes, inrs, tmp_path):
