@@ -140,8 +140,15 @@ def is_error(message):
     """Whether a message of the console is an error.
 
     On an address such as /network, Streamlit first looks for its server below that address and finds none (404).
+    A picture that a rerun replaces while it loads is gone too (404 below /media/); `broken_pictures` finds those that
+    the page still shows.
     """
-    return message.type == "error" and "/_stcore/" not in message.location["url"]
+    return message.type == "error" and not any(part in message.location["url"] for part in ("/_stcore/", "/media/"))
+
+
+def broken_pictures(page):
+    """Addresses of the pictures that the page shows and could not load."""
+    return page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
 
 
 @pytest.fixture
@@ -162,7 +169,9 @@ def page(browser, app_server):
         lambda message: errors.append(f"{message.text} {message.location['url']}") if is_error(message) else None,
     )
     yield page
+    broken = broken_pictures(page)
     context.close()
+    assert not broken, f"The page shows pictures that did not load: {broken}"
     assert not foreign, f"The page asked other hosts: {sorted(set(foreign))}"
     assert not errors, f"The page reported errors: {errors}"
 
