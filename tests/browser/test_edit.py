@@ -28,7 +28,7 @@ def edited_zoos(own_folders):
 def test_an_edit_is_steered_and_its_network_exported_and_read_back(visit, edited_zoos, settle):
     page = visit(f"/edit?net={NET}")
     page.get_by_text("MSE to the target, edited").wait_for()
-    assert page.get_by_role("img").count() >= 5
+    expect(page.get_by_role("img").nth(4)).to_be_visible()
     page.get_by_role("button", name="Apply again").click()
     expect(page.get_by_text("Strength of step 2")).to_be_visible()
     settle(page)
@@ -57,4 +57,4 @@ def test_an_edited_network_goes_on_to_the_predict_page(visit, edited_zoos, settl
     settle(page)
     page.get_by_role("link", name="Predict").first.click()
     expect(page.get_by_role("heading", name=re.compile("The model sees"))).to_be_visible()
-    assert page.get_by_text("All models that read this network").count() == 1
+    expect(page.get_by_text("All models that read this network")).to_have_count(1)

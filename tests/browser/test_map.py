@@ -54,7 +54,7 @@ def test_a_lasso_selects_networks_for_table_pictures_and_histogram(open_map, set
         page.get_by_role("button", name="Table as CSV").click()
     rows = Path(download.value.path()).read_text().splitlines()
     assert rows[0].startswith("id,label") and len(rows) > 6
-    assert page.get_by_alt_text(re.compile("Pictures that")).count() == 1
+    expect(page.get_by_alt_text(re.compile("Pictures that"))).to_have_count(1)
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.get_by_role("heading", name="All 12 networks on the map")).to_be_visible()
 
