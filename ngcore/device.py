@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 from collections.abc import Callable, Mapping
 
 import torch
@@ -52,6 +53,13 @@ def describe_device(device: torch.device) -> str:
         return "Apple GPU (mps)"
     properties = torch.cuda if device.type == "cuda" else torch.xpu
     return f"{properties.get_device_name(device)} ({device})"
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether `torch.compile` works for a device here; for the CPU it needs a C++ compiler ($CXX, g++ or clang++)."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    return any(shutil.which(name) for name in (os.environ.get("CXX"), "g++", "clang++") if name)
 
 
 def _count(kind: str) -> int:

@@ -1,5 +1,6 @@
 """The whole benchmark: every case of a plan, and the comparisons drawn from the rows."""
 
+import dataclasses
 import platform
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from ngcore.benchmark.model_speed import layout_agreement, measure_model
 from ngcore.benchmark.plan import FULL, MODES, QUICK, FitCase, ModelCase, Plan, num_cores, num_edges
 from ngcore.benchmark.processes import measure_in_processes
 from ngcore.benchmark.published import PUBLISHED
+from ngcore.device import can_compile
 
 Row = dict[str, Any]
 
@@ -30,6 +32,8 @@ def run_benchmark(
         "fitting", "published" and "ratios".
     """
     plan = plan or (QUICK if quick else FULL)
+    if not can_compile(torch.device("cpu")):
+        plan = dataclasses.replace(plan, has_compiled=False, fit_is_compiled=False)
     models, sizes, fits = plan.model_cases(), plan.size_cases(), plan.fit_cases()
     total = len(models) + len(sizes) + bool(fits)
     report = progress or (lambda done, total, note: None)

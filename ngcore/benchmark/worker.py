@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ngcore.allocator import keep_freed_memory
 from ngcore.benchmark.fit_speed import prepare_fit
 from ngcore.benchmark.model_speed import measure_model
 from ngcore.benchmark.plan import FitCase, ModelCase
@@ -20,6 +21,7 @@ def prepare(kind: str, fields: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 def main() -> None:
     """Measure the case on stdin."""
+    keep_freed_memory()
     measure = prepare(**json.loads(sys.stdin.readline()))
     print("ready", flush=True)  # noqa: T201 - the answer to the process that started this one
     sys.stdin.readline()

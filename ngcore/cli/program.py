@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from ngcore import __version__
+from ngcore.allocator import keep_freed_memory
 from ngcore.cli import benchmark, data, edit, embed, evaluate, graph, maps, models, predict, train, zoo
 from ngcore.cli.app import become_server, server_arguments
 from ngcore.cli.options import example
@@ -68,6 +69,7 @@ def about(
     ] = False,
 ) -> None:
     """Networks that read networks: build zoos, train models on them, ask, edit and map."""
+    keep_freed_memory()
 
 
 @program.command(epilog=example("app --open", "app --port 8600", "app --public --host 0.0.0.0"))

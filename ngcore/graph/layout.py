@@ -60,6 +60,10 @@ class BlockLayout(Layout):
     def __init__(self, structure: GraphStructure) -> None:
         self.structure = structure
         self._shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
+        self._degrees: dict[Towards, Tensor] = {
+            "target": _degrees(structure, "target"),
+            "source": _degrees(structure, "source"),
+        }
 
     def at_source(self, nodes: Tensor) -> Edges:
         """See `Layout`; each tensor is (networks, groups, sources, 1, d)."""
@@ -104,7 +108,7 @@ class BlockLayout(Layout):
 
     def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
         """See `Layout`; (nodes, 1)."""
-        return _degrees(self.structure, towards).to(like)
+        return self._degrees[towards].to(like)
 
     def _block(self, nodes: Tensor, number: int) -> Tensor:
         block = self.structure.node_blocks[number]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ngcore.device import choose_device
+from ngcore.device import can_compile, choose_device
 from ngcore.errors import ArchitectureError, ShapeMismatchError
 from ngcore.inr.render import psnr, render
 from ngcore.inr.siren import SIREN_OUTPUT_OFFSET, image_coordinates, initial_siren
@@ -85,7 +85,8 @@ def fit_sirens(
             `first_index` is a multiple of `BLOCK_SIZE`.
         seed: Seed of the start parameters and of the pixel choice.
         device: Where to compute.
-        compiled: Compile the step: worth it from some hundred networks on; differs from eager in the last bits.
+        compiled: Compile the step where `can_compile`: worth it from some hundred networks on; differs from eager in
+            the last bits.
         on_step: Called after every step of a block with the number of steps done and the networks so far; raise in it
             to stop.
 
@@ -105,7 +106,7 @@ def fit_sirens(
         architecture=architecture,
         seed=seed,
         device=place,
-        compiled=compiled,
+        compiled=compiled and can_compile(place),
         on_step=on_step,
     )
     starts = range(0, len(targets), BLOCK_SIZE)

@@ -1,6 +1,7 @@
 """The graph models, whole: encoder, a stack of NG-GNN or NG-T layers, and a head."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -41,6 +42,15 @@ class NeuralGraphModel(nn.Module):
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
         self.encoder.normaliser.fit([self._canonical(stack) for stack in _stacks(networks)])
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the layers and the Fourier embeddings, each for itself, in place.
+
+        Takes the arguments of `torch.compile`. Layers share their compiled code, so this takes a fraction of the time
+        that the model as a whole would need, for the same speed.
+        """
+        for part in (*self.layers, self.encoder.edge_embedding, self.encoder.node_embedding):
+            part.compile(*args, **kwargs)
 
     def encode(self, networks: Networks, *, flat: bool | None = None) -> list[tuple[Tensor, Edges]]:
         """Final node and edge features of each stack, in the block layout.

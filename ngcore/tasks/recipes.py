@@ -56,32 +56,37 @@ def _schedule(epochs: int, **changes: Any) -> TrainConfig:
         "schedule": "cosine",
         "ema_decay": 0.998,
         "precision": "bf16-mixed",
+        "compile": True,
     }
     return TrainConfig(**(numbers | changes))
 
 
 NOISE = Augmentation(noise=0.05)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
-FULL: dict[str, Any] = {"precision": "32-true"}
+FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
+EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
 
 RECIPES: dict[str, Recipe] = {
-    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(10), augmentation=NOISE),
-    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(5)),
-    "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t", _schedule(4)),
+    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(20), augmentation=NOISE),
+    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(4)),
     "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(10), augmentation=NOISE
+        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(15), augmentation=NOISE
     ),
-    "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(5)),
+    "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
     "fashion-mnist-output-probes-64": Recipe.of(
         "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(20, **FULL)
     ),
-    "mnist-dilate-ng-gnn-64-probes": Recipe.of(
-        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(4, learning_rate=1e-3, clip_norm=1.0)
-    ),
+    "mnist-dilate-ng-gnn": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit", _schedule(4, **EDIT)),
+    "mnist-dilate-ng-gnn-64-probes": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(6, **EDIT)),
     "cifar10-gs-ng-gnn": Recipe.of(
-        "predict", "cifar10-gs-cnns", "ng-gnn-cnn", _schedule(40, learning_rate=1e-3), augmentation=CNN_NOISE
+        "predict",
+        "cifar10-gs-cnns",
+        "ng-gnn-cnn",
+        _schedule(40, learning_rate=1e-3, compile=False),
+        augmentation=CNN_NOISE,
     ),
     "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(40, **FULL)),
     "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(40, **FULL)),

@@ -111,7 +111,8 @@ def _measured(
     problem: Problem, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device
 ) -> dict[str, Any]:
     model.eval()
-    return {"n": len(corpus), **problem.measure(model, corpus, targets, device)}
+    with torch.compiler.set_stance("force_eager"):  # batches of many sizes
+        return {"n": len(corpus), **problem.measure(model, corpus, targets, device)}
 
 
 def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> Model:

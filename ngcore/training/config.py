@@ -33,7 +33,8 @@ class TrainConfig:
         validate_every: steps between validations; 0 means at the end of each epoch.
         checkpoint_every_seconds: longest time between two writings of `last.ckpt`.
         precision: `32-true`, or `bf16-mixed` for automatic mixed precision.
-        compile: whether the loss gets the model compiled by `torch.compile`; validation stays eager.
+        compile: whether training steps run compiled (`model.compile()`) where `ngcore.device.can_compile`;
+            validation stays eager.
     """
 
     epochs: int | None = None

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ngcore.device import choose_device, describe_device
+from ngcore.device import can_compile, choose_device, describe_device
 from ngcore.errors import NeuralGraphError
 from ngcore.training.average import WeightAverage
 from ngcore.training.checkpoint import expect_weights_fit, write_weights
@@ -183,7 +183,8 @@ class _Run:
         )
         self.fabric_model, self.fabric_optimizer = self.fabric.setup(model, self.optimizer)
         self.average = WeightAverage(model, decay=config.ema_decay) if config.ema_decay else None
-        self.train_model = cast(nn.Module, torch.compile(model)) if config.compile else model
+        if config.compile and can_compile(self.device):
+            model.compile(dynamic=False)
 
     # Between processes
 
@@ -280,7 +281,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate_at(self.step, total_steps=self.total_steps)
         with self.fabric.autocast():
-            loss = self.loss(self.train_model, self._next_index(), self.generator)
+            loss = self.loss(self.model, self._next_index(), self.generator)
         self.fabric.backward(loss)
         if self.config.clip_norm:
             self.fabric.clip_gradients(
@@ -323,7 +324,7 @@ class _Run:
 
     def _measure(self) -> None:
         self.model.eval()
-        with torch.no_grad(), self.fabric.autocast():
+        with torch.no_grad(), self.fabric.autocast(), torch.compiler.set_stance("force_eager"):
             self.metrics = {name: float(value) for name, value in self.validate(self.model).items()}
         self.model.train()
         if self.selection.offer(self.model, self.metrics, step=self.step):

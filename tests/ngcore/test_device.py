@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ngcore import device as devices
-from ngcore.device import available_devices, choose_device, describe_device
+from ngcore.device import available_devices, can_compile, choose_device, describe_device
 from ngcore.errors import DeviceError, UnknownNameError
 
 
@@ -66,3 +66,15 @@ def test_every_available_device_can_be_chosen_described_and_computed_on():
         device = choose_device(name)
         assert describe_device(device)
         assert torch.ones(3, device=device).sum().item() == 3
+
+
+def test_compiling_for_the_cpu_needs_a_cpp_compiler(monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    found = {"clang++": "/usr/bin/clang++"}
+    monkeypatch.setattr(devices.shutil, "which", found.get)
+    assert can_compile(torch.device("cpu"))
+    found.clear()
+    assert not can_compile(torch.device("cpu"))
+    found["my-c++"] = "/opt/my-c++"
+    monkeypatch.setenv("CXX", "my-c++")
+    assert can_compile(torch.device("cpu"))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ngcore.errors import CheckpointError, NeuralGraphError
-from ngcore.training import LOG_COLUMNS, TrainConfig, describe_training, train
+from ngcore.training import LOG_COLUMNS, TrainConfig, describe_training, loop, train
 from ngcore.training.fabric import _build_single_device_fabric
 from ngcore.training.random_state import epoch_order
 
@@ -187,23 +187,53 @@ def test_mixed_precision_computes_in_bfloat16_and_keeps_float32_weights(tmp_path
     assert model.weight.dtype == torch.float32
 
 
-def test_the_loss_gets_the_compiled_model_and_validation_the_plain_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch, "compile", lambda model: nn.Sequential(model))
-    model, seen = nn.Linear(3, 1), []
+def test_training_runs_compiled_and_validation_eager(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "can_compile", lambda device: True)
+    compiled_calls, calls = [], []
+
+    def backend(graph, inputs):
+        def run(*arguments):
+            compiled_calls.append(len(calls))
+            return graph(*arguments)
+
+        return run
+
+    class Model(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+        def compile(self, **options):
+            super().compile(backend=backend, **options)
 
     def loss(given, index, generator):
-        seen.append(given)
+        calls.append("train")
         return given(torch.ones(len(index), 3)).mean()
 
     def validate(given):
-        seen.append(given)
-        return {"accuracy": 0.5}
+        calls.append("validate")
+        return {"accuracy": float(given(torch.ones(8, 3)).mean())}
 
-    config = TrainConfig(steps=1, compile=True)
+    config = TrainConfig(steps=3, batch_size=8, validate_every=1, compile=True)
+    model = Model(3, 1)
     train(model, num_items=8, loss=loss, validate=validate, config=config, folder=tmp_path, device="cpu")
-    assert isinstance(seen[0], nn.Sequential)
-    assert seen[1] is model
+    assert calls == ["train", "validate"] * 3
+    assert compiled_calls == [1, 3, 5]
     assert load_file(tmp_path / "best.safetensors").keys() == {"weight", "bias"}
+
+
+def test_without_a_compiler_training_is_eager(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "can_compile", lambda device: False)
+    model = nn.Linear(3, 1)
+    monkeypatch.setattr(model, "compile", lambda **options: pytest.fail("compiled without a compiler"))
+    train(
+        model,
+        num_items=8,
+        loss=lambda given, index, generator: given(torch.ones(len(index), 3)).mean(),
+        validate=lambda given: {"accuracy": 0.5},
+        config=TrainConfig(steps=1, compile=True),
+        folder=tmp_path,
+        device="cpu",
+    )
 
 
 def test_a_device_that_fabric_does_not_know_is_set_up_by_torch():
