@@ -10,13 +10,14 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check browser benchmark lock clean
+.PHONY: help run test check browser benchmark page-speed lock clean
 
 help:
 	@echo "make run        install what is missing and serve the app on http://127.0.0.1:$(PORT)  (PORT=8502 for another)"
 	@echo "make test       check, then all tests, those in a real browser included  (WORKERS=$(WORKERS))"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make benchmark  measure the speed of the models on this machine"
+	@echo "make page-speed measure in a browser how fast the pages of the app are"
 	@echo "make lock       write requirements.lock anew, with the newest versions that pyproject.toml allows"
 	@echo "make clean      remove .venv and all caches; what lies in work/ stays"
 
@@ -34,6 +35,9 @@ check: $(VENV)/.installed-dev
 
 benchmark: $(VENV)/.installed
 	$(BIN)/ngcore benchmark
+
+page-speed: browser
+	$(BIN)/python tests/page_speed.py
 
 # A browser for the tests: $NGCORE_BROWSER, an installed one, Debian's, or the one that playwright brings.
 browser: $(VENV)/.installed-dev

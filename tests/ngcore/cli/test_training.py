@@ -125,3 +125,13 @@ def test_tables_that_are_piped_cut_no_name_short(run, monkeypatch):
     assert "mnist-dilate-ng-gnn-64-probes" in run("models").stdout
     monkeypatch.setenv("COLUMNS", "60")
     assert "…" not in run("models").stdout
+
+
+def test_results_are_shown_and_written_into_a_text(run, tmp_path):
+    readme, out = tmp_path / "README.md", tmp_path / "results.json"
+    readme.write_text("<!-- begin: ngcore results -->\n<!-- end: ngcore results -->\n", encoding="utf-8")
+    shown = run("results", "--readme", readme, "--out", out)
+    rows = json.loads(out.read_text(encoding="utf-8"))
+    assert rows and all(row["name"] in shown.stdout for row in rows)
+    assert run("results", "--json").json == rows
+    assert all(f"| {row['name']} |" in readme.read_text(encoding="utf-8") for row in rows)

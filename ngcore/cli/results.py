@@ -1,0 +1,57 @@
+"""`ngcore results`: the figures of all trained models, one protocol, from their cards."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ngcore.cli.options import Json, example
+from ngcore.cli.output import print_result, say, table_of
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command to the program."""
+    program.command(epilog=example("results", "results --readme README.md --out assets/results.json"))(results)
+
+
+def results(
+    readme: Annotated[Path | None, typer.Option(help="Write the table into this Markdown file, at its marks.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the figures into a .json file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the figures of all trained models on test networks, the best of each question first."""
+    from ngcore.tasks import list_checkpoints
+    from ngcore.tasks.results import results as rows_of
+    from ngcore.tasks.results import with_results
+
+    rows = rows_of(list_checkpoints())
+    if readme is not None:
+        readme.write_text(with_results(readme.read_text(encoding="utf-8"), rows), encoding="utf-8")
+        say(f"Written into {readme}.")
+    if out is not None:
+        out.write_text(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        say(f"Written to {out}.")
+    print_result(rows, as_json=as_json, show=lambda console: _show(console, rows))
+
+
+def _show(console: Console, rows: list[dict[str, Any]]) -> None:
+    from ngcore.tasks.results import FIGURES
+
+    columns = ("Task", "Zoo", "Model", "On test networks", ">n", ">Seeds", ">Parameters", ">Minutes", ">Networks/s")
+    cells = [
+        (
+            row["task"],
+            row["zoo"],
+            row["name"],
+            FIGURES[row["task"]](row["test"]),
+            row["test"]["n"],
+            row["seeds"],
+            row["parameters"],
+            round(row["training_seconds"] / 60),
+            round(row["networks_per_second"]),
+        )
+        for row in rows
+    ]
+    console.print(table_of(columns, cells, title="On test networks"))

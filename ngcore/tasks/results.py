@@ -1,0 +1,88 @@
+"""The figures of all checkpoints in one list, and that list as a Markdown table."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ngcore.errors import NeuralGraphError
+from ngcore.tasks.problems import PROBLEMS
+
+Card = Mapping[str, Any]
+Row = dict[str, Any]
+
+BEGIN = "<!-- begin: ngcore results -->"
+END = "<!-- end: ngcore results -->"
+
+FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
+    "classify": lambda test: f"{test['accuracy']:.1%} right",
+    "edit": lambda test: f"MSE {test['mse']:.4f} (unedited {test['mse_unedited']:.4f})",
+    "predict": lambda test: f"Kendall's τ {test['kendall_tau']:.3f}",
+}
+"""The leading test figure of each task, in words."""
+
+COLUMNS = ("Task", "Zoo", "Model", "On test networks", "n", "Seeds", "Parameters", "Trained on", "In", "Networks/s")
+
+
+def results(cards: Iterable[Card]) -> list[Row]:
+    """One row a checkpoint, in plain values; grouped by task and zoo, the best first."""
+    rows = [_row(card) for card in cards if card["metrics"].get("test")]
+    return sorted(rows, key=lambda row: (row["task"], row["zoo"], _rank(row), row["name"]))
+
+
+def results_table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = [" | ".join(COLUMNS), " | ".join("---" if i < 4 else "--:" for i in range(len(COLUMNS)))]
+    lines += [" | ".join(_cells(row)) for row in rows]
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def with_results(text: str, rows: Sequence[Row]) -> str:
+    """A Markdown text with the table between the lines `BEGIN` and `END` written anew.
+
+    Raises:
+        NeuralGraphError: If the text has not exactly one such place.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end or BEGIN in after or END in after:
+        raise NeuralGraphError(f"Expected one line {BEGIN!r} and one line {END!r} after it in the text, got another.")
+    return f"{before}{begin}\n\n{results_table(rows)}\n{end}{after}"
+
+
+def _row(card: Card) -> Row:
+    training = card["training"]
+    return {
+        "name": card["name"],
+        "task": card["task"],
+        "zoo": card["corpus"]["name"],
+        "test": dict(card["metrics"]["test"]),
+        "validation": dict(card["metrics"].get("validation", {})),
+        "seeds": len(card["seeds"]),
+        "parameters": card["parameters"],
+        "training_networks": card["corpus"]["counts"]["train"],
+        "training_seconds": training["seconds"],
+        "training_cores": training["cores"],
+        "networks_per_second": training["networks_per_second"],
+        "command": card["command"],
+    }
+
+
+def _rank(row: Row) -> float:
+    problem = PROBLEMS[row["task"]]
+    value = float(row["test"][problem.monitor])
+    return -value if problem.mode == "max" else value
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    minutes = row["training_seconds"] / 60
+    return (
+        row["task"],
+        row["zoo"],
+        row["name"],
+        FIGURES[row["task"]](row["test"]),
+        f"{row['test']['n']:,}",
+        str(row["seeds"]),
+        f"{row['parameters']:,}",
+        f"{row['training_networks']:,}",
+        f"{minutes:.0f} min" if minutes >= 1 else "< 1 min",
+        f"{row['networks_per_second']:,.0f}",
+    )

@@ -1,0 +1,61 @@
+"""The list of all figures, and the README that shows it."""
+
+import pytest
+
+from ngcore.errors import NeuralGraphError
+from ngcore.tasks import list_checkpoints
+from ngcore.tasks.results import BEGIN, END, results, results_table, with_results
+
+TEXT = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+
+
+def card(name, task="classify", zoo="inrs", **test):
+    return {
+        "name": name,
+        "task": task,
+        "corpus": {"name": zoo, "counts": {"train": 20_000}},
+        "metrics": {"test": {"n": 2_000, **test}} if test else {},
+        "training": {"seconds": 90.0, "cores": 1, "networks_per_second": 123.4},
+        "seeds": [0],
+        "parameters": 1_234,
+        "command": f"ngcore train {name}",
+    }
+
+
+def test_the_best_of_each_question_comes_first():
+    cards = [
+        card("good", accuracy=0.9),
+        card("better", accuracy=0.95),
+        card("small-error", task="edit", mse=0.01, mse_unedited=0.08),
+        card("large-error", task="edit", mse=0.02, mse_unedited=0.08),
+        card("elsewhere", zoo="other", accuracy=0.99),
+    ]
+    names = [row["name"] for row in results(cards)]
+    assert names == ["better", "good", "elsewhere", "small-error", "large-error"]
+
+
+def test_a_model_without_test_figures_is_left_out():
+    assert results([card("unmeasured")]) == []
+
+
+def test_the_table_says_what_was_measured_on_how_many_networks_and_at_what_cost():
+    *_, line = results_table(results([card("good", accuracy=0.9185)])).splitlines()
+    assert line == "| classify | inrs | good | 91.8% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
+
+
+def test_the_table_replaces_what_stood_between_the_marks():
+    rows = results([card("good", accuracy=0.9)])
+    written = with_results(TEXT, rows)
+    assert written == f"before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nafter\n"
+    assert with_results(written, rows) == written
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}\n{BEGIN}", TEXT + TEXT])
+def test_a_text_without_one_place_for_the_table_is_refused(text):
+    with pytest.raises(NeuralGraphError, match="Expected one line"):
+        with_results(text, [])
+
+
+def test_the_readme_shows_the_figures_of_the_cards_that_ship(pytestconfig):
+    readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
+    assert with_results(readme, results(list_checkpoints())) == readme
