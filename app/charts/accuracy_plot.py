@@ -91,7 +91,7 @@ def draw_predictions(
                 "data": [round(value, 2) for value in predicted],
                 "barMaxWidth": 20,
                 "itemStyle": {"color": theme.accent},
-                "label": {"show": True, "position": "right", "formatter": "{c} %", "color": theme.text},
+                "label": {"show": True, "position": "insideLeft", "formatter": "{c} %", "color": theme.background},
                 "markLine": line,
             }
         ],

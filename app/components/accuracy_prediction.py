@@ -46,7 +46,7 @@ def accuracy_prediction(selection: Selection, said: Answered) -> None:
     name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
     values = [float(value[0]) for value in said.values]
     predicted, true = values[by_name[name]], cached.row(selection).get("accuracy")
-    left, right = st.columns([0.36, 0.64], gap="large")
+    left, right = st.columns([0.42, 0.58], gap="large")
     with left:
         _show_numbers(predicted, true)
         st.markdown("**All models that read this network**")
@@ -65,11 +65,11 @@ def accuracy_prediction(selection: Selection, said: Answered) -> None:
 
 def _show_numbers(predicted: float, true: float | None) -> None:
     left, right = st.columns(2, gap="small")
-    left.metric("Predicted accuracy", f"{predicted:.1%}", border=True, height="stretch")
+    left.metric("Predicted", f"{predicted:.1%}", border=True, height="stretch")
     if true is None:
-        right.metric("True accuracy", "unknown", border=True, height="stretch", help="It was not measured here.")
+        right.metric("True", "unknown", border=True, height="stretch", help="It was not measured here.")
         return
-    right.metric("True accuracy", f"{true:.1%}", border=True, height="stretch")
+    right.metric("True", f"{true:.1%}", border=True, height="stretch")
     st.caption(
         f"The prediction is {100 * abs(predicted - true):.1f} points {'above' if predicted > true else 'below'}."
     )

@@ -47,7 +47,7 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
         st.session_state[ZOO_KEY] = names[0]
     with st.container(horizontal=True, vertical_alignment="bottom", key="network-picker"):
         st.selectbox(
-            "From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=200
+            "From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=190
         )  # fmt: skip
         if st.session_state[ZOO_KEY] != UPLOAD:
             _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
@@ -99,7 +99,7 @@ def _source_name(name: str) -> str:
 def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     """Search, list, filters and buttons of a zoo."""
     zoo = cached.zoo(name)
-    st.text_input("Search", key=SEARCH_KEY, placeholder="id or label", width=140, persist_state="session")
+    st.text_input("Search", key=SEARCH_KEY, placeholder="id or label", width=115, persist_state="session")
     found = _find(zoo)
     position = zoo.position(selection.id) if selection else None
     options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))
@@ -107,7 +107,7 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     describe = {i: _describe(zoo, i) for i in options}
     st.session_state[NETWORK_KEY] = position
     st.selectbox(
-        f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.__getitem__, width=270,
+        f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.__getitem__, width=235,
         on_change=_network_chosen, args=(name,), placeholder="Choose a network",
     )  # fmt: skip
     with st.container(horizontal=True, gap="xsmall", width="content"):

@@ -80,7 +80,9 @@ RECIPES: dict[str, Recipe] = {
         "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(20, **FULL)
     ),
     "mnist-dilate-ng-gnn": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit", _schedule(4, **EDIT)),
-    "mnist-dilate-ng-gnn-64-probes": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(6, **EDIT)),
+    "mnist-dilate-ng-gnn-64-probes": Recipe.of(
+        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(4, **EDIT, compile=False)
+    ),
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict",
         "cifar10-gs-cnns",

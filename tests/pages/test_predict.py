@@ -46,7 +46,7 @@ def test_the_predicted_accuracy_of_a_cnn_stands_beside_the_true_one_and_those_of
     app = open_page("predict", net="tiny-cnns/00000-000002")
     assert not app.exception and not app.error
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["True accuracy"] == "30.0%" and shown["Predicted accuracy"].endswith("%")
+    assert shown["True"] == "30.0%" and shown["Predicted"].endswith("%")
     plot = next(spec for spec in specs(app) if spec["series"][0]["type"] == "scatter")
     assert plot["series"][1]["id"] == "current" and plot["series"][1]["data"][0][0] == 30.0
     assert any("on the 3 test networks among the 6" in caption.value for caption in app.caption)
