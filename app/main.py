@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import page_table, state
 from app.components.sidebar import show_device, show_selection
+from app.preload import start_preload
 
 ICON = Path(__file__).resolve().with_name("icon.svg")
 STYLE = "<style>.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }</style>"
@@ -22,3 +23,4 @@ finally:  # a page that stops early keeps its sidebar; what is slow to import co
     with below_pages:
         show_selection()
         show_device()
+start_preload()

@@ -95,7 +95,7 @@ def _switch(page: Page, name: str) -> None:
 
 def _select(page: Page) -> None:
     shown = page.url
-    page.locator(".st-key-picker-next button").click()
+    page.locator(".st-key-picker-next button").first.click()
     page.wait_for_function("shown => location.href !== shown", arg=shown)
     page.wait_for_selector(SETTLED, state="attached")
 

@@ -1,0 +1,42 @@
+"""Reads, behind the first page, what the other pages will ask for first: trained models and the first map."""
+
+import threading
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx
+
+from app import answers, cached, map_data
+from ngcore.errors import NeuralGraphError
+
+
+@st.cache_resource(show_spinner=False)
+def start_preload() -> threading.Thread:
+    """Start it, once for all sessions; the thread sees the session that was first."""
+    thread = threading.Thread(target=_preload, daemon=True)
+    add_script_run_ctx(thread)
+    thread.start()
+    return thread
+
+
+def _preload() -> None:
+    """Fill the caches; what is damaged or missing is reported by the page that needs it."""
+    for card in cached.checkpoints():
+        try:
+            answers.checkpoint(card["name"], card["weights_sha256"])
+        except NeuralGraphError:
+            continue
+    for name in cached.zoo_folders():
+        try:
+            _preload_map(name)
+        except NeuralGraphError:
+            continue
+
+
+def _preload_map(name: str) -> None:
+    """Read the points of a zoo's first map, unless a model would have to compute them."""
+    from ngcore.tasks.zoo_maps import are_at_hand
+
+    card = next(iter(map_data.models_for(name).values()), None)
+    zoo = cached.zoo(name)
+    if are_at_hand(zoo, card):
+        map_data.points(zoo, card)

@@ -1,0 +1,42 @@
+"""Filling the caches behind the first page."""
+
+import pytest
+
+from app import answers, cached, map_data, preload
+from ngcore.errors import CheckpointError
+from ngcore.tasks import zoo_maps
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """What was loaded: two models, of which the first is damaged, and the first maps of three zoos."""
+    names = []
+
+    def checkpoint(name, weights):
+        names.append(name)
+        if name == "damaged":
+            raise CheckpointError("Expected weights, got none.")
+
+    cards = [{"name": name, "weights_sha256": "0"} for name in ("damaged", "good")]
+    monkeypatch.setattr(cached, "checkpoints", lambda: cards)
+    monkeypatch.setattr(answers, "checkpoint", checkpoint)
+    monkeypatch.setattr(cached, "zoo_folders", lambda: {"mapped": None, "unmapped": None, "without-models": None})
+    monkeypatch.setattr(cached, "zoo", lambda name: name)
+    models = {"mapped": {"best": "best card", "second": "second card"}, "unmapped": {"best": "best card"}}
+    monkeypatch.setattr(map_data, "models_for", lambda name: models.get(name, {}))
+    monkeypatch.setattr(zoo_maps, "are_at_hand", lambda zoo, card: zoo != "unmapped")
+    monkeypatch.setattr(map_data, "points", lambda zoo, card: names.append((zoo, card)))
+    return names
+
+
+def test_models_and_first_maps_are_read_whatever_is_damaged_and_nothing_is_computed(loaded):
+    preload._preload()
+    assert loaded == ["damaged", "good", ("mapped", "best card"), ("without-models", None)]
+
+
+def test_the_thread_is_started_once(loaded):
+    thread = preload.start_preload()
+    assert preload.start_preload() is thread
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    preload.start_preload.clear()
