@@ -30,20 +30,20 @@ chosen = state.selected()
 default = chosen.zoo if chosen and chosen.zoo in zoos else next(iter(zoos))
 with st.container(horizontal=True, vertical_alignment="bottom", key="map-controls"):
     name = st.selectbox(
-        "Zoo", list(zoos), index=list(zoos).index(default), key="map_zoo", bind="query-params", width=210
+        "Zoo", list(zoos), index=list(zoos).index(default), key="map_zoo", bind="query-params", width=190
     )
     with reported(stop=True):
         zoo = cached.zoo(name)
     models = map_data.models_for(name)
     model = st.selectbox(
-        "Seen by", [*models, RAW], key=f"map_model_{name}", width=260, help="The model whose embeddings are laid out.",
+        "Seen by", [*models, RAW], key=f"map_model_{name}", width=230, help="The model whose embeddings are laid out.",
         persist_state="session",
     )  # fmt: skip
     method = st.segmented_control(
         "Laid out by", list(map_data.METHOD_NAMES), default="umap", format_func=map_data.METHOD_NAMES.__getitem__,
         required=True, key="map_layout", bind="query-params",
     )  # fmt: skip
-    below = st.container(width=260)
+    below = st.container(width=215)
 
 with reported(stop=True):
     card = models.get(model)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_TOOLTIP_COLUMNS = 6
 MARGIN = 0.04  # of the axes, around all points
+KEY_ITEM_WIDTH, CHARACTER_WIDTH, MAX_KEY_WIDTH = 24, 6.5, 480  # pixels: symbol and gaps, a letter, the whole key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def draw_zoo_map(
     return {
         "dataset": {"source": source, "dimensions": columns},
         "animation": False,
-        "grid": {"left": 8, "right": 8, "top": 40, "bottom": 56},
+        "grid": {"left": 8, "right": 8, "top": 40, "bottom": 56} | _room_for_key(colouring),
         "xAxis": _axis(table["x"]),
         "yAxis": _axis(table["y"]),
         "tooltip": {"trigger": "item", "confine": True},
@@ -179,9 +180,28 @@ def _axis(values: "pandas.Series") -> dict[str, Any]:
     }
 
 
+def _has_key_at_the_side(colouring: Colouring) -> bool:
+    """Whether the categories' names are too long for one line below the map."""
+    if colouring.kind != "category":
+        return False
+    return sum(KEY_ITEM_WIDTH + CHARACTER_WIDTH * len(name) for name in colouring.categories) > MAX_KEY_WIDTH
+
+
+def _room_for_key(colouring: Colouring) -> dict[str, float]:
+    """Margins of the map that a key at its side needs."""
+    if not _has_key_at_the_side(colouring):
+        return {}
+    longest = max(len(name) for name in colouring.categories)
+    return {"right": KEY_ITEM_WIDTH + CHARACTER_WIDTH * longest + 8, "bottom": 8}
+
+
 def _key(colouring: Colouring, dimension: int, *, theme: Theme) -> dict[str, Any]:
     """The key of the colours, which also hides categories and ranges."""
-    place = {"dimension": dimension, "seriesIndex": 0, "orient": "horizontal", "left": "center", "bottom": 4}
+    place: dict[str, Any] = {"dimension": dimension, "seriesIndex": 0}
+    if _has_key_at_the_side(colouring):
+        place |= {"orient": "vertical", "right": 0, "top": "middle", "align": "left"}
+    else:
+        place |= {"orient": "horizontal", "left": "center", "bottom": 4}
     if colouring.kind == "category":
         return place | {
             "type": "piecewise",

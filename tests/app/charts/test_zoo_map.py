@@ -85,3 +85,13 @@ def test_a_histogram_counts_all_and_the_selected():
     assert (names, everything, picked) == (["p", "q"], [3, 1], [1, 1])
     names, everything, picked = count_values(Colouring("v", [0.0, 1.0, float("nan"), 1.0]), [3])
     assert sum(everything) == 3 and sum(picked) == 1 and len(names) == len(everything)
+
+
+def test_a_key_of_long_names_stands_at_the_side_where_the_map_leaves_room():
+    table = pandas.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "id": ["a", "b"]})
+    short, long = ("0", "1"), tuple(f"a long name of a class {i}" for i in range(5))
+    below, beside = (
+        draw_zoo_map(table, Colouring("label", [names[0], names[1]], "category", names)) for names in (short, long)
+    )
+    assert (below["visualMap"]["orient"], below["grid"]["right"]) == ("horizontal", 8)
+    assert beside["visualMap"]["orient"] == "vertical" and beside["grid"]["right"] > 150
