@@ -37,7 +37,7 @@ with reported():
 
 st.subheader("Where to go")
 names = [name for name in page_table.TABLE if name != page_table.HOME]
-for column, name in zip(st.columns(4), names, strict=False):
+for column, name in zip(st.columns(len(names)), names, strict=True):
     with column.container(border=True, height="stretch"):
         st.page_link(page_table.page(name))
         st.caption(page_table.TABLE[name].summary)

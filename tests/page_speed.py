@@ -23,6 +23,7 @@ PAGES = {
     "Map": "Map",
     "Predict": "Predict",
     "Edit": "Edit",
+    "Leaderboard": "Leaderboard",
     "Home": "Neural graphs",
 }
 """Name of each page in the navigation, and its heading."""

@@ -23,10 +23,10 @@ def to_image(pixels: np.ndarray, size: int | None = None) -> Image.Image:
     return image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.NEAREST)
 
 
-def to_png(pixels: np.ndarray) -> bytes:
-    """Pixels in [0, 1] as the bytes of a PNG of the same size."""
+def to_png(pixels: np.ndarray, size: int | None = None) -> bytes:
+    """`to_image` as the bytes of a PNG."""
     buffer = io.BytesIO()
-    to_image(pixels).save(buffer, "PNG")
+    to_image(pixels, size).save(buffer, "PNG")
     return buffer.getvalue()
 
 

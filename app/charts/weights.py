@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.charts.plotly_layout import with_layout
 from app.charts.theme import Theme, diverging_scale
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def draw_heatmap(matrix: np.ndarray, *, theme: Theme, x_title: str, y_title: str
     figure.update_yaxes(
         title=y_title, autorange="reversed", showgrid=False, zeroline=False, **_whole_ticks(matrix.shape[0])
     )
-    return _with_layout(figure, theme)
+    return with_layout(figure, theme)
 
 
 def _whole_ticks(count: int) -> dict[str, int]:
@@ -76,7 +77,7 @@ def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> 
     figure.update_xaxes(title="weight", zeroline=False)
     top = float(np.log10(max(counts.max(), 2))) + 0.08
     figure.update_yaxes(title="count", **({"type": "log", "range": [-0.3, top], "dtick": "D2"} if is_log else {}))
-    return _with_layout(figure, theme)
+    return with_layout(figure, theme)
 
 
 def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> "go.Figure":
@@ -106,17 +107,7 @@ def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> "go.Figure":
         figure.update_layout({f"{axis}axis": {"title": title, "showgrid": False, "zeroline": False, **ticks}})
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain")
-    return _with_layout(figure, theme)
-
-
-def _with_layout(figure: "go.Figure", theme: Theme) -> "go.Figure":
-    figure.update_layout(
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": theme.text},
-    )
-    return figure
+    return with_layout(figure, theme)
 
 
 def kernel_image(kernel: np.ndarray, limit: float, *, theme: Theme, side: int = 48) -> np.ndarray:

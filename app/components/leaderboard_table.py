@@ -1,0 +1,71 @@
+"""All models that answer one question: a table of their figures, and the figures against what they cost."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app.answers import CLASSIFY, EDIT, PREDICT
+from app.charts.leaderboard import draw_figures
+from app.components.appearance import theme
+from ngcore.tasks.problems import PROBLEMS
+
+if TYPE_CHECKING:
+    from ngcore.tasks.results import Row
+
+QUESTIONS = {CLASSIFY: "Which class?", EDIT: "How to dilate?", PREDICT: "How accurate?"}
+FIGURE_TITLES = {CLASSIFY: "accuracy", EDIT: "squared error", PREDICT: "Kendall's τ"}
+COSTS = {
+    "training_seconds": "seconds of training",
+    "parameters": "trained parameters",
+    "networks_per_second": "networks/s in training",
+}
+FORMATS = {CLASSIFY: "percent", EDIT: "%.4f", PREDICT: "%.3f"}
+
+
+def leaderboard_table(rows: Sequence["Row"]) -> None:
+    """Show the rows of one task."""
+    task = rows[0]["task"]
+    title = FIGURE_TITLES[task]
+    st.dataframe(
+        [_shown(row, title) for row in rows], hide_index=True, key=f"leaderboard.table.{task}",
+        column_config={
+            title: st.column_config.NumberColumn(format=FORMATS[task], help="On test networks."),
+            "unedited": st.column_config.NumberColumn(format="%.4f", help="Squared error of leaving the INR as it is."),
+            "n": st.column_config.NumberColumn(format="localized", help="Test networks that the figure is of."),
+            "trained parameters": st.column_config.NumberColumn(format="localized"),
+            "trained on": st.column_config.NumberColumn(format="localized", help="Networks in the training split."),
+            "minutes": st.column_config.NumberColumn(format="%.1f", help="Of training."),
+            "networks/s": st.column_config.NumberColumn(format="localized", help="In training."),
+        },
+    )  # fmt: skip
+    cost = st.segmented_control(
+        "Against", list(COSTS), default="training_seconds", format_func=COSTS.__getitem__, required=True,
+        key="leaderboard.cost", persist_state="session",
+    )  # fmt: skip
+    figure = draw_figures(
+        [row["name"] for row in rows], [row["zoo"] for row in rows], [row[cost] for row in rows],
+        [row["test"][PROBLEMS[task].monitor] for row in rows],
+        cost_title=COSTS[cost], figure_title=title, theme=theme(),
+    )  # fmt: skip
+    st.plotly_chart(
+        figure, height=340, key="leaderboard.figures", config={"displayModeBar": False},
+        alt=f"The {title} of each model on test networks against its {COSTS[cost]}; the table has the numbers",
+    )  # fmt: skip
+
+
+def _shown(row: "Row", title: str) -> dict[str, Any]:
+    test = row["test"]
+    unedited = {"unedited": test["mse_unedited"]} if "mse_unedited" in test else {}
+    return {
+        "model": row["name"],
+        "zoo": row["zoo"],
+        title: test[PROBLEMS[row["task"]].monitor],
+        **unedited,
+        "n": test["n"],
+        "seeds": row["seeds"],
+        "trained parameters": row["parameters"],
+        "trained on": row["training_networks"],
+        "minutes": row["training_seconds"] / 60,
+        "networks/s": round(row["networks_per_second"]),
+    }

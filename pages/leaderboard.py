@@ -1,0 +1,45 @@
+"""Leaderboard: all trained models by what they answer, and two of them on the same networks."""
+
+import streamlit as st
+
+from app import cached, map_data
+from app.answers import CLASSIFY
+from app.components.leaderboard_table import QUESTIONS, leaderboard_table
+from app.components.model_comparison import model_comparison
+from app.errors import reported
+from ngcore.tasks.results import results
+
+st.title("Leaderboard")
+with st.expander("What am I looking at?", icon=":material/help:"):
+    st.markdown(
+        "Every model that reads networks here, with the figure that it reached on **test networks**: networks that it "
+        "was neither trained nor chosen by. All figures come from the models' cards, written at the end of training; "
+        "`ngcore evaluate --all` measures them again.\n\n"
+        "*Graph* models (NG-GNN, NG-T) give the same answer whatever the order of the hidden neurons. Models with "
+        "*probes* also run the network on a few learned inputs; *output probes* see nothing but the answers to them. "
+        "A *flat MLP* reads the weights as one long list."
+    )
+rows = results(cached.checkpoints())
+tasks = [task for task in QUESTIONS if any(row["task"] == task for row in rows)]
+if not tasks:
+    st.info("No trained model is here yet: `ngcore train` makes one.", icon=":material/info:")
+    st.stop()
+task = st.segmented_control(
+    "Question", tasks, default=tasks[0], format_func=QUESTIONS.__getitem__, required=True, key="leaderboard_question",
+    bind="query-params",
+)  # fmt: skip
+leaderboard_table([row for row in rows if row["task"] == task])
+
+if task == CLASSIFY:
+    comparable = {
+        name: cards
+        for name in cached.zoo_folders()
+        if len(cards := {n: c for n, c in map_data.models_for(name).items() if c["task"] == CLASSIFY}) > 1
+    }
+    if comparable:
+        st.subheader("Two models on the same networks")
+        name = st.segmented_control(
+            "Zoo", list(comparable), default=next(iter(comparable)), required=True, key="compare.zoo",
+        )  # fmt: skip
+        with reported():
+            model_comparison(cached.zoo(name), comparable[name])
