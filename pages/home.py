@@ -7,6 +7,8 @@ from app.components.live_example import live_example
 from app.components.what_ships import checkpoint_table, zoo_table
 from app.errors import reported
 
+CARD_WIDTH, CARD_HEIGHT = 262, 116
+
 LESSON = """
 **Why is a picture a network?** Train a small network to answer, for every place (x, y), how bright a picture is there.
 When it answers well, its 1,185 weights *are* the picture: ask it at every place and you see it again, at any size.
@@ -37,10 +39,11 @@ with reported():
 
 st.subheader("Where to go")
 names = [name for name in page_table.TABLE if name != page_table.HOME]
-for column, name in zip(st.columns(len(names)), names, strict=True):
-    with column.container(border=True, height="stretch"):
-        st.page_link(page_table.page(name))
-        st.caption(page_table.TABLE[name].summary)
+with st.container(horizontal=True):
+    for name in names:
+        with st.container(border=True, width=CARD_WIDTH, height=CARD_HEIGHT):
+            st.page_link(page_table.page(name))
+            st.caption(page_table.TABLE[name].summary)
 
 st.subheader("What is here")
 st.markdown("**Zoos**: networks trained on real images")

@@ -11,7 +11,7 @@ from app.charts.image_grid import to_png
 from app.charts.theme import LIGHT, Theme
 
 SIDE = 56  # pixels of a picture
-ROW_HEIGHT = 94  # a picture, two lines of text, a gap
+ROW_HEIGHT = 96  # a picture, two lines of text, a gap
 
 
 def wall_height(count: int, columns: int) -> int:
@@ -56,7 +56,7 @@ def draw_picture_wall(
                 "label": {
                     "show": True,
                     "position": "bottom",
-                    "distance": -8,
+                    "distance": 4,
                     "formatter": "{@[2]}",
                     "color": theme.text,
                     "fontSize": 11,
