@@ -59,6 +59,7 @@ def _shown(row: "Row", title: str) -> dict[str, Any]:
     unedited = {"unedited": test["mse_unedited"]} if "mse_unedited" in test else {}
     return {
         "model": row["name"],
+        "preset": row["preset"],
         "zoo": row["zoo"],
         title: test[PROBLEMS[row["task"]].monitor],
         **unedited,

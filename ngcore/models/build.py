@@ -17,6 +17,7 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-gnn-signs": ModelConfig(kind="ng-gnn", is_sign_invariant=True),
     "ng-gnn-16-probes": ModelConfig(kind="ng-gnn", num_probes=16),
     "ng-gnn-64-probes": ModelConfig(kind="ng-gnn", num_probes=64),
+    "ng-gnn-signs-64-probes": ModelConfig(kind="ng-gnn", num_probes=64, is_sign_invariant=True),
     "ng-t": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0),
     "ng-t-signs": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0, is_sign_invariant=True),
     "ng-t-64-probes": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0, num_probes=64),

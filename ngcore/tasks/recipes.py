@@ -68,7 +68,8 @@ EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
 
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(20), augmentation=NOISE),
-    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(5, compile=False)),
+    "mnist-ng-gnn-signs-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs-64-probes", _schedule(8)),
     "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(4)),
     "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),

@@ -19,7 +19,19 @@ FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
 }
 """The leading test figure of each task, in words."""
 
-COLUMNS = ("Task", "Zoo", "Model", "On test networks", "n", "Seeds", "Parameters", "Trained on", "In", "Networks/s")
+COLUMNS = (
+    "Task",
+    "Zoo",
+    "Model",
+    "Preset",
+    "On test networks",
+    "n",
+    "Seeds",
+    "Parameters",
+    "Trained on",
+    "In",
+    "Networks/s",
+)
 
 
 def results(cards: Iterable[Card]) -> list[Row]:
@@ -30,7 +42,7 @@ def results(cards: Iterable[Card]) -> list[Row]:
 
 def results_table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
-    lines = [" | ".join(COLUMNS), " | ".join("---" if i < 4 else "--:" for i in range(len(COLUMNS)))]
+    lines = [" | ".join(COLUMNS), " | ".join("---" if i < 5 else "--:" for i in range(len(COLUMNS)))]
     lines += [" | ".join(_cells(row)) for row in rows]
     return "".join(f"| {line} |\n" for line in lines)
 
@@ -52,6 +64,7 @@ def _row(card: Card) -> Row:
     training = card["training"]
     return {
         "name": card["name"],
+        "preset": card["preset"],
         "task": card["task"],
         "zoo": card["corpus"]["name"],
         "test": dict(card["metrics"]["test"]),
@@ -78,6 +91,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row["task"],
         row["zoo"],
         row["name"],
+        row["preset"],
         FIGURES[row["task"]](row["test"]),
         f"{row['test']['n']:,}",
         str(row["seeds"]),

@@ -12,6 +12,7 @@ TEXT = f"before\n{BEGIN}\nold\n{END}\nafter\n"
 def card(name, task="classify", zoo="inrs", **test):
     return {
         "name": name,
+        "preset": "ng-gnn",
         "task": task,
         "corpus": {"name": zoo, "counts": {"train": 20_000}},
         "metrics": {"test": {"n": 2_000, **test}} if test else {},
@@ -40,7 +41,7 @@ def test_a_model_without_test_figures_is_left_out():
 
 def test_the_table_says_what_was_measured_on_how_many_networks_and_at_what_cost():
     *_, line = results_table(results([card("good", accuracy=0.9185)])).splitlines()
-    assert line == "| classify | inrs | good | 91.8% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
+    assert line == "| classify | inrs | good | ng-gnn | 91.8% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
 
 
 def test_the_table_replaces_what_stood_between_the_marks():
