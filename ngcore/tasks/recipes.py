@@ -74,7 +74,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(15), augmentation=NOISE
+        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=NOISE
     ),
     "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
     "fashion-mnist-output-probes-64": Recipe.of(
