@@ -5,6 +5,8 @@ from ngcore.inr.fit import CHEAP_RECIPE as CHEAP_RECIPE
 from ngcore.inr.fit import FitConfig as FitConfig
 from ngcore.inr.fit import FitResult as FitResult
 from ngcore.inr.fit import fit_sirens as fit_sirens
+from ngcore.inr.move import coordinate_matrix as coordinate_matrix
+from ngcore.inr.move import move_images as move_images
 from ngcore.inr.render import is_inr as is_inr
 from ngcore.inr.render import psnr as psnr
 from ngcore.inr.render import render as render
@@ -18,10 +20,12 @@ __all__ = [
     "SIREN_OUTPUT_OFFSET",
     "FitConfig",
     "FitResult",
+    "coordinate_matrix",
     "fit_sirens",
     "image_coordinates",
     "initial_siren",
     "is_inr",
+    "move_images",
     "psnr",
     "render",
 ]

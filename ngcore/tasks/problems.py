@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ngcore.inr import render
+from ngcore.inr import coordinate_matrix, move_images, render
 from ngcore.networks import Network
 from ngcore.tasks.answers import add_change
 from ngcore.tasks.corpus import Corpus
@@ -26,18 +26,33 @@ class Augmentation:
     """Changes of input networks in training.
 
     Attributes:
+        rotation: INRs: images are turned by up to so many degrees, either way.
+        scaling: INRs: images are enlarged by a factor between 1 − this and 1 + this.
+        shift: INRs: images are shifted by up to this along each axis; they reach from −1 to 1.
         noise: Standard deviation of Gaussian noise on every parameter, in units of its layer's own.
         weight_dropout: Share of parameters set to 0.
     """
 
+    rotation: float = 0.0
+    scaling: float = 0.0
+    shift: float = 0.0
     noise: float = 0.0
     weight_dropout: float = 0.0
 
     def __call__(self, network: Network, generator: torch.Generator) -> Network:
-        """Augmented networks, each with its own noise."""
+        """Augmented networks, each moved by itself and with its own noise."""
+        if self.rotation or self.scaling or self.shift:
+            network = self._move(network, generator)
         if not self.noise and not self.weight_dropout:
             return network
         return network.map(lambda tensor: self._change(tensor, generator))
+
+    def _move(self, network: Network, generator: torch.Generator) -> Network:
+        """Images turned, enlarged and shifted, exactly."""
+        drawn = torch.rand(len(network), 4, generator=generator, device=network.device, dtype=network.dtype)
+        angle, scale, *shift = (2 * drawn - 1).unbind(dim=1)
+        matrix = coordinate_matrix(self.rotation * angle, 1 + self.scaling * scale)
+        return move_images(network, matrix, self.shift * torch.stack(shift, dim=1))
 
     def _change(self, tensor: Tensor, generator: torch.Generator) -> Tensor:
         def draw(sample: Callable[..., Tensor]) -> Tensor:

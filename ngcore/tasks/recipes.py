@@ -62,19 +62,21 @@ def _schedule(epochs: int, **changes: Any) -> TrainConfig:
 
 
 NOISE = Augmentation(noise=0.05)
+MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, noise=0.05)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
 EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
 
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(20), augmentation=NOISE),
+    "mnist-ng-gnn-moves": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(20), augmentation=MOVES),
     "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(5, compile=False)),
     "mnist-ng-gnn-signs-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs-64-probes", _schedule(8)),
     "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(4)),
     "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=NOISE
+        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=MOVES
     ),
     "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
     "fashion-mnist-output-probes-64": Recipe.of(

@@ -174,7 +174,7 @@ def _card(
             "recipe": zoo.card["recipe"],
             "counts": {split: len(corpus) for split, corpus in corpora.items()},
         },
-        "training": describe_training(config, result),
+        "training": describe_training(config, result) | {"augmentation": dataclasses.asdict(recipe.augmentation)},
         "metrics": metrics,
         "seeds": [seed],
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),

@@ -143,3 +143,14 @@ def test_noise_on_a_single_network_with_a_single_bias_stays_finite():
 
 def test_no_augmentation_gives_the_very_same_network(twins):
     assert Augmentation()(twins, torch.Generator()) is twins
+
+
+def test_moved_images_stay_within_what_was_asked_for(twins):
+    moved = Augmentation(rotation=10.0, scaling=0.1, shift=0.2)(twins, torch.Generator().manual_seed(0))
+    before, after = (network.parameters["0.weight"] for network in (twins, moved))
+    stretch = after.norm(dim=(1, 2)) / before.norm(dim=(1, 2))  # a turn and a scaling by s divide it by s
+    assert ((stretch >= 1 / 1.1 - 1e-6) & (stretch <= 1 / 0.9 + 1e-6)).all()
+    assert stretch[0] != stretch[1]
+    shift = torch.linalg.lstsq(before, (moved.parameters["0.bias"] - twins.parameters["0.bias"])[..., None]).solution
+    assert (shift.abs() <= 0.2 + 1e-5).all() and (shift.abs() > 1e-4).all()
+    assert torch.equal(moved.parameters["2.weight"], twins.parameters["2.weight"])
