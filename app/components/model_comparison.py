@@ -44,12 +44,12 @@ def model_comparison(zoo: "Zoo", cards: Mapping[str, Card]) -> None:
         st.info("There are no test networks of this zoo here.", icon=":material/info:")
         return
     counts = table["outcome"].value_counts()
-    for column, (outcome, title) in zip(st.columns(4), OUTCOMES.items(), strict=True):
+    for place, (outcome, title) in zip(st.columns(4), OUTCOMES.items(), strict=True):
         share = counts.get(outcome, 0) / len(table)
-        column.metric(title, f"{counts.get(outcome, 0):,}", f"{share:.1%}", delta_color="off", delta_arrow="off")
+        place.metric(title, f"{counts.get(outcome, 0):,}", f"{share:.1%}", delta_color="off", delta_arrow="off")
     left, right = st.columns(2, gap="large")
-    for place, name, column in ((left, first, "first"), (right, second, "second")):
-        with place:
+    for half, name, column in ((left, first, "first"), (right, second, "second")):
+        with half:
             right_share = float((table[column] == table["true"]).mean())
             st.markdown(f"**{plain(name)}**: {right_share:.1%} of {len(table):,} right")
             confusions = count_confusions(table["true"].to_numpy(), table[column].to_numpy(), len(classes))
