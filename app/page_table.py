@@ -30,6 +30,7 @@ TABLE: dict[str, Entry] = {
     "map": Entry("Map", "scatter_plot", "See thousands of networks at once, neighbours close together."),
     "predict": Entry("Predict", "query_stats", "Read off the weights what a network shows, or how well it works."),
     "edit": Entry("Edit", "brush", "Change what a network shows by changing its weights."),
+    "blend": Entry("Blend", "conversion_path", "Walk from one picture to another through weight space."),
     "leaderboard": Entry("Leaderboard", "leaderboard", "Compare all models that read networks, on the same ones."),
 }
 

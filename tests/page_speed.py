@@ -23,6 +23,7 @@ PAGES = {
     "Map": "Map",
     "Predict": "Predict",
     "Edit": "Edit",
+    "Blend": "Blend",
     "Leaderboard": "Leaderboard",
     "Home": "Neural graphs",
 }

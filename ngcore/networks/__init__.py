@@ -1,5 +1,7 @@
 """Input networks as data: structure, parameters, forward pass and symmetries."""
 
+from ngcore.networks.alignment import align as align
+from ngcore.networks.alignment import mix as mix
 from ngcore.networks.architecture import ACTIVATION_KINDS as ACTIVATION_KINDS
 from ngcore.networks.architecture import Activation as Activation
 from ngcore.networks.architecture import ActivationKind as ActivationKind
@@ -47,9 +49,11 @@ __all__ = [
     "Skip",
     "Space",
     "SymmetrySpaces",
+    "align",
     "draw_permutation",
     "flip_signs",
     "from_module",
+    "mix",
     "mlp",
     "node_permutations",
     "permute_hidden",

@@ -1,0 +1,53 @@
+"""The blend page: two ways from one INR to another."""
+
+import pytest
+
+
+def metrics(app):
+    return {metric.label: float(metric.value) for metric in app.metric}
+
+
+def test_a_shuffled_copy_is_reached_without_leaving_the_picture_once_aligned(open_page):
+    app = open_page("blend", net="tiny-inrs/000007")
+    app.segmented_control(key="blend.kind").set_value("a shuffled copy of it").run()
+    assert not app.exception and not app.error
+    errors = metrics(app)
+    assert errors["MSE in the middle, aligned"] == 0
+    assert errors["MSE in the middle, as they are"] > 0.001
+    assert any("after aligning 0.00" in caption.value for caption in app.caption)
+
+
+def test_another_network_of_the_zoo_is_chosen_at_first_and_by_chance(open_page):
+    app = open_page("blend", net="tiny-inrs/000007")
+    assert not app.exception and len(app.image) == 3
+    first = app.session_state["blend.second"]
+    assert first.startswith("tiny-inrs/") and first != "tiny-inrs/000007"
+    for _ in range(5):
+        app.button(key="blend.another").click().run()
+        assert app.session_state["blend.second"] != "tiny-inrs/000007"
+
+
+def test_a_network_that_is_no_picture_is_refused(open_page):
+    app = open_page("blend", net="tiny-cnns/00000-000002")
+    assert not app.exception
+    assert any("this page needs an INR" in info.value for info in app.info)
+
+
+def test_both_ways_begin_and_end_at_the_two_networks():
+    import torch
+
+    from app.blend import blend, shuffled_copy
+    from ngcore.inr import initial_siren, render
+    from ngcore.networks import siren
+
+    first, second = (initial_siren(siren((2, 8, 8, 1)), i, 1, seed=0) for i in (0, 1))
+    walked = blend.__wrapped__("key", first, second, torch.device("cpu"))
+    ends = [render(network)[0].clamp(0, 1).numpy() for network in (first, second)]
+    for walk in (walked.plain, walked.aligned):
+        assert walk.pictures[0] == pytest.approx(ends[0], abs=1e-5)
+        assert walk.pictures[-1] == pytest.approx(ends[1], abs=1e-5)
+        assert walk.errors[[0, -1]] == pytest.approx([0, 0], abs=1e-9)
+    assert walked.aligned.distance <= walked.plain.distance
+    same = shuffled_copy(first, 3)
+    assert not same.equals(first)
+    assert render(same)[0].numpy() == pytest.approx(render(first)[0].numpy(), abs=1e-5)
