@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from map_drawing import MAP, draw_lasso
 from playwright.sync_api import expect
 from tiny_zoos import write_tiny_zoos
 
-MAP = '[data-testid="stEChartsChart"] canvas'
 ADDRESS = "/map?map_zoo=mapped-inrs&map_layout=PCA"
 
 
@@ -31,18 +31,6 @@ def open_map(visit, mapped_zoos):
         return page, chart.bounding_box()
 
     return open_address
-
-
-def draw_lasso(page, box, corners):
-    """Take the lasso and draw it through corners, as shares of the box."""
-    page.mouse.click(box["x"] + 30, box["y"] + 22)
-    page.wait_for_timeout(300)
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (*corners, corners[0])]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=6)
-    page.mouse.up()
 
 
 def test_a_lasso_selects_networks_for_table_pictures_and_histogram(open_map, settle):

@@ -4,17 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from tiny_checkpoints import write_tiny_checkpoints
 
 NET = "tiny-inrs/000007"
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tiny_zoos, tmp_path_factory):
-    from ngcore.zoo import Zoo
-
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return write_tiny_checkpoints(folder, Zoo.open(tiny_zoos / "tiny-inrs"), Zoo.open(tiny_zoos / "tiny-cnns"))
 
 
 @pytest.fixture

@@ -3,15 +3,6 @@
 import json
 
 import pytest
-from tiny_checkpoints import write_tiny_checkpoints
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tiny_zoos, tmp_path_factory):
-    from ngcore.zoo import Zoo
-
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return write_tiny_checkpoints(folder, Zoo.open(tiny_zoos / "tiny-inrs"), Zoo.open(tiny_zoos / "tiny-cnns"))
 
 
 @pytest.fixture

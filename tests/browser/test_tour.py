@@ -1,0 +1,73 @@
+"""The whole way through the app in a real browser, with what ships: from the start to an exported edit."""
+
+import re
+from pathlib import Path
+
+import pytest
+from map_drawing import MAP, draw_lasso
+from playwright.sync_api import expect
+
+from ngcore.upload import read_network
+
+
+def go_to(page, settle, name, heading):
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    page.get_by_role("heading", name=heading, exact=True).wait_for()
+    settle(page)
+
+
+def click_a_point(page):
+    """Click places on the map until a network other than the selected one is selected."""
+    box, before = page.locator(MAP).first.bounding_box(), page.url
+    for step in range(200):
+        x, y = 0.3 + 0.02 * (step % 20), 0.3 + 0.04 * (step // 20)
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(150)
+        if page.url != before:
+            return
+    pytest.fail("No point of the map could be clicked.")
+
+
+def test_from_the_start_to_an_exported_edit(visit, settle):
+    page = visit("/")
+    page.get_by_role("button", name="Look inside").click()
+    page.get_by_role("heading", name="Network graph").wait_for()
+    page.locator(".st-key-network-chart canvas").first.wait_for()
+    page.locator(".st-key-picker-random button").first.click()
+    page.wait_for_url(re.compile("net=mnist-inrs"))
+    settle(page)
+
+    go_to(page, settle, "Map", "Map")
+    page.wait_for_timeout(1000)  # the drawing has no mark of being ready
+    draw_lasso(page, page.locator(MAP).first.bounding_box(), [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
+    expect(page.get_by_role("heading", name=re.compile(r"^[\d,]+ of 2,000 selected"))).to_be_visible()
+    page.get_by_role("button", name="Clear the selection").click()
+    expect(page.get_by_role("heading", name="All 2,000 networks on the map")).to_be_visible()
+    settle(page)
+    click_a_point(page)
+    settle(page)
+    chosen = re.search(r"net=(mnist-inrs%2F\d+)", page.url).group(1)
+
+    go_to(page, settle, "Predict", "Predict")
+    expect(page.get_by_text("The model sees").first).to_be_visible()
+    assert f"net={chosen}" in page.url
+    go_to(page, settle, "Edit", "Edit")
+    page.get_by_text("MSE to the target, edited").wait_for()
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("Edited network")).click()
+    assert download.value.suggested_filename == f"{chosen.replace('%2F', '-')}-edited.safetensors"
+    assert len(read_network(Path(download.value.path()).read_bytes()).network) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_opens_without_an_error(page, settle, scheme):
+    from app.page_table import HOME, TABLE
+
+    page.emulate_media(color_scheme=scheme)
+    for name in TABLE:
+        page.goto("/" if name == HOME else f"/{name}")
+        page.get_by_role("heading", level=1).wait_for()
+        settle(page)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
