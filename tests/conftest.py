@@ -143,7 +143,8 @@ def is_error(message):
     A picture that a rerun replaces while it loads is gone too (404 below /media/); `broken_pictures` finds those that
     the page still shows.
     """
-    return message.type == "error" and not any(part in message.location["url"] for part in ("/_stcore/", "/media/"))
+    about = f"{message.text} {message.location['url']}"
+    return message.type == "error" and not any(part in about for part in ("/_stcore/", "/media/"))
 
 
 def broken_pictures(page):

@@ -11,7 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 COMMANDS = [
     [], ["data"], ["data", "fetch"], ["zoo"], ["zoo", "build"], ["zoo", "info"], ["zoo", "list"], ["zoo", "verify"],
-    ["zoo", "sample"], ["train"], ["evaluate"], ["models"], ["predict"], ["edit"], ["embed"], ["map"], ["graph"],
+    ["zoo", "sample"], ["train"], ["evaluate"], ["results"], ["models"], ["predict"], ["edit"], ["embed"], ["map"], ["graph"],
     ["benchmark"], ["app"],
 ]  # fmt: skip
 

@@ -57,6 +57,7 @@ def test_a_text_without_one_place_for_the_table_is_refused(text):
         with_results(text, [])
 
 
-def test_the_readme_shows_the_figures_of_the_cards_that_ship(pytestconfig):
+def test_the_readme_shows_the_figures_of_the_cards_that_ship(pytestconfig, monkeypatch):
+    monkeypatch.delenv("NGCORE_CHECKPOINTS")
     readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
     assert with_results(readme, results(list_checkpoints())) == readme
