@@ -19,6 +19,7 @@ class Recipe:
         preset: Name of the model's preset.
         config: Numbers of the training.
         augmentation: Changes of the input networks in training.
+        start: Name of the checkpoint whose weights it starts from; None: random ones.
         model: The preset, with changes.
     """
 
@@ -28,6 +29,7 @@ class Recipe:
     config: TrainConfig
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     model: ModelConfig
+    start: str | None = None
 
     @classmethod
     def of(
@@ -38,11 +40,18 @@ class Recipe:
         config: TrainConfig,
         *,
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        start: str | None = None,
         **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
         return cls(
-            task=task, zoo=zoo, preset=name, config=config, augmentation=augmentation, model=preset(name, **changes)
+            task=task,
+            zoo=zoo,
+            preset=name,
+            config=config,
+            augmentation=augmentation,
+            model=preset(name, **changes),
+            start=start,
         )
 
 
@@ -73,6 +82,14 @@ RECIPES: dict[str, Recipe] = {
     "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(5, compile=False)),
     "mnist-ng-gnn-signs-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs-64-probes", _schedule(8)),
     "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(4)),
+    "mnist-ng-t-moves": Recipe.of(
+        "classify",
+        "mnist-inrs",
+        "ng-t-signs",
+        _schedule(2, learning_rate=1e-3, warmup_steps=60),
+        augmentation=MOVES,
+        start="mnist-ng-t",
+    ),
     "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(

@@ -83,6 +83,9 @@ def train_recipe(
     metrics = {s: _measured(problem, model, corpora[s], targets[s], place) for s in SPLITS}
     card = _card(Path(out).name, recipe, zoo, corpora, model, result, metrics, seed, config)
     card["command"] = _command(name, seed, limit)
+    if recipe.start is not None:
+        started = load_checkpoint(recipe.start, "cpu").card
+        card["start"] = {"name": started["name"], "weights_sha256": started["weights_sha256"]}
     return save_checkpoint(out, model.state_dict(), card)
 
 
@@ -120,7 +123,9 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
     if config.head == "invariant":
         config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
     model = build_model(config, [stack.architecture for stack in corpus.stacks], seed=seed)
-    if not isinstance(model, OutputProbes):
+    if recipe.start is not None:
+        model.load_state_dict(load_checkpoint(recipe.start, "cpu").model.state_dict())
+    elif not isinstance(model, OutputProbes):
         model.fit_normalisation(list(corpus.stacks))
     return model
 

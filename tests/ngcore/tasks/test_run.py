@@ -84,6 +84,20 @@ def test_a_changed_recipe_does_not_go_on_with_the_old_run(recipes, inrs, tmp_pat
     assert len(list((tmp_path / "work" / "runs").iterdir())) == 2
 
 
+def test_a_training_can_start_from_another_checkpoint(recipes, inrs, tmp_path, monkeypatch):
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    options = {"zoo_folder": inrs.folder, "device": "cpu"}
+    first = train_recipe("tiny-classify", out=tmp_path / "checkpoints" / "tiny-classify", **options)
+    still = dataclasses.replace(RECIPES["tiny-classify"].config, learning_rate=1e-30, weight_decay=0.0)
+    further = dataclasses.replace(RECIPES["tiny-classify"], start="tiny-classify", config=still)
+    monkeypatch.setitem(RECIPES, "tiny-further", further)
+    second = train_recipe("tiny-further", out=tmp_path / "further", **options)
+    assert second["start"] == {"name": "tiny-classify", "weights_sha256": first["weights_sha256"]}
+    before, after = (read_weights(tmp_path / name) for name in ("checkpoints/tiny-classify", "further"))
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+    assert "start" not in first
+
+
 def test_an_evaluation_can_be_limited_and_says_how_many_networks_it_saw(recipes, inrs, tmp_path):
     train_recipe("tiny-edit", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu")
     measured = evaluate(str(tmp_path / "out"), zoo_folder=inrs.folder, split="train", limit=2, device="cpu")
