@@ -91,7 +91,7 @@ class Plan:
     has_compiled: bool = True
     layer_sizes: tuple[int, ...] = (2, 32, 32, 1)
     batch: int = 64
-    seconds: float = 5.0
+    seconds: float = 3.0
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     depths: tuple[int, ...] = (2, 4, 8, 16)
     fit_count: int = 256
