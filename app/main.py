@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import page_table, state
+from app.components.chunks import load_chunks_when_idle
 from app.components.sidebar import show_device, show_selection
 from app.preload import start_preload
 
@@ -23,4 +24,5 @@ finally:  # a page that stops early keeps its sidebar; what is slow to import co
     with below_pages:
         show_selection()
         show_device()
+        load_chunks_when_idle()
 start_preload()

@@ -1,6 +1,9 @@
 """Reads, behind the first page, what the other pages will ask for first: trained models and the first map."""
 
+import os
+import sys
 import threading
+from importlib import import_module
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
@@ -8,18 +11,30 @@ from streamlit.runtime.scriptrunner import add_script_run_ctx
 from app import answers, cached, map_data
 from ngcore.errors import NeuralGraphError
 
+SLOW_MODULES = ("scipy.optimize",)
+NICENESS = 10
+
 
 @st.cache_resource(show_spinner=False)
 def start_preload() -> threading.Thread:
     """Start it, once for all sessions; the thread sees the session that was first."""
-    thread = threading.Thread(target=_preload, daemon=True)
+    thread = threading.Thread(target=_preload_gently, daemon=True)
     add_script_run_ctx(thread)
     thread.start()
     return thread
 
 
+def _preload_gently() -> None:
+    """Let the pages go first, where a thread can have its own priority."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    _preload()
+
+
 def _preload() -> None:
     """Fill the caches; what is damaged or missing is reported by the page that needs it."""
+    for name in SLOW_MODULES:
+        import_module(name)
     for card in cached.checkpoints():
         try:
             answers.checkpoint(card["name"], card["weights_sha256"])

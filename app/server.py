@@ -51,6 +51,9 @@ SAFETY_HEADERS = {
 # Set to "1" while the app is served to strangers; the pages offer less then.
 PUBLIC_VARIABLE = "NGCORE_PUBLIC"
 
+# OpenMP threads that wait must not spin: they would take the cores from the browser, mostly on this same machine.
+WAIT_POLICY = ("OMP_WAIT_POLICY", "PASSIVE")
+
 # Imported in the background once the server listens, while the browser is still loading the page.
 WARM_UP_MODULES = ("torch", "pandas", "ngcore.networks")
 
@@ -131,6 +134,7 @@ def serve(
         threading.Thread(target=warm_up, daemon=True).start()
         yield
 
+    os.environ.setdefault(*WAIT_POLICY)
     os.environ[PUBLIC_VARIABLE] = "1" if public else "0"
     sys.argv = [str(ENTRY)]
     app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders)])

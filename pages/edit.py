@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import answers, cached
 from app.components.edit_controls import edit_controls
-from app.components.edit_views import show_exports, show_pictures, show_weight_changes
+from app.components.edit_views import show_exports, show_pictures, show_weight_changes, show_zoom
 from app.components.network_picker import network_picker
 from app.edit_steps import describe, take
 from app.errors import reported
@@ -30,6 +30,8 @@ with reported(stop=True):
     taken = edit_controls(selection, cards)
     before, after = cached.network(selection), take(selection, taken, cards)
     show_pictures(selection, before, after, times=len(taken))
+    st.subheader("Zoom in")
+    show_zoom(selection, before, after, taken)
     st.subheader("Take it along")
     show_exports(selection, after, describe(taken))
     st.subheader("Change of the weights")

@@ -27,20 +27,22 @@ def class_prediction(selection: Selection, said: Answered) -> None:
     with left:
         _show_picture(selection)
     with right:
-        _say(names, probabilities, label)
+        say(names, probabilities, label)
         st.echarts_chart(
             draw_probabilities(names, probabilities.tolist(), label=label, theme=theme()), height=330,
             key="predict.probabilities", alt=f"Probabilities of {len(names)} classes; the table below has the answers",
         )  # fmt: skip
     st.subheader("All models that read this network")
-    if len(by_name) > 1:
+    names_of = [answers.class_names(card, len(row)) for card, row in zip(said.cards, said.values, strict=True)]
+    alike = {name: said.values[i].tolist() for name, i in by_name.items() if names_of[i] == names}
+    if len(alike) > 1:
         st.echarts_chart(
-            draw_side_by_side(list(by_name), names, [row.tolist() for row in said.values], theme=theme()),
-            height=70 + 42 * len(by_name), key="predict.side_by_side",
+            draw_side_by_side(list(alike), names, list(alike.values()), theme=theme()),
+            height=70 + 42 * len(alike), key="predict.side_by_side",
             alt="Class probabilities in percent, a row for each model",
         )  # fmt: skip
-        st.caption("Probability of each class in percent, a row for each model.")
-    model_table(said.cards, selection, [_in_words(names, row) for row in said.values])
+        st.caption("Probability of each class in percent, a row for each model that tells the same classes apart.")
+    model_table(said.cards, selection, list(map(_in_words, names_of, said.values)))
 
 
 def _show_picture(selection: Selection) -> None:
@@ -53,7 +55,8 @@ def _show_picture(selection: Selection) -> None:
     st.caption("The model is given the weights of the network, not this picture.")
 
 
-def _say(names: list[str], probabilities: np.ndarray, label: int | None) -> None:
+def say(names: list[str], probabilities: np.ndarray, label: int | None) -> None:
+    """Say the most probable class in a sentence, and whether it is the label."""
     best = int(probabilities.argmax())
     sentence = f"The model sees **{plain(names[best])}** with {probabilities[best]:.1%}"
     if label is not None and 0 <= int(label) < len(names):

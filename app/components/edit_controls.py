@@ -48,6 +48,12 @@ def edit_controls(selection: Selection, cards: dict[str, Card]) -> list[Step]:
     return taken
 
 
+def set_last_strength(selection: Selection, taken: list[Step], strength: float) -> None:
+    """Give the last step another strength, and its slider as well."""
+    set_steps(selection, with_last(taken, strength=strength))
+    st.session_state[f"edit.strength.{selection.key}.{len(taken)}"] = strength
+
+
 def _reset(selection: Selection, taken: list[Step], cards: dict[str, Card]) -> None:
     """One step at full strength, as at first; the slider of that step begins anew as well."""
     set_steps(selection, [Step(next(iter(cards)))])

@@ -12,9 +12,11 @@ from app.charts.network_graph import draw_network_graph, edge_limit
 from app.charts.signed_image import draw_signed_image
 from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
+from app.components.edit_controls import MAX_STRENGTH, set_last_strength
 from app.components.export_tab import file_name
 from app.components.render_panel import enlarged
-from app.edit_steps import difference, layer_changes, target_of
+from app.components.siren_view import siren_view
+from app.edit_steps import Step, difference, layer_changes, target_of
 from app.graph_view import view_of
 from app.state import Selection
 
@@ -87,6 +89,25 @@ def _show_errors(first: np.ndarray, last: np.ndarray, target: np.ndarray, source
 
 def _signed(values: np.ndarray) -> np.ndarray:
     return draw_signed_image(values, CHANGE_LIMIT, theme=theme())
+
+
+@st.fragment
+def show_zoom(selection: Selection, before: "Network", after: "Network", taken: list[Step]) -> None:
+    """Before and after to zoom into, with a strength to try; one step of editing can take it over."""
+    st.caption(
+        "Computed anew for every pixel of your screen: the picture of an INR has no pixels of its own. Zoom with the "
+        "wheel or two fingers, drag to move, double-click to see all."
+    )
+    tried = siren_view(before, after, key="edit.zoom", pixels=SIDE, limit=CHANGE_LIMIT).strength
+    strength = round(taken[0].strength * tried, 2)
+    if len(taken) == 1 and strength != taken[0].strength and strength <= MAX_STRENGTH:
+        is_taken = st.button(
+            f"Edit with strength {strength:g}", icon=":material/check:", key="edit.take_strength",
+            on_click=set_last_strength, args=(selection, taken, strength),
+            help="The previewed strength becomes that of the edit above.",
+        )  # fmt: skip
+        if is_taken:
+            st.rerun()
 
 
 def show_weight_changes(before: "Network", after: "Network") -> None:

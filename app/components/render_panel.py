@@ -4,6 +4,8 @@ import numpy as np
 import streamlit as st
 
 from app import cached
+from app.components.siren_view import siren_view
+from app.siren_texels import sine_frequencies
 from app.state import Selection
 
 SIZES = (28, 64, 128, 256)
@@ -12,6 +14,13 @@ SHOWN_WIDTH = 224
 
 def render_panel(selection: Selection) -> None:
     """Show the picture of the selected INR."""
+    network = cached.network(selection)
+    if sine_frequencies(network.architecture) is not None and st.toggle(
+        "Zoom without limit", key="render.zoom", persist_state="session",
+        help="Drawn by your browser, which computes the network for every pixel of the screen.",
+    ):  # fmt: skip
+        siren_view(network, key="render.view")
+        return
     size = st.segmented_control(
         "Pixels a side", SIZES, default=SIZES[0], required=True, key="render.size", persist_state="session"
     )

@@ -22,17 +22,22 @@ def choose_cards(given: InputNetwork, cards: dict[str, dict[str, Any]]) -> dict[
     return {name: card for name, card in cards.items() if _fits(card, given)}
 
 
-def choose_editor(given: InputNetwork) -> str:
-    """The checkpoint for edits that fits a network and left the smallest error on test networks.
+def choose_editor(given: InputNetwork, edit: str) -> str:
+    """The checkpoint for an edit that fits a network and left the smallest error on test networks.
 
     Raises:
         NeuralGraphError: If none fits.
     """
-    fitting = choose_cards(given, cards_by_name("edit"))
+    from ngcore.tasks import edit_of
+
+    cards = {name: card for name, card in cards_by_name("edit").items() if edit_of(card) == edit}
+    fitting = choose_cards(given, cards)
     if not fitting:
+        known = ", ".join(sorted({edit_of(card) for card in cards_by_name("edit").values()})) or "none"
         raise NeuralGraphError(
-            f"Expected a network that a trained model can edit, got {given.source} "
-            f"({given.network.architecture.name}); name a checkpoint with --model."
+            f"Expected a network and an edit that a trained model knows, got {given.source} "
+            f"({given.network.architecture.name}) and {edit}; models are here for: {known}. "
+            "Name a checkpoint with --model."
         )
     return min(fitting, key=lambda name: fitting[name]["metrics"].get("test", {}).get("mse", float("inf")))
 

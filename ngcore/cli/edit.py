@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ngcore.networks import Network
 
 DEFAULT_PNG_SIZE = 280
+EDITS = (
+    "dilate", "erode", "outline", "blur", "contrast", "brighten", "invert", "desaturate", "rotate", "enlarge", "mirror",
+)  # fmt: skip
 
 
 def register(program: typer.Typer) -> None:
@@ -23,6 +26,7 @@ def register(program: typer.Typer) -> None:
     program.command(
         epilog=example(
             "edit mnist-inrs/060000 --out thick.safetensors --png",
+            "edit mnist-inrs/060000 --edit rotate --strength 0.5 --out turned.safetensors",
             "edit inr.pt --activation sine --strength 1.5 --out edited.safetensors",
         )
     )(edit)
@@ -31,10 +35,11 @@ def register(program: typer.Typer) -> None:
 def edit(
     source: Source,
     out: Annotated[Path, typer.Option(help="The edited network, a .safetensors file.")],
+    name: Annotated[str, typer.Option("--edit", help=f"What to do to the image: {', '.join(EDITS)}.")] = "dilate",
     model: Annotated[
-        str | None, typer.Option(help="A checkpoint that edits.", show_default="the best that fits")
+        str | None, typer.Option(help="A checkpoint that edits.", show_default="the best that fits, if one is needed")
     ] = None,
-    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the edit that was trained.")] = 1.0,
+    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the full edit, more goes on.")] = 1.0,
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
     activation: ActivationHint = None,
@@ -42,23 +47,36 @@ def edit(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Edit an INR and write the new weights."""
-    from ngcore.tasks import edit_inrs, load_checkpoint
+    """Edit an INR and write the new weights: by a formula where there is one, else by a trained model."""
+    from ngcore.inr import edit_weights, find_image_edit
+    from ngcore.tasks import edit_inrs, edit_of, load_checkpoint
     from ngcore.upload import export_network
 
     if out.suffix != ".safetensors":
         raise NeuralGraphError(f"Expected --out to end in .safetensors, got {out}.")
     given = read_input(source, activation=activation, omega_0=omega_0)
-    model = model or choose_editor(given)
-    edited = edit_inrs(load_checkpoint(model, device), given.network, strength=strength).to("cpu")
+    if model is None and find_image_edit(name).is_exact:
+        edited = edit_weights(given.network, name, strength)
+    else:
+        model = model or choose_editor(given, name)
+        checkpoint = load_checkpoint(model, device)
+        name = edit_of(checkpoint.card)
+        edited = edit_inrs(checkpoint, given.network, strength=strength).to("cpu")
     export_network(edited, out)
     files = [str(out)]
     if png:
         files.append(str(out.with_suffix(".png")))
         _write_png(edited, out.with_suffix(".png"), size)
     change = (edited.flatten() - given.network.flatten()).norm() / given.network.flatten().norm()
-    result = {"network": source, "model": model, "strength": strength, "files": files, "relative_change": float(change)}
-    result |= _errors(given, edited)
+    result = {
+        "network": source,
+        "edit": name,
+        "model": model,
+        "strength": strength,
+        "files": files,
+        "relative_change": float(change),
+    }
+    result |= _errors(given, edited, name, strength)
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 
 
@@ -72,20 +90,17 @@ def _write_png(network: "Network", path: Path, size: int) -> None:
     Image.fromarray(image).save(path)
 
 
-def _errors(given: InputNetwork, edited: "Network") -> dict[str, float]:
-    """Mean squared errors to the dilated original image before and after; empty where the original is not at hand."""
+def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) -> dict[str, float]:
+    """Mean squared errors to the edited original image before and after; empty where the original is not at hand."""
     import torch
 
-    from ngcore.inr import is_inr, render
-    from ngcore.tasks import dilate
+    from ngcore.inr import edit_images, is_inr, render
     from ngcore.zoo.originals import has_originals_at_hand, original_images
 
     if given.zoo is None or not has_originals_at_hand(given.zoo) or not is_inr(edited.architecture):
         return {}
     target = torch.from_numpy(original_images(given.zoo, [given.position or 0])).float() / 255
-    if target.dim() != 3:
-        return {}
-    target, size = dilate(target), (target.shape[1], target.shape[2])
+    target, size = edit_images(target, edit, strength), (target.shape[1], target.shape[2])
     before, after = render(given.network, size), render(edited, size)
     return {
         "mse_before": float((before - target).square().mean()),
@@ -94,9 +109,10 @@ def _errors(given: InputNetwork, edited: "Network") -> dict[str, float]:
 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
-    rows = [("Network", result["network"]), ("Model", result["model"]), ("Strength", f"{result['strength']:g}")]
+    rows = [("Network", result["network"]), ("Edit", result["edit"]), ("Strength", f"{result['strength']:g}")]
+    rows.append(("By", result["model"] or "a formula, exactly"))
     rows.append(("Change of the weights", f"{result['relative_change']:.2%} of their norm"))
     if "mse_after" in result:
-        rows.append(("MSE to the dilated image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))
+        rows.append(("MSE to the edited image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))
     rows += [("Written", file) for file in result["files"]]
     console.print(table_of(("", ""), rows))

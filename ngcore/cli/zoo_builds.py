@@ -19,6 +19,7 @@ class Recipe(StrEnum):
 
     PUBLISHED = "published"
     CHEAP = "cheap"
+    MATCHED = "matched"
 
 
 def build_inrs(
@@ -34,10 +35,11 @@ def build_inrs(
     progress: Progress,
 ) -> "Zoo":
     """Fit the INRs of a zoo."""
-    from ngcore.inr import CHEAP_RECIPE, FitConfig
+    from ngcore.inr import CHEAP_RECIPE, MATCHED_RECIPE, FitConfig
     from ngcore.zoo import build_inr_zoo
 
-    config = CHEAP_RECIPE if recipe is Recipe.CHEAP else FitConfig()
+    configs = {Recipe.CHEAP: CHEAP_RECIPE, Recipe.MATCHED: MATCHED_RECIPE}
+    config = configs.get(recipe or Recipe.PUBLISHED, FitConfig())
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     return build_inr_zoo(

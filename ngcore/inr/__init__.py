@@ -1,7 +1,13 @@
 """Implicit neural representations: fitting SIRENs to images and rendering them."""
 
+from ngcore.inr.edits import IMAGE_EDITS as IMAGE_EDITS
+from ngcore.inr.edits import ImageEdit as ImageEdit
+from ngcore.inr.edits import edit_images as edit_images
+from ngcore.inr.edits import edit_weights as edit_weights
+from ngcore.inr.edits import find_image_edit as find_image_edit
 from ngcore.inr.fit import BLOCK_SIZE as BLOCK_SIZE
 from ngcore.inr.fit import CHEAP_RECIPE as CHEAP_RECIPE
+from ngcore.inr.fit import MATCHED_RECIPE as MATCHED_RECIPE
 from ngcore.inr.fit import FitConfig as FitConfig
 from ngcore.inr.fit import FitResult as FitResult
 from ngcore.inr.fit import fit_sirens as fit_sirens
@@ -17,10 +23,16 @@ from ngcore.inr.siren import initial_siren as initial_siren
 __all__ = [
     "BLOCK_SIZE",
     "CHEAP_RECIPE",
+    "IMAGE_EDITS",
+    "MATCHED_RECIPE",
     "SIREN_OUTPUT_OFFSET",
     "FitConfig",
     "FitResult",
+    "ImageEdit",
     "coordinate_matrix",
+    "edit_images",
+    "edit_weights",
+    "find_image_edit",
     "fit_sirens",
     "image_coordinates",
     "initial_siren",

@@ -191,6 +191,7 @@ class OutputProbes(_Baseline):
     ) -> None:
         super().__init__(num_probes * num_outputs, d_hidden, num_hidden_layers, d_out, dropout)
         self.input_shape, self.num_outputs = tuple(input_shape), num_outputs
+        self.norm = nn.LayerNorm(num_probes * num_outputs)
         self.latents = nn.Parameter(torch.randn(num_probes, d_latent))
         is_image = len(self.input_shape) == 3
         self.generator = (
@@ -207,7 +208,7 @@ class OutputProbes(_Baseline):
         return self.generator(self.latents[:, :, None, None])[:, :, :height, :width].tanh()
 
     def features(self, network: Network) -> Float[Tensor, "networks features"]:
-        """Every network's answers to all probes in one row.
+        """Every network's answers to all probes in one row, brought to mean 0 and variance 1.
 
         Raises:
             ShapeMismatchError: If the networks' inputs or outputs have other shapes than the model expects.
@@ -218,7 +219,7 @@ class OutputProbes(_Baseline):
                 f"Expected networks from {self.input_shape} to ({self.num_outputs},), got {network} from "
                 f"{architecture.input_shape} to {architecture.output_shape}."
             )
-        return network(self.probes()).flatten(1)  # networks, probes · outputs
+        return self.norm(network(self.probes()).flatten(1))  # networks, probes · outputs
 
 
 def _point_generator(d_latent: int, num_inputs: int) -> nn.Sequential:

@@ -26,7 +26,8 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
     "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),
     "statnn": ModelConfig(kind="statnn", d_hidden=256, num_layers=2),
-    "output-probes-64": ModelConfig(kind="output-probes", d_hidden=256, num_layers=2, num_probes=64),
+    "output-probes-64": ModelConfig(kind="output-probes", d_hidden=256, num_layers=2, num_probes=64, dropout=0.2),
+    "output-probes-128": ModelConfig(kind="output-probes", d_hidden=256, num_layers=2, num_probes=128, dropout=0.2),
 }
 
 

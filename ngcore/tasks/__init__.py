@@ -11,7 +11,8 @@ from ngcore.tasks.checkpoints import find_checkpoints as find_checkpoints
 from ngcore.tasks.checkpoints import list_checkpoints as list_checkpoints
 from ngcore.tasks.checkpoints import load_checkpoint as load_checkpoint
 from ngcore.tasks.problems import PROBLEMS as PROBLEMS
-from ngcore.tasks.problems import dilate as dilate
+from ngcore.tasks.problems import edit_of as edit_of
+from ngcore.tasks.problems import find_problem as find_problem
 from ngcore.tasks.recipes import RECIPES as RECIPES
 from ngcore.tasks.recipes import Recipe as Recipe
 from ngcore.tasks.recipes import find_recipe as find_recipe
@@ -26,11 +27,12 @@ __all__ = [
     "add_change",
     "can_read",
     "classify_inrs",
-    "dilate",
     "edit_inrs",
+    "edit_of",
     "embed_networks",
     "evaluate",
     "find_checkpoints",
+    "find_problem",
     "find_recipe",
     "list_checkpoints",
     "load_checkpoint",

@@ -2,15 +2,15 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ngcore.inr import coordinate_matrix, move_images, render
+from ngcore.inr import coordinate_matrix, edit_images, find_image_edit, move_images, render
 from ngcore.networks import Network
 from ngcore.tasks.answers import add_change
 from ngcore.tasks.corpus import Corpus
@@ -145,18 +145,27 @@ class PredictAccuracy(Problem):
         }
 
 
-class Dilate(Problem):
-    """Which change of weights dilates the image that an INR shows?"""
+class Edit(Problem):
+    """Which change of weights edits the image that an INR shows?
+
+    Args:
+        edit: Key of `ngcore.inr.IMAGE_EDITS`.
+    """
 
     task, monitor, mode = "edit", "mse", "min"
+
+    def __init__(self, edit: str) -> None:
+        self.edit = find_image_edit(edit).name
 
     def d_out(self, zoo: Zoo) -> int:
         """An equivariant head has no answer of fixed width."""
         return 1
 
-    def targets(self, corpus: Corpus) -> Float[Tensor, "items height width"]:
-        """The 3 × 3 dilation of the original images, in [0, 1]."""
-        return dilate(torch.from_numpy(original_images(corpus.zoo, corpus.rows)).float() / 255)
+    def targets(
+        self, corpus: Corpus
+    ) -> Float[Tensor, "items height width"] | Float[Tensor, "items height width channels"]:
+        """The edited original images."""
+        return edit_images(torch.from_numpy(original_images(corpus.zoo, corpus.rows)).float() / 255, self.edit)
 
     def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
         """Mean squared error of the rendered edited INRs."""
@@ -179,12 +188,22 @@ class Dilate(Problem):
         return {"mse": sum(after) / len(corpus), "mse_unedited": sum(before) / len(corpus)}
 
 
-PROBLEMS: dict[TaskName, Problem] = {"classify": Classify(), "predict": PredictAccuracy(), "edit": Dilate()}
+DEFAULT_EDIT = "dilate"
+PROBLEMS: dict[TaskName, Problem] = {"classify": Classify(), "predict": PredictAccuracy(), "edit": Edit(DEFAULT_EDIT)}
 
 
-def dilate(images: Float[Tensor, "images height width"]) -> Float[Tensor, "images height width"]:
-    """Grey dilation: the maximum over each pixel's 3 × 3 neighbourhood."""
-    return functional.max_pool2d(images[:, None], 3, stride=1, padding=1)[:, 0]
+def edit_of(card: Mapping[str, Any]) -> str:
+    """The edit that the model of a card was trained for."""
+    return str(card.get("edit", DEFAULT_EDIT))
+
+
+def find_problem(task: TaskName, edit: str | None = None) -> Problem:
+    """The problem of a task; of one edit, where the task is to edit.
+
+    Raises:
+        UnknownNameError: If there is no such edit.
+    """
+    return Edit(edit or DEFAULT_EDIT) if task == "edit" else PROBLEMS[task]
 
 
 def _answers(model: nn.Module, corpus: Corpus, device: torch.device) -> Float[Tensor, "items d_out"]:

@@ -19,6 +19,7 @@ class Recipe:
         preset: Name of the model's preset.
         config: Numbers of the training.
         augmentation: Changes of the input networks in training.
+        edit: Key of `IMAGE_EDITS`, where the task is to edit.
         start: Name of the checkpoint whose weights it starts from; None: random ones.
         model: The preset, with changes.
     """
@@ -29,6 +30,7 @@ class Recipe:
     config: TrainConfig
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     model: ModelConfig
+    edit: str | None = None
     start: str | None = None
 
     @classmethod
@@ -40,6 +42,7 @@ class Recipe:
         config: TrainConfig,
         *,
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        edit: str | None = None,
         start: str | None = None,
         **changes: Any,
     ) -> "Recipe":
@@ -51,6 +54,7 @@ class Recipe:
             config=config,
             augmentation=augmentation,
             model=preset(name, **changes),
+            edit=edit,
             start=start,
         )
 
@@ -72,8 +76,11 @@ def _schedule(epochs: int, **changes: Any) -> TrainConfig:
 
 NOISE = Augmentation(noise=0.05)
 MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, noise=0.05)
+PURE_MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1)
+SMALL_MOVES = Augmentation(rotation=5.0, scaling=0.05, shift=0.05)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
+PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
 
 RECIPES: dict[str, Recipe] = {
@@ -90,14 +97,22 @@ RECIPES: dict[str, Recipe] = {
         augmentation=MOVES,
         start="mnist-ng-t",
     ),
-    "mnist-output-probes-64": Recipe.of("classify", "mnist-inrs", "output-probes-64", _schedule(20, **FULL)),
+    "mnist-output-probes-64": Recipe.of(
+        "classify", "mnist-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=PURE_MOVES
+    ),
+    "mnist-output-probes-128": Recipe.of(
+        "classify", "mnist-inrs", "output-probes-128", _schedule(60, **PROBES), augmentation=PURE_MOVES
+    ),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=MOVES
     ),
     "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
     "fashion-mnist-output-probes-64": Recipe.of(
-        "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(20, **FULL)
+        "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=SMALL_MOVES
+    ),
+    "fashion-mnist-output-probes-128": Recipe.of(
+        "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_MOVES
     ),
     "mnist-dilate-ng-gnn": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit", _schedule(4, **EDIT)),
     "mnist-dilate-ng-gnn-64-probes": Recipe.of(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ngcore.errors import NeuralGraphError
-from ngcore.tasks.problems import PROBLEMS
+from ngcore.tasks.problems import PROBLEMS, edit_of
 
 Card = Mapping[str, Any]
 Row = dict[str, Any]
@@ -35,9 +35,9 @@ COLUMNS = (
 
 
 def results(cards: Iterable[Card]) -> list[Row]:
-    """One row a checkpoint, in plain values; grouped by task and zoo, the best first."""
+    """One row a checkpoint, in plain values; grouped by task, zoo and edit, the best first."""
     rows = [_row(card) for card in cards if card["metrics"].get("test")]
-    return sorted(rows, key=lambda row: (row["task"], row["zoo"], _rank(row), row["name"]))
+    return sorted(rows, key=lambda row: (row["task"], row["zoo"], row["edit"] or "", _rank(row), row["name"]))
 
 
 def results_table(rows: Sequence[Row]) -> str:
@@ -66,6 +66,7 @@ def _row(card: Card) -> Row:
         "name": card["name"],
         "preset": card["preset"],
         "task": card["task"],
+        "edit": edit_of(card) if card["task"] == "edit" else None,
         "zoo": card["corpus"]["name"],
         "test": dict(card["metrics"]["test"]),
         "validation": dict(card["metrics"].get("validation", {})),
@@ -88,7 +89,7 @@ def _rank(row: Row) -> float:
 def _cells(row: Row) -> tuple[str, ...]:
     minutes = row["training_seconds"] / 60
     return (
-        row["task"],
+        f"{row['task']}: {row['edit']}" if row["edit"] else row["task"],
         row["zoo"],
         row["name"],
         row["preset"],

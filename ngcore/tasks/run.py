@@ -14,7 +14,7 @@ from ngcore.models import Model, OutputProbes, build_model
 from ngcore.paths import work_folder
 from ngcore.tasks.checkpoints import Checkpoint, load_checkpoint
 from ngcore.tasks.corpus import Corpus
-from ngcore.tasks.problems import PROBLEMS, Problem
+from ngcore.tasks.problems import DEFAULT_EDIT, Problem, edit_of, find_problem
 from ngcore.tasks.recipes import Recipe, find_recipe
 from ngcore.training import (
     ProgressEvent,
@@ -60,7 +60,7 @@ def train_recipe(
     """
     recipe = find_recipe(name)
     zoo = Zoo.open(zoo_folder or find_zoo(recipe.zoo))
-    problem, place = PROBLEMS[recipe.task], choose_device(device)
+    problem, place = find_problem(recipe.task, recipe.edit), choose_device(device)
     corpora = {split: Corpus.load(zoo, split, limit=limit) for split in ("train", *SPLITS)}
     targets = {split: problem.targets(corpus) for split, corpus in corpora.items()}
     model = _new_model(recipe, problem, corpora["train"], seed)
@@ -83,6 +83,8 @@ def train_recipe(
     metrics = {s: _measured(problem, model, corpora[s], targets[s], place) for s in SPLITS}
     card = _card(Path(out).name, recipe, zoo, corpora, model, result, metrics, seed, config)
     card["command"] = _command(name, seed, limit)
+    if recipe.task == "edit":
+        card["edit"] = recipe.edit or DEFAULT_EDIT
     if recipe.start is not None:
         started = load_checkpoint(recipe.start, "cpu").card
         card["start"] = {"name": started["name"], "weights_sha256": started["weights_sha256"]}
@@ -104,7 +106,8 @@ def evaluate(
     """
     loaded = load_checkpoint(checkpoint, device) if isinstance(checkpoint, str) else checkpoint
     zoo = Zoo.open(zoo_folder or find_zoo(loaded.card["corpus"]["name"]))
-    corpus, problem = Corpus.load(zoo, split, limit=limit), PROBLEMS[loaded.card["task"]]
+    corpus = Corpus.load(zoo, split, limit=limit)
+    problem = find_problem(loaded.card["task"], edit_of(loaded.card))
     measured = _measured(problem, loaded.model, corpus, problem.targets(corpus), loaded.device)
     return {**measured, "split": split, "zoo": zoo.name, "zoo_sha256": zoo.hash}
 
@@ -164,7 +167,7 @@ def _card(
     config: TrainConfig,
 ) -> dict[str, Any]:
     stacks = corpora["train"].stacks
-    d_out = {"d_out": PROBLEMS[recipe.task].d_out(zoo)}
+    d_out = {"d_out": find_problem(recipe.task, recipe.edit).d_out(zoo)}
     return {
         "name": name,
         "preset": recipe.preset,

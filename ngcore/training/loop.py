@@ -79,7 +79,8 @@ def train(
     A run that was killed at any moment and is started again with the same arguments ends with the same bits in
     weights and log values as one that was not, on one machine whose kernels are deterministic (CPU kernels are;
     on a GPU, call `torch.use_deterministic_algorithms(True)` first). For this, `loss` and `validate` draw random
-    numbers from the generator they get or from torch's default generators only.
+    numbers from the generator they get or from torch's default generators only, and no other thread of the process
+    draws from those meanwhile (building a model does).
 
     Args:
         model: moved to `device`; afterwards it holds the best weights and is in evaluation mode.

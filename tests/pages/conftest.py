@@ -28,6 +28,8 @@ def open_page(pages_folder, tiny_zoos, monkeypatch):
     from streamlit.testing.v1 import AppTest
 
     monkeypatch.setenv("NGCORE_ZOOS", str(tiny_zoos))
+    # Building models draws random numbers: a thread that does so would disturb whatever test comes next.
+    monkeypatch.setattr("app.preload.start_preload", lambda: None)
 
     def run(name, *, net=None):
         app = AppTest.from_file(pages_folder.parent / "app" / "main.py", default_timeout=WAIT_S)

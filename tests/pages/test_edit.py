@@ -29,6 +29,7 @@ def test_an_inr_is_shown_before_and_after_with_target_and_differences(edit_page)
     assert not app.exception and not app.error
     assert len(app.image) == 5
     assert (app.dataframe[-1].value["largest change"] > 0).all()
+    assert len(app.get("bidi_component")) == 1
     assert any("trained on" not in caption.value and "strength 1" in caption.value for caption in app.caption)
 
 

@@ -31,6 +31,14 @@ def test_a_link_opens_the_network_that_it_names(open_page):
     assert "input · 0" in names and "layer 2 · 7" in names
 
 
+def test_the_picture_of_an_inr_can_be_drawn_by_the_browser_instead(open_page):
+    app = open_page("network", net="tiny-inrs/000007")
+    assert len(app.image) == 1 and not app.get("bidi_component")
+    app.toggle(key="render.zoom").set_value(True).run()
+    assert not app.exception
+    assert not app.image and len(app.get("bidi_component")) == 1
+
+
 def test_a_link_to_a_network_that_is_not_there_says_so(open_page):
     app = open_page("network", net="tiny-inrs/999999")
     assert not app.exception

@@ -109,6 +109,36 @@ def test_an_edit_writes_weights_and_picture_and_tells_the_error_before_and_after
     assert "before" in run(*command).stdout
 
 
+def test_an_exact_edit_needs_no_model_and_reports_its_error(run, tmp_path, shelf):
+    from ngcore.inr import edit_weights
+    from ngcore.upload import read_network
+    from ngcore.zoo import Zoo
+
+    out = tmp_path / "inverted.safetensors"
+    command = ("edit", "tiny-inrs/000008", "--edit", "invert", "--strength", "0.5", "--out", out)
+    result = run(*command, "--json").json
+    assert (result["edit"], result["model"]) == ("invert", None)
+    zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
+    own = zoo.networks([zoo.position("tiny-inrs/000008")])
+    assert read_network(out.read_bytes()).network.equals(edit_weights(own, "invert", 0.5))
+    assert "a formula, exactly" in run(*command).stdout
+
+
+def test_an_edit_that_nobody_knows_or_has_learned_is_refused(run, tmp_path, shelf):
+    out = tmp_path / "x.safetensors"
+    assert run("edit", "tiny-inrs/000008", "--edit", "sharpen", "--out", out).code == 2
+    unlearned = run("edit", "tiny-inrs/000008", "--edit", "blur", "--out", out)
+    assert (unlearned.code, out.exists()) == (2, False)
+    assert "models are here for: dilate" in unlearned.stderr
+
+
+def test_the_help_names_all_edits():
+    from ngcore.cli.edit import EDITS
+    from ngcore.inr import IMAGE_EDITS
+
+    assert tuple(IMAGE_EDITS) == EDITS
+
+
 def test_an_edit_of_strength_0_writes_the_network_as_it_was(run, files, tmp_path):
     from ngcore.upload import read_network
 

@@ -64,15 +64,17 @@ def built(monkeypatch, shelf):
     return calls
 
 
-def test_inrs_are_built_by_the_published_recipe_unless_the_cheap_one_is_asked_for(run, built, shelf):
-    from ngcore.inr import FitConfig
+def test_inrs_are_built_by_the_published_recipe_unless_another_is_asked_for(run, built, shelf):
+    from ngcore.inr import MATCHED_RECIPE, FitConfig
 
     run("zoo", "build", "mnist-inrs", "--count", "20,4,5", "--workers", "2", "--seed", "3")
     run("zoo", "build", "mnist-inrs", "--count", "20", "--recipe", "cheap", "--steps", "7", "--out", "elsewhere")
-    (name, folder, first), (_, elsewhere, second) = built
+    run("zoo", "build", "mnist-inrs", "--count", "20", "--recipe", "matched")
+    (name, folder, first), (_, elsewhere, second), (_, _, third) = built
     assert (name, folder, elsewhere) == ("mnist-inrs", str(shelf / "zoos" / "mnist-inrs"), "elsewhere")
     assert first == {"count": (20, 4, 5), "config": FitConfig(), "seed": 3, "device": "cpu", "workers": 2}
     assert (second["count"], second["config"]) == (20, FitConfig(sampling="cells", steps=7))
+    assert third["config"] == MATCHED_RECIPE
 
 
 def test_cnns_are_built_by_runs(run, built):

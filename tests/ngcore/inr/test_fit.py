@@ -69,7 +69,7 @@ def test_steps_equal_those_of_torchs_adam(architecture, generator):
     torch.testing.assert_close(parameters, expected, atol=1e-8, rtol=1e-6)
 
 
-@pytest.mark.parametrize("sampling", ["full", "uniform", "cells"])
+@pytest.mark.parametrize("sampling", ["full", "uniform", "cells", "quarters"])
 def test_fitting_improves_the_image(sampling):
     images, architecture = sample_images(2, (10, 10)), siren((2, 16, 16, 1))
     start = initial_siren(architecture, 0, 2, seed=0)
@@ -86,7 +86,7 @@ def test_colour_images_are_fitted_too():
     assert (result.psnr > 18).all()
 
 
-@pytest.mark.parametrize("sampling", ["full", "uniform", "cells"])
+@pytest.mark.parametrize("sampling", ["full", "uniform", "cells", "quarters"])
 def test_a_network_does_not_depend_on_how_its_corpus_is_cut(sampling):
     images = sample_images(BLOCK_SIZE + 5)
     config = FitConfig(steps=4, sampling=sampling, pixels=20)
@@ -123,6 +123,14 @@ def test_cells_give_one_pixel_of_every_two_by_two_cell():
     assert list(zip((rows // 2).tolist(), (columns // 2).tolist(), strict=True)) == [
         (row, column) for row in range(3) for column in range(3)
     ]
+
+
+def test_four_quarters_show_every_pixel_once():
+    size = (6, 8)
+    chosen = list(_pixel_choices(size, FitConfig(steps=8, sampling="quarters"), seed=0))
+    for round_ in (chosen[:4], chosen[4:]):
+        assert sorted(torch.cat(round_).tolist()) == list(range(48))
+    assert not torch.equal(chosen[0], chosen[4])
 
 
 def test_uniform_pixels_are_distinct_and_change_from_step_to_step():

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from ngcore.inr import render
+from ngcore.inr import edit_images, render
 from ngcore.networks import Network, mlp
 from ngcore.tasks.corpus import Corpus
-from ngcore.tasks.problems import PROBLEMS, Augmentation, dilate
+from ngcore.tasks.problems import PROBLEMS, Augmentation, find_problem
 
 CPU = torch.device("cpu")
 
@@ -35,28 +35,13 @@ class ShiftOutput(nn.Module):
         return change
 
 
-def test_dilation_is_the_maximum_over_each_neighbourhood():
-    """A bright pixel grows into a 3 × 3 square; one in the corner into a 2 × 2 square; the brighter one wins."""
-    image = torch.zeros(5, 5)
-    image[2, 2], image[0, 0] = 0.5, 1.0
-    expected = torch.tensor(
-        [
-            [1.0, 1.0, 0.0, 0.0, 0.0],
-            [1.0, 1.0, 0.5, 0.5, 0.0],
-            [0.0, 0.5, 0.5, 0.5, 0.0],
-            [0.0, 0.5, 0.5, 0.5, 0.0],
-            [0.0, 0.0, 0.0, 0.0, 0.0],
-        ]
-    )
-    assert torch.equal(dilate(image[None])[0], expected)
-
-
-def test_the_target_of_an_edit_is_the_dilated_original(inrs):
+@pytest.mark.parametrize("edit", ["dilate", "outline", None])
+def test_the_target_of_an_edit_is_the_edited_original(inrs, edit):
     import numpy as np
 
     corpus = Corpus.load(inrs, "test")
     originals = torch.from_numpy(np.load(inrs.folder / "images.npy")[8:12]).float() / 255
-    assert torch.equal(PROBLEMS["edit"].targets(corpus), dilate(originals))
+    assert torch.equal(find_problem("edit", edit).targets(corpus), edit_images(originals, edit or "dilate"))
 
 
 def test_an_edit_is_measured_on_the_pixels_beside_the_unedited_inrs(inrs):

@@ -1,0 +1,93 @@
+"""Drawings and strangers' pictures as the small images that networks are fitted to."""
+
+import numpy as np
+
+from app.sample_inputs import picture_from_file
+from ngcore.errors import DataError
+
+SIDE, COLOUR_SIDE = 28, 32
+MNIST_BOX = 20  # pixels of the longer side of an MNIST digit
+FAINT = 0.1  # share of the brightest value below which a pixel is ground, not ink
+FINE = 10  # an image file is first read this many times larger, so that a small digit in it stays sharp
+
+
+def drawing_from(value: object) -> np.ndarray:
+    """What a browser sent as a drawing: grey values in [0, 1], float32 (28, 28).
+
+    Raises:
+        DataError: If it is no list of 784 whole numbers from 0 to 255.
+    """
+    if not isinstance(value, list) or len(value) != SIDE * SIDE:
+        got = f"a list of {len(value)}" if isinstance(value, list) else type(value).__name__
+        raise DataError(f"Expected a drawing of {SIDE * SIDE} grey values, got {got}.")
+    if not all(type(number) is int and 0 <= number <= 255 for number in value):
+        raise DataError("Expected a drawing of whole numbers from 0 to 255, got other values.")
+    return (np.array(value, dtype=np.float32) / 255).reshape(SIDE, SIDE)
+
+
+def as_mnist(drawing: np.ndarray) -> np.ndarray:
+    """A drawing placed as MNIST places its digits: 20 pixels long or high, its centre of mass in the middle.
+
+    The brightest pixel becomes white. Ink that would lie outside is moved in as far as needed.
+
+    Args:
+        drawing: Ink in [0, 1] on a ground of 0, (height, width).
+
+    Returns:
+        float32 (28, 28).
+
+    Raises:
+        DataError: If nothing is drawn.
+    """
+    ink = np.where(drawing > FAINT * drawing.max(initial=0), drawing, 0).astype(np.float32)
+    if not np.isfinite(ink).all() or ink.max(initial=0) <= 0:
+        raise DataError("Expected a drawing with some ink, got an empty one.")
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    digit = _scaled(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    top, left = (_start(digit.sum(axis=1 - axis)) for axis in (0, 1))
+    placed = np.zeros((SIDE, SIDE), dtype=np.float32)
+    placed[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    return placed / placed.max()
+
+
+def _scaled(digit: np.ndarray) -> np.ndarray:
+    """The digit with `MNIST_BOX` pixels on its longer side."""
+    from PIL import Image
+
+    scale = MNIST_BOX / max(digit.shape)
+    height, width = (max(1, round(side * scale)) for side in digit.shape)
+    image = Image.fromarray(digit).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.float32).clip(0, 1)
+
+
+def _start(mass: np.ndarray) -> int:
+    """The first row (or column) of a digit whose centre of mass along that axis comes into the middle."""
+    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    return int(np.clip(round(SIDE / 2 - centre), 0, SIDE - len(mass)))
+
+
+def image_from_file(data: bytes, *, colour: bool = False, invert: bool = False, centre: bool = False) -> np.ndarray:
+    """An image file as an image to fit, float32 in [0, 1], cut to a square.
+
+    Args:
+        data: A PNG or JPEG file.
+        colour: Read it in colour, (32, 32, 3), instead of grey, (28, 28).
+        invert: Swap dark and bright, as for ink on paper.
+        centre: Place what stands out from the ground as MNIST places its digits; for grey images.
+
+    Raises:
+        DataError: If it is no PNG or JPEG image of a reasonable size, or nothing stands out from its ground.
+    """
+    side = COLOUR_SIDE if colour else SIDE * FINE if centre else SIDE
+    pixels = (picture_from_file(data, (3 if colour else 1, side, side)).transpose(1, 2, 0) + 1) / 2
+    pixels = (1 - pixels if invert else pixels).clip(0, 1).astype(np.float32)
+    if colour:
+        return pixels
+    return as_mnist(_ink(pixels[..., 0])) if centre else pixels[..., 0]
+
+
+def _ink(picture: np.ndarray) -> np.ndarray:
+    """What is brighter than the ground, from 0 to 1; the ground is the median, with the spread of noise about it."""
+    ground = np.median(picture)
+    noise = 3 * np.median(np.abs(picture - ground))
+    return ((picture - ground - noise) / max(float(picture.max() - ground - noise), 1e-3)).clip(0, 1)
