@@ -88,7 +88,7 @@ def dilated(image: np.ndarray, times: int = 1) -> np.ndarray:
     """An image (height, width) or (height, width, channels) after some 3 × 3 dilations, each channel on its own."""
     import torch
 
-    from ngcore.inr import dilate
+    from ngcore.inr.edits import dilate
 
     planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image).transpose(2, 0, 1)))
     for _ in range(times):
