@@ -90,10 +90,10 @@ def dilated(image: np.ndarray, times: int = 1) -> np.ndarray:
 
     from ngcore.inr.edits import dilate
 
-    planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image).transpose(2, 0, 1)))
+    planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image).transpose(2, 0, 1)))[None]
     for _ in range(times):
         planes = dilate(planes)
-    return planes.numpy().transpose(1, 2, 0).reshape(image.shape)
+    return planes[0].numpy().transpose(1, 2, 0).reshape(image.shape)
 
 
 def difference(after: "Network", before: "Network") -> "Network":
