@@ -167,13 +167,13 @@ def _fit_block(
     start = initial_siren(architecture, first_index, padded, seed=seed)
     names, parameters = list(start.parameters), [tensor.to(device) for tensor in start.parameters.values()]
     first, second = ([torch.zeros_like(tensor) for tensor in parameters] for _ in range(2))
-    coordinates, omega_0 = image_coordinates(*size).to(device), _omega_0(architecture)
+    coordinates, omega_0 = image_coordinates(*size).mT.contiguous().to(device), _omega_0(architecture)
     assert omega_0 is not None  # checked before the first block
     step = _compiled_step() if compiled else adam_step
     for t, chosen in enumerate(_pixel_choices(size, config, seed), start=1):
         where = chosen.to(device) if chosen is not None else slice(None)
         rates = torch.tensor((config.learning_rate, 1 - 0.9**t, 1 - 0.999**t), device=device)
-        own = (coordinates[where], targets[:, :, where], omega_0, rates)
+        own = (coordinates[:, where], targets[:, :, where], omega_0, rates)
         parameters, first, second = step(parameters, first, second, *own)
         if on_step:
             on_step(t, Network(architecture, {n: p[:count] for n, p in zip(names, parameters, strict=True)}))
@@ -216,7 +216,7 @@ def adam_step(
     parameters: Sequence[Tensor],
     first: Sequence[Tensor],
     second: Sequence[Tensor],
-    coordinates: Float[Tensor, "pixels 2"],
+    coordinates: Float[Tensor, "2 pixels"],
     targets: Float[Tensor, "networks channels pixels"],
     omega_0: float,
     rates: Float[Tensor, " 3"],
@@ -248,13 +248,13 @@ def adam_step(
 
 def siren_gradients(
     parameters: Sequence[Tensor],
-    coordinates: Float[Tensor, "pixels 2"],
+    coordinates: Float[Tensor, "2 pixels"],
     targets: Float[Tensor, "networks channels pixels"],
     omega_0: float,
 ) -> list[Tensor]:
     """Gradients of each network's mean squared error, written out: features are rows, pixels are columns."""
     weights, biases = parameters[::2], parameters[1::2]
-    hidden = coordinates.mT.expand(len(targets), -1, -1)  # networks, 2, pixels
+    hidden = coordinates.expand(len(targets), -1, -1)  # networks, 2, pixels
     inputs, slopes = [], []
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
         inputs.append(hidden)

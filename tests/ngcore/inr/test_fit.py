@@ -48,7 +48,7 @@ def test_written_out_gradients_equal_those_of_autograd(architecture, generator):
     leaves = network.map(lambda tensor: tensor.requires_grad_())
     expected = torch.autograd.grad(squared_error(leaves, coordinates, targets), list(leaves.parameters.values()))
     with torch.no_grad():
-        gradients = siren_gradients(list(network.parameters.values()), coordinates, targets, omega_0(architecture))
+        gradients = siren_gradients(list(network.parameters.values()), coordinates.mT, targets, omega_0(architecture))
     torch.testing.assert_close(gradients, list(expected), atol=1e-10, rtol=1e-9)
 
 
@@ -64,7 +64,7 @@ def test_steps_equal_those_of_torchs_adam(architecture, generator):
         squared_error(leaves, coordinates, targets).backward()
         adam.step()
         rates = torch.tensor((5e-3, 1 - 0.9**t, 1 - 0.999**t), dtype=torch.float64)
-        parameters, *moments = adam_step(parameters, *moments, coordinates, targets, omega_0(architecture), rates)
+        parameters, *moments = adam_step(parameters, *moments, coordinates.mT, targets, omega_0(architecture), rates)
     expected = [tensor.detach() for tensor in leaves.parameters.values()]
     torch.testing.assert_close(parameters, expected, atol=1e-8, rtol=1e-6)
 
