@@ -77,10 +77,11 @@ def train(
     """Train a model, going on where an earlier call in the same folder stopped, and keep the best weights.
 
     A run that was killed at any moment and is started again with the same arguments ends with the same bits in
-    weights and log values as one that was not, on one machine whose kernels are deterministic (CPU kernels are;
-    on a GPU, call `torch.use_deterministic_algorithms(True)` first). For this, `loss` and `validate` draw random
-    numbers from the generator they get or from torch's default generators only, and no other thread of the process
-    draws from those meanwhile (building a model does).
+    weights and log values as one that was not, on one machine, with as many threads (`torch.set_num_threads`; batch
+    norm, for one, sums in another order with another number), where kernels are deterministic (CPU kernels are; on a
+    GPU, call `torch.use_deterministic_algorithms(True)` first). For this, `loss` and `validate` draw random numbers
+    from the generator they get or from torch's default generators only, and no other thread of the process draws
+    from those meanwhile (building a model does).
 
     Args:
         model: moved to `device`; afterwards it holds the best weights and is in evaluation mode.
