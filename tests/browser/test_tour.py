@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from map_drawing import MAP, draw_lasso
+from map_drawing import click_a_point, draw_lasso
 from playwright.sync_api import expect
 
 from ngcore.upload import read_network
@@ -16,16 +17,9 @@ def go_to(page, settle, name, heading):
     settle(page)
 
 
-def click_a_point(page):
-    """Click places on the map until a network other than the selected one is selected."""
-    box, before = page.locator(MAP).first.bounding_box(), page.url
-    for step in range(200):
-        x, y = 0.3 + 0.02 * (step % 20), 0.3 + 0.04 * (step // 20)
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        page.wait_for_timeout(150)
-        if page.url != before:
-            return
-    pytest.fail("No point of the map could be clicked.")
+def selected_id(page):
+    """Id of the network in the address."""
+    return parse_qs(urlsplit(page.url).query)["net"][0]
 
 
 def test_from_the_start_to_an_exported_edit(visit, settle):
@@ -38,25 +32,24 @@ def test_from_the_start_to_an_exported_edit(visit, settle):
     settle(page)
 
     go_to(page, settle, "Map", "Map")
-    page.wait_for_timeout(1000)  # the drawing has no mark of being ready
-    draw_lasso(page, page.locator(MAP).first.bounding_box(), [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
+    draw_lasso(page, [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
     expect(page.get_by_role("heading", name=re.compile(r"^[\d,]+ of 2,000 selected"))).to_be_visible()
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.get_by_role("heading", name="All 2,000 networks on the map")).to_be_visible()
     settle(page)
-    click_a_point(page)
+    chosen = click_a_point(page, "mnist-inrs", method="umap", unlike=selected_id(page))
+    page.wait_for_url(re.compile(f"net={quote(chosen, safe='')}"))
     settle(page)
-    chosen = re.search(r"net=(mnist-inrs%2F\d+)", page.url).group(1)
 
     go_to(page, settle, "Predict", "Predict")
     expect(page.get_by_text("The model sees").first).to_be_visible()
-    assert f"net={chosen}" in page.url
+    assert selected_id(page) == chosen
     go_to(page, settle, "Edit", "Edit")
     page.get_by_text("MSE to the target, edited").wait_for()
     settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Edited network")).click()
-    assert download.value.suggested_filename == f"{chosen.replace('%2F', '-')}-edited.safetensors"
+    assert download.value.suggested_filename == f"{chosen.replace('/', '-')}-edited.safetensors"
     assert len(read_network(Path(download.value.path()).read_bytes()).network) == 1
 
 
