@@ -57,9 +57,9 @@ def finished(tmp_path_factory):
 
 
 def test_a_process_killed_again_and_again_ends_with_the_same_bits(tmp_path, finished):
-    """Each child process is killed by SIGKILL a random moment after it started; the last one may finish."""
+    """Each process is killed by SIGKILL a random moment after its first checkpoint; the last one may finish."""
     program = [sys.executable, str(PROGRAM), str(tmp_path), "5"]
-    printed = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60).stdout
+    printed = subprocess.run(program, capture_output=True, text=True, check=True, timeout=300).stdout
     steps = [int(line) for line in printed.split()]
     assert len(set(steps)) >= 3, "the kills came too early to test anything"
     assert steps == sorted(steps)

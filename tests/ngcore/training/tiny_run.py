@@ -70,20 +70,26 @@ def run(folder, *, config=CONFIG, seconds_per_step=0.0, before_step=None, **opti
 def main(folder, num_kills):
     import lightning_fabric  # noqa: F401  (the children share its import)
 
-    for attempt in range(num_kills + 1):
+    state, moment = folder / "last.ckpt", random.Random(0)
+    for _ in range(num_kills):
+        before = written(state)
         child = os.fork()
         if child == 0:
             run(folder, seconds_per_step=0.01)
             os._exit(0)
-        if attempt < num_kills:
-            time.sleep(0.15 + 0.1 * random.Random(attempt).random())
-            os.kill(child, signal.SIGKILL)
+        while written(state) == before and os.waitpid(child, os.WNOHANG) == (0, 0):
+            time.sleep(0.001)
+        time.sleep(0.2 * moment.random())
+        os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        if attempt < num_kills:
-            assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
-            print(torch.load(folder / "last.ckpt", weights_only=True)["step"], flush=True)
-        else:
-            assert status == 0, status
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
+        print(torch.load(state, weights_only=True)["step"], flush=True)
+    run(folder)
+
+
+def written(path):
+    """When a file was written; None while there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 if __name__ == "__main__":
