@@ -133,11 +133,12 @@ def _wait_for_health(address, server, log):
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium; its absence is a failure, never a skip."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     executable = find_browser()
     if executable is None:
         pytest.fail(HINT)
+    expect.set_options(timeout=PAGE_WAIT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=BROWSER_FLAGS)
         yield chromium

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tiny_zoos import write_tiny_zoos
 
-CHART = ".st-key-network-chart canvas"
+CHART = '.st-key-network-chart [data-testid="stEChartsChart"][aria-busy="false"] canvas'
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +26,9 @@ def test_a_click_on_a_neuron_shows_it_and_its_edges_can_be_walked(visit, small_z
     page = visit("/network?net=small-inrs/000001")
     chart = page.locator(CHART).first
     chart.wait_for()
-    page.wait_for_timeout(1000)
     box = chart.bounding_box()
     for height in (0.3, 0.34, 0.38, 0.42, 0.46, 0.5, 0.54):  # inputs stand at the left edge, in the middle
-        page.mouse.click(box["x"] + 0.055 * box["width"], box["y"] + height * box["height"])
+        chart.click(position={"x": 0.055 * box["width"], "y": height * box["height"]})
         page.wait_for_timeout(300)
         settle(page)
         if page.get_by_text(re.compile(r"\d+ in · \d+ out")).count():
