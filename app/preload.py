@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from app import answers, cached, map_data
+from app.server import spare_collector
 from ngcore.errors import NeuralGraphError
 
-SLOW_MODULES = ("scipy.optimize",)
+SLOW_MODULES = ("scipy.optimize", "plotly.graph_objects")
 NICENESS = 10
 
 
@@ -29,6 +30,7 @@ def _preload_gently() -> None:
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
     _preload()
+    spare_collector()
 
 
 def _preload() -> None:

@@ -1,6 +1,7 @@
 """Serves the app: Streamlit's server, this project's safety settings, and nothing heavy loaded before it listens."""
 
 import argparse
+import gc
 import os
 import sys
 import threading
@@ -120,6 +121,7 @@ def serve(
     Args:
         open_browser: open the app in this machine's browser once it can be reached.
     """
+    gc.disable()  # until `warm_up` is through: a quarter of the time of all imports
     import streamlit as st
     from starlette.middleware import Middleware
 
@@ -143,8 +145,21 @@ def serve(
 
 def warm_up() -> None:
     """Import what the first page will ask for."""
-    for name in WARM_UP_MODULES:
-        import_module(name)
+    try:
+        for name in WARM_UP_MODULES:
+            import_module(name)
+    finally:
+        spare_collector()
+        gc.enable()
+
+
+def spare_collector() -> None:
+    """Have the garbage collector, which Streamlit calls after every rerun, pass over what is in memory for good by now.
+
+    It took as long as most reruns themselves, and held up all threads meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
