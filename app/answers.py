@@ -113,10 +113,18 @@ def _answer(name: str, weights: str, key: str, device: str, _selection: Selectio
     model = checkpoint(name, weights)
     network = cached.network(_selection)
     ask = classify_inrs if model.card["task"] == CLASSIFY else predict_accuracy
-    ask(model, network)
+    if (weights, device) not in _warm():
+        ask(model, network)
+        _warm().add((weights, device))
     started = time.perf_counter()
     values = ask(model, network)[0].float().cpu().numpy()
     return values.reshape(-1), 1000 * (time.perf_counter() - started)
+
+
+@st.cache_resource(show_spinner=False)
+def _warm() -> set[tuple[str, str]]:
+    """Digests and devices of the models that have answered before: the first answer takes longer than all others."""
+    return set()
 
 
 def checkpoint(name: str, weights: str) -> Any:

@@ -104,7 +104,7 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     position = zoo.position(selection.id) if selection else None
     options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))
     options.sort()
-    describe = {i: _describe(zoo, i) for i in options}
+    describe = dict(zip(options, _descriptions(zoo, options), strict=True))
     st.session_state[NETWORK_KEY] = position
     st.selectbox(
         f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.__getitem__, width=235,
@@ -162,15 +162,17 @@ def _filter_widgets(zoo: "Zoo") -> None:
         st.toggle("Well fitted only", key=GOOD_KEY, persist_state="session")
 
 
-def _describe(zoo: "Zoo", position: int) -> str:
-    row = zoo.metadata.iloc[position]
-    names = zoo.card.get("class_names", ())
-    parts = [row["id"].removeprefix(f"{zoo.name}/")]
-    if 0 <= row["label"] < len(names):
-        parts.append(str(names[row["label"]]))
-    if row["accuracy"] == row["accuracy"]:
-        parts.append(f"{row['accuracy']:.1%}")
-    return " · ".join([*parts, row["split"]])
+def _descriptions(zoo: "Zoo", positions: list[int]) -> list[str]:
+    rows, names = zoo.metadata.iloc[positions], zoo.card.get("class_names", ())
+    texts = []
+    for name, label, accuracy, split in zip(rows["id"], rows["label"], rows["accuracy"], rows["split"], strict=True):
+        parts = [name.removeprefix(f"{zoo.name}/")]
+        if 0 <= label < len(names):
+            parts.append(str(names[label]))
+        if accuracy == accuracy:
+            parts.append(f"{accuracy:.1%}")
+        texts.append(" · ".join([*parts, split]))
+    return texts
 
 
 def _zoo_chosen() -> None:
