@@ -1,4 +1,4 @@
-"""Reads, behind the first page, what the other pages will ask for first: trained models and the first map."""
+"""Reads, behind the first page, what the other pages will ask for first: models, first answers, the first map."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from app import answers, cached, map_data
 from app.server import spare_collector
+from app.state import Selection
 from ngcore.errors import NeuralGraphError
 
 SLOW_MODULES = ("scipy.optimize", "plotly.graph_objects")
@@ -39,7 +40,7 @@ def _preload() -> None:
         import_module(name)
     for card in cached.checkpoints():
         try:
-            answers.checkpoint(card["name"], card["weights_sha256"])
+            _preload_model(card)
         except NeuralGraphError:
             continue
     for name in cached.zoo_folders():
@@ -47,6 +48,15 @@ def _preload() -> None:
             _preload_map(name)
         except NeuralGraphError:
             continue
+
+
+def _preload_model(card: answers.Card) -> None:
+    """Load a model, and ask it about the network that pages begin with: first answers take longest."""
+    answers.checkpoint(card["name"], card["weights_sha256"])
+    if card["task"] != answers.EDIT:
+        zoo = cached.zoo(card["corpus"]["name"])
+        first = next(iter(zoo.rows(split="test")), 0)
+        answers.answer(card, Selection(zoo.name, zoo.metadata["id"].iloc[first]))
 
 
 def _preload_map(name: str) -> None:

@@ -1,5 +1,8 @@
 """Filling the caches behind the first page."""
 
+from types import SimpleNamespace
+
+import pandas
 import pytest
 
 from app import answers, cached, map_data, preload
@@ -9,7 +12,7 @@ from ngcore.tasks import zoo_maps
 
 @pytest.fixture
 def loaded(monkeypatch):
-    """What was loaded: two models, of which the first is damaged, and the first maps of three zoos."""
+    """What was loaded: models, of which the first is damaged, the network that was asked about, and first maps."""
     names = []
 
     def checkpoint(name, weights):
@@ -17,21 +20,26 @@ def loaded(monkeypatch):
         if name == "damaged":
             raise CheckpointError("Expected weights, got none.")
 
-    cards = [{"name": name, "weights_sha256": "0"} for name in ("damaged", "good")]
+    tasks = {"damaged": "classify", "good": "classify", "editor": "edit"}
+    cards = [{"name": n, "weights_sha256": "0", "task": t, "corpus": {"name": "mapped"}} for n, t in tasks.items()]
     monkeypatch.setattr(cached, "checkpoints", lambda: cards)
     monkeypatch.setattr(answers, "checkpoint", checkpoint)
     monkeypatch.setattr(cached, "zoo_folders", lambda: {"mapped": None, "unmapped": None, "without-models": None})
-    monkeypatch.setattr(cached, "zoo", lambda name: name)
+    metadata = pandas.DataFrame({"id": ["a", "b", "c"]})
+    monkeypatch.setattr(
+        cached, "zoo", lambda name: SimpleNamespace(name=name, metadata=metadata, rows=lambda split: [1, 2])
+    )
+    monkeypatch.setattr(answers, "answer", lambda card, selection: names.append((card["name"], selection.id)))
     models = {"mapped": {"best": "best card", "second": "second card"}, "unmapped": {"best": "best card"}}
     monkeypatch.setattr(map_data, "models_for", lambda name: models.get(name, {}))
-    monkeypatch.setattr(zoo_maps, "are_at_hand", lambda zoo, card: zoo != "unmapped")
-    monkeypatch.setattr(map_data, "points", lambda zoo, card: names.append((zoo, card)))
+    monkeypatch.setattr(zoo_maps, "are_at_hand", lambda zoo, card: zoo.name != "unmapped")
+    monkeypatch.setattr(map_data, "points", lambda zoo, card: names.append((zoo.name, card)))
     return names
 
 
-def test_models_and_first_maps_are_read_whatever_is_damaged_and_nothing_is_computed(loaded):
+def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_computed(loaded):
     preload._preload()
-    assert loaded == ["damaged", "good", ("mapped", "best card"), ("without-models", None)]
+    assert loaded == ["damaged", "good", ("good", "b"), "editor", ("mapped", "best card"), ("without-models", None)]
 
 
 def test_the_thread_is_started_once(loaded):
