@@ -28,6 +28,7 @@ BROWSER_FLAGS = [
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-dev-shm-usage",
+    "--disable-gpu-compositing",
     "--disable-sync",
     "--no-first-run",
 ]
