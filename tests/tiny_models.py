@@ -21,13 +21,15 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(dtype))
-        normaliser = model.encoder.normaliser
-        normaliser.mean.normal_(0, 0.2, generator=generator)
+        normaliser = getattr(model, "encoder", model).normaliser
+        if normaliser.is_centred:
+            normaliser.mean.normal_(0, 0.2, generator=generator)
         normaliser.std.uniform_(0.5, 1.5, generator=generator)
     return model
 
 
 # Presets that differ in their sizes alone make one small model; the first of them stands for all.
 GRAPH_PRESETS = list({tiny_config(n): n for n in reversed(PRESETS) if PRESETS[n].is_graph_model}.values())[::-1]
+LAYOUT_PRESETS = [name for name in GRAPH_PRESETS if PRESETS[name].kind != "ng-sweep"]
 INVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "invariant"]
 EQUIVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "parameters"]

@@ -1,4 +1,4 @@
-"""Metanetworks: models that read networks; NG-GNN, NG-T, and baselines without a graph."""
+"""Metanetworks: models that read networks; NG-GNN, NG-T, NG-Sweep, and baselines without a graph."""
 
 from ngcore.models.baselines import FlatMLP as FlatMLP
 from ngcore.models.baselines import OutputProbes as OutputProbes
@@ -10,6 +10,7 @@ from ngcore.models.build import preset as preset
 from ngcore.models.config import InputSpec as InputSpec
 from ngcore.models.config import ModelConfig as ModelConfig
 from ngcore.models.neural_graph_model import NeuralGraphModel as NeuralGraphModel
+from ngcore.models.sweep_model import SweepModel as SweepModel
 
 __all__ = [
     "PRESETS",
@@ -20,6 +21,7 @@ __all__ = [
     "NeuralGraphModel",
     "OutputProbes",
     "StatNN",
+    "SweepModel",
     "build_model",
     "preset",
 ]

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.errors import ShapeMismatchError
+from ngcore.models.probes import Probes
 from ngcore.networks import Network
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -164,7 +165,7 @@ def _statistics(values: Tensor) -> Tensor:
 
 
 class OutputProbes(_Baseline):
-    """An MLP on what networks answer to learned inputs, which a deep linear generator makes (Kahana et al. 2024).
+    """An MLP on what networks answer to learned inputs, which a generator makes; see `Probes` (Kahana et al. 2024).
 
     Args:
         input_shape: Input shape of the networks: (features,) or (channels, height, width).
@@ -192,20 +193,7 @@ class OutputProbes(_Baseline):
         super().__init__(num_probes * num_outputs, d_hidden, num_hidden_layers, d_out, dropout)
         self.input_shape, self.num_outputs = tuple(input_shape), num_outputs
         self.norm = nn.LayerNorm(num_probes * num_outputs)
-        self.latents = nn.Parameter(torch.randn(num_probes, d_latent))
-        is_image = len(self.input_shape) == 3
-        self.generator = (
-            _image_generator(d_latent, self.input_shape)
-            if is_image
-            else _point_generator(d_latent, self.input_shape[0])
-        )
-
-    def probes(self) -> Float[Tensor, "probes ..."]:
-        """The learned inputs, (probes, *input_shape)."""
-        if len(self.input_shape) == 1:
-            return self.generator(self.latents)
-        _, height, width = self.input_shape
-        return self.generator(self.latents[:, :, None, None])[:, :, :height, :width].tanh()
+        self.probes = Probes(num_probes, self.input_shape, is_generated=True, d_latent=d_latent)
 
     def features(self, network: Network) -> Float[Tensor, "networks features"]:
         """Every network's answers to all probes in one row, brought to mean 0 and variance 1.
@@ -219,30 +207,4 @@ class OutputProbes(_Baseline):
                 f"Expected networks from {self.input_shape} to ({self.num_outputs},), got {network} from "
                 f"{architecture.input_shape} to {architecture.output_shape}."
             )
-        return self.norm(network(self.probes()).flatten(1))  # networks, probes · outputs
-
-
-def _point_generator(d_latent: int, num_inputs: int) -> nn.Sequential:
-    """Latent → Linear → Linear → point, started so that points spread like a uniform draw from [−1, 1]."""
-    first = _started(nn.Linear(d_latent, d_latent), std=d_latent**-0.5)
-    return nn.Sequential(first, _started(nn.Linear(d_latent, num_inputs), std=(3 * d_latent) ** -0.5))
-
-
-def _image_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:
-    """Latent → transposed convolutions to 4 × 4, 8 × 8, … until the map covers the image, nothing between them."""
-    channels, height, width = input_shape
-    num_doublings = max(0, (max(height, width) - 1).bit_length() - 2)
-    widths = [d_latent] * (num_doublings + 1) + [channels]
-    layers = [_started(nn.ConvTranspose2d(d_latent, widths[1], 4), std=d_latent**-0.5)]
-    for n_in, n_out in itertools.pairwise(widths[1:]):
-        doubling = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
-        layers.append(_started(doubling, std=(4 * n_in) ** -0.5))  # 2 × 2 of the 16 taps meet in each pixel
-    return nn.Sequential(*layers)
-
-
-def _started(layer: nn.Linear | nn.ConvTranspose2d, *, std: float) -> nn.Module:
-    """Start a linear layer with normal weights and no bias."""
-    nn.init.normal_(layer.weight, std=std)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
+        return self.norm(network(self.probes(network)).flatten(1))  # networks, probes · outputs

@@ -10,7 +10,10 @@ from ngcore.errors import UnknownNameError
 from ngcore.models.baselines import FlatMLP, OutputProbes, StatNN
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.neural_graph_model import NeuralGraphModel
+from ngcore.models.sweep_model import SweepModel
 from ngcore.networks import Architecture
+
+SWEEP: dict[str, Any] = {"d_node": 128, "num_layers": 1, "d_hidden": 256, "dropout": 0.2, "readout": "outputs"}
 
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": ModelConfig(kind="ng-gnn"),
@@ -23,6 +26,13 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-t-64-probes": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0, num_probes=64),
     "ng-gnn-edit": ModelConfig(kind="ng-gnn", head="parameters"),
     "ng-gnn-edit-64-probes": ModelConfig(kind="ng-gnn", head="parameters", num_probes=64),
+    "ng-sweep": ModelConfig(kind="ng-sweep", **SWEEP),
+    "ng-sweep-64-probes": ModelConfig(kind="ng-sweep", num_probes=64, generates_probes=True, **SWEEP),
+    "ng-sweep-128-probes": ModelConfig(kind="ng-sweep", num_probes=128, generates_probes=True, **SWEEP),
+    "ng-sweep-edit": ModelConfig(kind="ng-sweep", head="parameters", d_node=64, d_edge=64, num_layers=4),
+    "ng-sweep-edit-64-probes": ModelConfig(
+        kind="ng-sweep", head="parameters", d_node=64, d_edge=64, num_layers=4, num_probes=64, generates_probes=True
+    ),
     "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
     "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),
     "statnn": ModelConfig(kind="statnn", d_hidden=256, num_layers=2),
@@ -42,7 +52,7 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     return dataclasses.replace(PRESETS[name], **changes)
 
 
-Model = NeuralGraphModel | FlatMLP | StatNN | OutputProbes
+Model = NeuralGraphModel | SweepModel | FlatMLP | StatNN | OutputProbes
 """Every model answers `model(networks)` and `model.embed(networks)`."""
 
 
@@ -61,6 +71,8 @@ def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, s
 
 
 def _build(config: ModelConfig, spec: InputSpec) -> Model:
+    if config.kind == "ng-sweep":
+        return SweepModel(config, spec)
     if config.is_graph_model:
         return NeuralGraphModel(config, spec)
     sizes: dict[str, Any] = {

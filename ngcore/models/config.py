@@ -8,7 +8,7 @@ from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
 from ngcore.graph import graph_structure
 from ngcore.networks import Architecture
 
-GRAPH_KINDS = ("ng-gnn", "ng-t")
+GRAPH_KINDS = ("ng-gnn", "ng-t", "ng-sweep")
 BASELINE_KINDS = ("flat-mlp", "statnn", "output-probes")
 
 
@@ -49,16 +49,18 @@ class ModelConfig:
     """The numbers of a model; fields that its kind has no use for are ignored.
 
     Attributes:
-        kind: "ng-gnn" and "ng-t" read the neural graph; "flat-mlp", "statnn" and "output-probes" are baselines.
+        kind: "ng-gnn", "ng-t" and "ng-sweep" read the neural graph; "flat-mlp", "statnn" and "output-probes" are
+            baselines.
         head: "invariant" answers with `d_out` numbers a network, "parameters" with a change of its parameters.
         d_out: Numbers in the answer of an invariant head.
         d_node: Width of node features.
         d_edge: Width of edge features.
         d_hidden: Width of the head's and of the baselines' hidden layers.
-        num_layers: Layers of message passing or attention; hidden layers of a baseline.
+        num_layers: Layers of message passing or attention; sweeps; hidden layers of a baseline.
         num_heads: Attention heads (NG-T).
         d_attention: Width of queries, keys and values over all heads (NG-T).
         num_probes: Learned inputs whose responses become node features; 0 for none.
+        generates_probes: Whether a deep linear generator makes those inputs.
         readout: "outputs" reads the output nodes, "all" also means over the nodes of every layer.
         dropout: Share of node features dropped in training.
         fourier_frequencies: Random frequencies of the parameter embedding.
@@ -66,7 +68,7 @@ class ModelConfig:
         is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
     """
 
-    kind: Literal["ng-gnn", "ng-t", "flat-mlp", "statnn", "output-probes"]
+    kind: Literal["ng-gnn", "ng-t", "ng-sweep", "flat-mlp", "statnn", "output-probes"]
     head: Literal["invariant", "parameters"] = "invariant"
     d_out: int = 1
     d_node: int = 32
@@ -76,6 +78,7 @@ class ModelConfig:
     num_heads: int = 8
     d_attention: int = 128
     num_probes: int = 0
+    generates_probes: bool = False
     readout: Literal["outputs", "all"] = "all"
     dropout: float = 0.0
     fourier_frequencies: int = 128

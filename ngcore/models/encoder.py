@@ -77,6 +77,7 @@ class GraphEncoder(nn.Module):
                 input_shape=spec.input_shape,
                 max_hidden_layers=spec.max_hidden_layers,
                 d_node=config.d_node,
+                is_generated=config.generates_probes,
             )
             if config.num_probes
             else None

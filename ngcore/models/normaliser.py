@@ -16,13 +16,16 @@ class Normaliser(nn.Module):
 
     Args:
         max_hidden_layers: Hidden layers with statistics of their own; deeper ones share those of the last.
+        is_centred: Whether to subtract the mean; without, the root mean square takes the place of the standard
+            deviation, and a negated weight is a negated value.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, max_hidden_layers: int) -> None:
+    def __init__(self, max_hidden_layers: int, *, is_centred: bool = True) -> None:
         super().__init__()
+        self.is_centred = is_centred
         self.num_entries = max_hidden_layers + 1
         self.register_buffer("mean", torch.zeros(self.num_entries, 2))  # entries, weight and bias
         self.register_buffer("std", torch.ones(self.num_entries, 2))
@@ -43,8 +46,9 @@ class Normaliser(nn.Module):
                 values.setdefault((entry, column), []).append(network.parameters[name].flatten())
         for (entry, column), parts in values.items():
             flat = torch.cat(parts).double()
-            std = flat.std(correction=0)
-            self.mean[entry, column] = flat.mean()
+            mean = flat.mean() if self.is_centred else flat.new_zeros(())
+            std = (flat - mean).square().mean().sqrt()
+            self.mean[entry, column] = mean
             self.std[entry, column] = std if std > 1e-8 else 1.0
 
     def _entries(self, network: Network) -> Iterator[tuple[str, int, int]]:

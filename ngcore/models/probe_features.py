@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import ShapeMismatchError
 from ngcore.graph import GraphStructure, graph_structure
+from ngcore.models.probes import Probes
 from ngcore.networks import Network
 
 
@@ -15,28 +15,32 @@ class ProbeFeatures(nn.Module):
     Responses of maps are averaged over positions. Each layer has its own Linear(probes, d) and LayerNorm.
 
     Args:
-        num_probes: P, learned inputs, drawn from U(−1, 1) at first.
+        num_probes: P, learned inputs; see `Probes`.
         input_shape: Shape of one input.
         max_hidden_layers: Hidden layers with a projection of their own; deeper ones share the last.
         d_node: Width of the features.
+        is_generated: Whether a generator makes the inputs.
     """
 
-    def __init__(self, *, num_probes: int, input_shape: tuple[int, ...], max_hidden_layers: int, d_node: int) -> None:
+    def __init__(
+        self,
+        *,
+        num_probes: int,
+        input_shape: tuple[int, ...],
+        max_hidden_layers: int,
+        d_node: int,
+        is_generated: bool = False,
+    ) -> None:
         super().__init__()
-        self.probe_inputs = nn.Parameter(2 * torch.rand(num_probes, *input_shape) - 1)
+        self.probes = Probes(num_probes, input_shape, is_generated=is_generated)
         self.projections = nn.ModuleList(
             nn.Sequential(nn.Linear(num_probes, d_node), nn.LayerNorm(d_node)) for _ in range(max_hidden_layers + 2)
         )
 
     def forward(self, network: Network) -> Float[Tensor, "networks nodes d_node"]:
         """Node features of N stacked networks."""
-        if network.architecture.input_shape != self.probe_inputs.shape[1:]:
-            raise ShapeMismatchError(
-                f"Expected networks that read inputs of shape {tuple(self.probe_inputs.shape[1:])}, "
-                f"got {network.architecture.input_shape}; use a model without probes."
-            )
         structure = graph_structure(network.architecture)
-        responses = probe_responses(network, self.probe_inputs, structure)
+        responses = probe_responses(network, self.probes(network), structure)
         parts = [
             self.projections[layer_entry(number, structure, len(self.projections))](response)
             for number, response in enumerate(responses)

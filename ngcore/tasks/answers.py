@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ngcore.errors import CheckpointError
-from ngcore.models import NeuralGraphModel
 from ngcore.networks import Network
 from ngcore.tasks.checkpoints import Checkpoint
 
@@ -51,12 +50,12 @@ def edit_inrs(checkpoint: Checkpoint, network: Network, *, strength: float = 1.0
         CheckpointError: If the model answers another question.
     """
     _expect_task(checkpoint, "edit")
-    if not isinstance(checkpoint.model, NeuralGraphModel):
-        raise CheckpointError(f"Expected a graph model to edit with, got {type(checkpoint.model).__name__}.")
     parts = []
     with torch.no_grad():
         for part in _batches(network, checkpoint.device):
             change = checkpoint.model(part)
+            if not isinstance(change, Network):
+                raise CheckpointError(f"Expected a graph model to edit with, got {type(checkpoint.model).__name__}.")
             parts.append(add_change(part, change, strength))
     return Network.cat(parts).to(network.device)
 

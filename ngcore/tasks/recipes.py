@@ -81,6 +81,7 @@ SMALL_MOVES = Augmentation(rotation=5.0, scaling=0.05, shift=0.05)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
 PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
+SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
 EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
 
 RECIPES: dict[str, Recipe] = {
@@ -104,6 +105,13 @@ RECIPES: dict[str, Recipe] = {
         "classify", "mnist-inrs", "output-probes-128", _schedule(60, **PROBES), augmentation=PURE_MOVES
     ),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
+    "mnist-ng-sweep": Recipe.of("classify", "mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=MOVES),
+    "mnist-ng-sweep-64-probes": Recipe.of(
+        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(40, **SWEEP), augmentation=MOVES
+    ),
+    "mnist-ng-sweep-128-probes": Recipe.of(
+        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(40, **SWEEP), augmentation=MOVES
+    ),
     "fashion-mnist-ng-gnn": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=MOVES
     ),
@@ -113,6 +121,12 @@ RECIPES: dict[str, Recipe] = {
     ),
     "fashion-mnist-output-probes-128": Recipe.of(
         "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_MOVES
+    ),
+    "mnist-dilate-ng-sweep": Recipe.of(
+        "edit", "mnist-inrs", "ng-sweep-edit", _schedule(8, **EDIT, compile=False, precision="32-true")
+    ),
+    "mnist-dilate-ng-sweep-64-probes": Recipe.of(
+        "edit", "mnist-inrs", "ng-sweep-edit-64-probes", _schedule(8, **EDIT, compile=False, precision="32-true")
     ),
     "mnist-dilate-ng-gnn": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit", _schedule(4, **EDIT)),
     "mnist-dilate-ng-gnn-64-probes": Recipe.of(

@@ -107,7 +107,7 @@ def test_output_probes_refuse_other_inputs():
 
 
 def test_generated_images_fill_the_input_and_stay_in_range():
-    probes = build("probes", CNN).probes()
+    probes = build("probes", CNN).probes.make()
     assert probes.shape == (7, 1, 10, 12)
     assert probes.abs().max() < 1
     assert probes.std() > 0.2
@@ -115,6 +115,6 @@ def test_generated_images_fill_the_input_and_stay_in_range():
 
 def test_generated_points_spread_over_the_square():
     torch.manual_seed(0)
-    points = OutputProbes(input_shape=(2,), num_outputs=1, d_out=1, num_probes=256).probes()
+    points = OutputProbes(input_shape=(2,), num_outputs=1, d_out=1, num_probes=256).probes.make()
     assert points.shape == (256, 2)
     assert 0.4 < points.std() < 0.8

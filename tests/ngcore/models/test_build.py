@@ -70,7 +70,7 @@ def unchecked_types():
 def test_an_unknown_kind_is_refused_with_the_choices():
     with pytest.raises(
         UnknownNameError,
-        match=r"^Unknown kind of model 'cnn'; choose from: flat-mlp, ng-gnn, ng-t, output-probes, statnn\.$",
+        match=r"^Unknown kind of model 'cnn'; choose from: flat-mlp, ng-gnn, ng-sweep, ng-t, output-probes, statnn\.$",
     ):
         ModelConfig(kind="cnn")
 

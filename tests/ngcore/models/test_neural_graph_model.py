@@ -3,7 +3,7 @@
 import pytest
 import torch
 from example_architectures import ARCHITECTURES, MAPS, VECTORS
-from tiny_models import EQUIVARIANT, GRAPH_PRESETS, INVARIANT, tiny_model
+from tiny_models import EQUIVARIANT, GRAPH_PRESETS, INVARIANT, LAYOUT_PRESETS, tiny_model
 
 from ngcore.models import PRESETS, build_model
 from ngcore.networks import Activation, Architecture, Linear, Network, mlp, siren, small_cnn
@@ -15,6 +15,7 @@ READ_MAPS = [ARCHITECTURES[name] for name in ("grouped", "mixed kernels", "batch
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 every_preset = pytest.mark.parametrize("name", GRAPH_PRESETS)
+every_preset_with_layouts = pytest.mark.parametrize("name", LAYOUT_PRESETS)
 
 
 def rows(answer):
@@ -49,13 +50,13 @@ def test_embeddings_do_not_notice_permutations_and_have_one_row_a_network(name):
 
 
 @every_architecture
-@every_preset
+@every_preset_with_layouts
 def test_block_and_flat_layout_give_the_same_numbers(name, architecture):
     model, network = tiny_model(name, [architecture]), random_network(architecture, 2)
     torch.testing.assert_close(rows(model(network)), rows(model(network, flat=True)), **CLOSE[torch.float64])
 
 
-@every_preset
+@every_preset_with_layouts
 def test_block_and_flat_layout_agree_in_single_precision(name):
     architecture = siren((2, 32, 32, 1))
     model = tiny_model(name, [architecture], dtype=torch.float32)
@@ -128,7 +129,7 @@ def test_without_probes_the_activation_is_seen_by_its_embedding_alone():
     assert torch.equal(model(first), model(Network(architectures[1], first.parameters)))
 
 
-@every_preset
+@every_preset_with_layouts
 @pytest.mark.parametrize("architecture", [siren((2, 6, 5, 1)), small_cnn((1, 4, 5), num_classes=3, image_size=(7, 6))])
 @pytest.mark.parametrize("flat", [False, True])
 def test_gradients_reach_every_parameter_and_the_networks(name, architecture, flat):
@@ -141,7 +142,7 @@ def test_gradients_reach_every_parameter_and_the_networks(name, architecture, fl
     assert all(tensor.grad.abs().sum() > 0 for tensor in network.parameters.values())
 
 
-@every_preset
+@every_preset_with_layouts
 def test_gradients_of_both_layouts_agree(name):
     architecture = VECTORS["residual mlp"]
     model, network = tiny_model(name, [architecture]), random_network(architecture, 2)

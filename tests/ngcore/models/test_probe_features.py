@@ -48,10 +48,10 @@ def test_features_pooled_over_a_layer_do_not_notice_permutations():
 
 def test_probe_inputs_start_within_the_unit_square_and_learn():
     features = ProbeFeatures(num_probes=100, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
-    assert features.probe_inputs.abs().max() <= 1
-    assert features.probe_inputs.min() < -0.5
+    assert features.probes.inputs.abs().max() <= 1
+    assert features.probes.inputs.min() < -0.5
     features(random_network(siren((2, 4, 4, 1)))).square()[..., 0].sum().backward()
-    assert features.probe_inputs.grad.abs().sum() > 0
+    assert features.probes.inputs.grad.abs().sum() > 0
 
 
 def test_deep_hidden_layers_share_the_last_entry():

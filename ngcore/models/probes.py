@@ -1,0 +1,83 @@
+"""Probes: learned inputs on which input networks are run."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ngcore.errors import ShapeMismatchError
+from ngcore.networks import Network
+
+
+class Probes(nn.Module):
+    """P learned inputs, free ones or those of a generator.
+
+    Free probes are parameters, drawn from U(−1, 1) at first (paper, Sec. 2.4). A generator is deep and linear, and
+    makes them from learned latents: probes move together, which regularises them (Kahana et al. 2024).
+
+    Args:
+        num_probes: P.
+        input_shape: Shape of one input: (features,) or (channels, height, width).
+        is_generated: Whether a generator makes them.
+        d_latent: Width of the latents and of the generator.
+    """
+
+    def __init__(self, num_probes: int, input_shape: Sequence[int], *, is_generated: bool, d_latent: int = 32) -> None:
+        super().__init__()
+        self.input_shape = tuple(input_shape)
+        self.inputs = None if is_generated else nn.Parameter(2 * torch.rand(num_probes, *input_shape) - 1)
+        if is_generated:
+            self.latents = nn.Parameter(torch.randn(num_probes, d_latent))
+            is_image = len(self.input_shape) == 3
+            make = _image_generator if is_image else _point_generator
+            self.generator = make(d_latent, self.input_shape)
+
+    def forward(self, network: Network) -> Float[Tensor, "probes ..."]:
+        """The inputs, (probes, *input_shape), for networks that can read them.
+
+        Raises:
+            ShapeMismatchError: If they cannot.
+        """
+        if network.architecture.input_shape != self.input_shape:
+            raise ShapeMismatchError(
+                f"Expected networks that read inputs of shape {self.input_shape}, "
+                f"got {network.architecture.input_shape}; use a model without probes."
+            )
+        return self.make()
+
+    def make(self) -> Float[Tensor, "probes ..."]:
+        """The inputs, (probes, *input_shape)."""
+        if self.inputs is not None:
+            return self.inputs
+        if len(self.input_shape) == 1:
+            return self.generator(self.latents)
+        _, height, width = self.input_shape
+        return self.generator(self.latents[:, :, None, None])[:, :, :height, :width].tanh()
+
+
+def _point_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:
+    """Latent → Linear → Linear → point, started so that points spread like a uniform draw from [−1, 1]."""
+    first = _started(nn.Linear(d_latent, d_latent), std=d_latent**-0.5)
+    return nn.Sequential(first, _started(nn.Linear(d_latent, input_shape[0]), std=(3 * d_latent) ** -0.5))
+
+
+def _image_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:
+    """Latent → transposed convolutions to 4 × 4, 8 × 8, … until the map covers the image, nothing between them."""
+    channels, height, width = input_shape
+    num_doublings = max(0, (max(height, width) - 1).bit_length() - 2)
+    widths = [d_latent] * (num_doublings + 1) + [channels]
+    layers = [_started(nn.ConvTranspose2d(d_latent, widths[1], 4), std=d_latent**-0.5)]
+    for n_in, n_out in itertools.pairwise(widths[1:]):
+        doubling = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+        layers.append(_started(doubling, std=(4 * n_in) ** -0.5))  # 2 × 2 of the 16 taps meet in each pixel
+    return nn.Sequential(*layers)
+
+
+def _started(layer: nn.Linear | nn.ConvTranspose2d, *, std: float) -> nn.Module:
+    """Start a linear layer with normal weights and no bias."""
+    nn.init.normal_(layer.weight, std=std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
