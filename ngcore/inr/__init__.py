@@ -16,6 +16,7 @@ from ngcore.inr.move import move_images as move_images
 from ngcore.inr.render import is_inr as is_inr
 from ngcore.inr.render import psnr as psnr
 from ngcore.inr.render import render as render
+from ngcore.inr.render import render_at as render_at
 from ngcore.inr.siren import SIREN_OUTPUT_OFFSET as SIREN_OUTPUT_OFFSET
 from ngcore.inr.siren import image_coordinates as image_coordinates
 from ngcore.inr.siren import initial_siren as initial_siren
@@ -40,4 +41,5 @@ __all__ = [
     "move_images",
     "psnr",
     "render",
+    "render_at",
 ]

@@ -38,16 +38,31 @@ def render(
     Raises:
         ArchitectureError: If the network is no INR.
     """
+    network = network.to(device) if device is not None else network
+    images = render_at(network, image_coordinates(*size), offset=offset).unflatten(1, size)
+    return images.squeeze(-1) if images.shape[-1] == 1 else images
+
+
+def render_at(
+    network: Network, coordinates: Float[Tensor, "pixels 2"], *, offset: float = SIREN_OUTPUT_OFFSET
+) -> Float[Tensor, "networks pixels channels"]:
+    """Evaluate INRs at places of one's own; gradients flow.
+
+    Args:
+        network: N INRs.
+        coordinates: (x, y) of each place; the image reaches from −1 to 1.
+        offset: Added to the output.
+
+    Raises:
+        ArchitectureError: If the network is no INR.
+    """
     if not is_inr(network.architecture):
         raise ArchitectureError(
             f"Expected an INR with 2 inputs and 1 or 3 outputs to render, got {network.architecture.name}."
         )
-    network = network.to(device) if device is not None else network
-    coordinates = image_coordinates(*size).to(device=network.device, dtype=network.dtype)
-    chunks = coordinates.split(max(1, PIXELS_AT_ONCE // len(network)))
-    pixels = torch.cat([network(chunk) for chunk in chunks], dim=1) + offset  # networks, pixels, channels
-    images = pixels.unflatten(1, size)
-    return images.squeeze(-1) if images.shape[-1] == 1 else images
+    places = coordinates.to(device=network.device, dtype=network.dtype)
+    chunks = places.split(max(1, PIXELS_AT_ONCE // len(network)))
+    return torch.cat([network(chunk) for chunk in chunks], dim=1) + offset
 
 
 def psnr(images: Tensor, targets: Tensor) -> Float[Tensor, " networks"]:

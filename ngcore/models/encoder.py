@@ -64,7 +64,7 @@ class GraphEncoder(nn.Module):
         )
         self.kernel_size = spec.kernel_size
         self.spec = spec
-        self.normaliser = Normaliser(spec.max_hidden_layers)
+        self.normaliser = Normaliser(spec.max_hidden_layers, scaling=config.input_scaling)
         self.edge_embedding = fourier(math.prod(spec.kernel_size), config.d_edge)
         self.edge_kind_embedding = nn.Embedding(3, config.d_edge)
         self.node_embedding = fourier(1, config.d_node)

@@ -1,6 +1,7 @@
 """Message passing with FiLM edges, principal neighbourhood aggregation and edge updates (NG-GNN)."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -12,6 +13,20 @@ from ngcore.graph import Edges, Layout, map_edges
 
 LOG_DEGREE = math.log(33)
 """Degree scale of the amplification scaler: log(1 + 32), the corpora's typical degree."""
+
+
+Norm = Literal["layer", "rms", "batch"]
+
+
+class NodeBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of node features over all nodes of all networks, (…, d) in either layout."""
+
+    def forward(self, x: Float[Tensor, "*axes d"]) -> Float[Tensor, "*axes d"]:
+        """Normalised features."""
+        return super().forward(x.flatten(0, -2)).view_as(x)
+
+
+NORMS: dict[Norm, Callable[[int], nn.Module]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": NodeBatchNorm}
 
 
 class MessagePassing(nn.Module):
@@ -31,16 +46,19 @@ class MessagePassing(nn.Module):
         d_edge: Width of edge features.
         dropout: Share of node features dropped in training.
         updates_edges: Whether edges change; the last layer's need not.
+        norm: What normalises the update of the nodes: its own statistics ("layer", "rms") or the batch's ("batch").
     """
 
-    def __init__(self, d_node: int, d_edge: int, *, dropout: float = 0.0, updates_edges: bool = True) -> None:
+    def __init__(
+        self, d_node: int, d_edge: int, *, dropout: float = 0.0, updates_edges: bool = True, norm: Norm = "layer"
+    ) -> None:
         super().__init__()
         self.d_node, self.d_edge, self.updates_edges = d_node, d_edge, updates_edges
         self.ends = nn.Linear(d_node, 4 * d_node + (2 * d_edge if updates_edges else 0))
         self.scale, self.shift = nn.Linear(d_edge, 2 * d_node), nn.Linear(d_edge, 2 * d_node)
         nn.init.ones_(self.scale.bias)
         self.post = nn.Linear(17 * d_node, d_node)
-        self.norm = nn.LayerNorm(d_node)
+        self.norm = NORMS[norm](d_node)
         self.dropout = nn.Dropout(dropout)
         if updates_edges:
             self.edge_in = nn.Linear(d_edge, d_edge)

@@ -127,7 +127,9 @@ class NeuralGraphModel(nn.Module):
 
 def _layer(config: ModelConfig, *, updates_edges: bool) -> nn.Module:
     if config.kind == "ng-gnn":
-        return MessagePassing(config.d_node, config.d_edge, dropout=config.dropout, updates_edges=updates_edges)
+        return MessagePassing(
+            config.d_node, config.d_edge, dropout=config.dropout, updates_edges=updates_edges, norm=config.norm
+        )
     return RelationalAttention(
         config.d_node,
         config.d_edge,

@@ -1,15 +1,20 @@
 """Per-layer standardisation of weights and biases, one mean and one standard deviation a layer (paper, Sec. 3)."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ngcore.networks import BatchNorm, Network
 
+SMALL = 1e-8  # a standard deviation below it is none
+
+Scaling = Literal["corpus", "network", "none"]
+
 
 class Normaliser(nn.Module):
-    """(w − mean) / std and (b − mean) / std with the statistics of a training corpus.
+    """(w − mean) / std and (b − mean) / std with statistics of a layer.
 
     One mean and one standard deviation a layer leave the neurons' symmetry intact. The output layer has statistics of
     its own, whatever the depth; norms and running statistics are left as they are.
@@ -18,24 +23,38 @@ class Normaliser(nn.Module):
         max_hidden_layers: Hidden layers with statistics of their own; deeper ones share those of the last.
         is_centred: Whether to subtract the mean; without, the root mean square takes the place of the standard
             deviation, and a negated weight is a negated value.
+        scaling: Whose statistics: those of a training corpus, as in the paper; each network's own, which hides how
+            large its weights are; or none, which leaves networks as they are.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, max_hidden_layers: int, *, is_centred: bool = True) -> None:
+    def __init__(self, max_hidden_layers: int, *, is_centred: bool = True, scaling: Scaling = "corpus") -> None:
         super().__init__()
-        self.is_centred = is_centred
+        self.is_centred, self.scaling = is_centred, scaling
         self.num_entries = max_hidden_layers + 1
         self.register_buffer("mean", torch.zeros(self.num_entries, 2))  # entries, weight and bias
         self.register_buffer("std", torch.ones(self.num_entries, 2))
 
     def forward(self, network: Network) -> Network:
         """Standardised networks."""
+        if self.scaling == "none":
+            return network
         parameters = dict(network.parameters)
         for name, entry, column in self._entries(network):
-            parameters[name] = (parameters[name] - self.mean[entry, column]) / self.std[entry, column]
+            if self.scaling == "corpus":
+                parameters[name] = (parameters[name] - self.mean[entry, column]) / self.std[entry, column]
+            else:
+                parameters[name] = self._by_its_own(parameters[name])
         return Network(network.architecture, parameters)
+
+    def _by_its_own(self, tensor: Tensor) -> Tensor:
+        """Each network's layer by its own mean and deviation; a layer of one number, or of equal ones, is left."""
+        flat = tensor.flatten(1)
+        mean = flat.mean(dim=1, keepdim=True) if self.is_centred else 0
+        std = (flat - mean).square().mean(dim=1, keepdim=True).sqrt()
+        return torch.where(std > SMALL, (flat - mean) / std.clamp(min=SMALL), flat).view_as(tensor)
 
     @torch.no_grad()
     def fit(self, networks: Sequence[Network]) -> None:
@@ -49,7 +68,7 @@ class Normaliser(nn.Module):
             mean = flat.mean() if self.is_centred else flat.new_zeros(())
             std = (flat - mean).square().mean().sqrt()
             self.mean[entry, column] = mean
-            self.std[entry, column] = std if std > 1e-8 else 1.0
+            self.std[entry, column] = std if std > SMALL else 1.0
 
     def _entries(self, network: Network) -> Iterator[tuple[str, int, int]]:
         """(parameter name, row, column) of every weight and bias of a Linear or Conv2d."""

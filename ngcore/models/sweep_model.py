@@ -33,7 +33,7 @@ class SweepModel(nn.Module):
         super().__init__()
         self.config, self.spec = config, spec
         self.num_entries = spec.max_hidden_layers + 2
-        self.normaliser = Normaliser(spec.max_hidden_layers, is_centred=False)
+        self.normaliser = Normaliser(spec.max_hidden_layers, is_centred=False, scaling=config.input_scaling)
         area = spec.kernel_size[0] * spec.kernel_size[1]
         self.sweeps = nn.ModuleList(
             Sweep(

@@ -10,13 +10,24 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ngcore.inr import coordinate_matrix, edit_images, find_image_edit, move_images, render
+from ngcore.inr import (
+    coordinate_matrix,
+    edit_images,
+    find_image_edit,
+    image_coordinates,
+    move_images,
+    render,
+    render_at,
+)
 from ngcore.networks import Network
 from ngcore.tasks.answers import add_change
 from ngcore.tasks.corpus import Corpus
 from ngcore.training import accuracy, kendall_tau, mean_absolute_error, mean_squared_error, r_squared
 from ngcore.zoo.originals import original_images
 from ngcore.zoo.storage import Zoo
+
+PIXELS_PER_STEP = 256
+"""Pixels at which a training step compares edited INRs; measuring takes all of them."""
 
 TaskName = Literal["classify", "predict", "edit"]
 
@@ -84,12 +95,16 @@ class Problem(abc.ABC):
         """What the model should say, or make, for every item."""
 
     @abc.abstractmethod
-    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
-        """Mean loss of a batch; the targets stand in the order of the stacks."""
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean loss of a batch; the targets stand in the order of the stacks, random choices come from `generator`."""
 
     @abc.abstractmethod
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Metrics on a corpus."""
+
+    def measure_more(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
+        """Metrics that take too long to be measured while training."""
+        return {}
 
 
 class Classify(Problem):
@@ -105,7 +120,7 @@ class Classify(Problem):
         """The labels."""
         return corpus.column("label").long()
 
-    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor, generator: torch.Generator) -> Tensor:
         """Cross-entropy."""
         return functional.cross_entropy(model(stacks).float(), targets)
 
@@ -131,7 +146,7 @@ class PredictAccuracy(Problem):
         """Measured test accuracies."""
         return corpus.column("accuracy").float()
 
-    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor, generator: torch.Generator) -> Tensor:
         """Binary cross-entropy of the sigmoid output with the accuracy."""
         return functional.binary_cross_entropy_with_logits(model(stacks).float()[:, 0], targets)
 
@@ -167,12 +182,15 @@ class Edit(Problem):
         """The edited original images."""
         return edit_images(torch.from_numpy(original_images(corpus.zoo, corpus.rows)).float() / 255, self.edit)
 
-    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor) -> Tensor:
-        """Mean squared error of the rendered edited INRs."""
-        size = (targets.shape[1], targets.shape[2])
+    def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean squared error of the edited INRs at `PIXELS_PER_STEP` random pixels, the same for the whole batch."""
+        coordinates = image_coordinates(targets.shape[1], targets.shape[2])
+        shuffled = torch.randperm(len(coordinates), generator=generator, device=targets.device)
+        chosen = shuffled[:PIXELS_PER_STEP]
+        places = coordinates.to(targets.device)[chosen]
         changes = zip(stacks, model(stacks), strict=True)
-        rendered = torch.cat([render(add_change(network, change), size) for network, change in changes])
-        return functional.mse_loss(rendered, targets)
+        rendered = torch.cat([render_at(add_change(network, change), places) for network, change in changes])
+        return functional.mse_loss(rendered, targets.flatten(1, 2)[:, chosen].view_as(rendered))
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Mean squared error after the edit, and of the INRs as they are."""
@@ -186,6 +204,39 @@ class Edit(Problem):
                 )
                 before.append(mean_squared_error(render(network, size).cpu(), own) * len(own))
         return {"mse": sum(after) / len(corpus), "mse_unedited": sum(before) / len(corpus)}
+
+    def measure_more(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
+        """Mean squared error of the mean of `VIEWS` renders: each of an INR that was edited while moved a little."""
+        size = (targets.shape[1], targets.shape[2])
+        total = 0.0
+        for index in corpus.chunks():
+            for network, places in corpus.batch(index, device):
+                edited = (edit_in_view(model, network, *view) for view in VIEWS)
+                mean = torch.stack([render(one, size) for one in edited]).mean(dim=0).cpu()
+                total += mean_squared_error(mean, targets[index[places]]) * len(places)
+        return {f"mse_mean_of_{len(VIEWS)}": total / len(corpus)}
+
+
+VIEWS = (
+    (0.0, 1.0, (0.0, 0.0)),
+    (8.0, 1.0, (0.0, 0.0)),
+    (-8.0, 1.0, (0.0, 0.0)),
+    (0.0, 1.08, (0.0, 0.0)),
+    (0.0, 0.92, (0.0, 0.0)),
+    (4.0, 1.0, (0.08, 0.0)),
+    (-4.0, 1.0, (-0.04, 0.07)),
+    (0.0, 1.0, (-0.04, -0.07)),
+)
+"""Angle in degrees, scale and shift of the moves in which an INR is edited to average over; the first is none."""
+
+
+def edit_in_view(model: nn.Module, network: Network, angle: float, scale: float, shift: tuple[float, float]) -> Network:
+    """INRs that are moved, edited, and moved back; an edit that moves with the image is answered anew that way."""
+    ones = torch.ones(len(network), dtype=network.dtype, device=network.device)
+    matrix, offset = coordinate_matrix(angle * ones, scale * ones), ones.new_tensor(shift).expand(len(network), 2)
+    moved = move_images(network, matrix, offset)
+    inverse = torch.linalg.inv(matrix)
+    return move_images(add_change(moved, model(moved)), inverse, -(inverse @ offset[:, :, None])[..., 0])
 
 
 DEFAULT_EDIT = "dilate"

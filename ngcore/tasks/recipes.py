@@ -84,34 +84,35 @@ PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
 EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
 
+DILATION = "mnist-dilate-ng-sweep-64-probes"
+
+
+def _editor(edit: str, name: str, *, epochs: int, start: str | None = None) -> Recipe:
+    """An editor of MNIST INRs; one that starts from another editor's weights needs fewer passes."""
+    config = _schedule(epochs, **EDIT, **FULL, warmup_steps=100)
+    return Recipe.of("edit", "mnist-inrs", name, config, edit=edit, start=start)
+
+
 RECIPES: dict[str, Recipe] = {
-    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(20), augmentation=NOISE),
-    "mnist-ng-gnn-moves": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(20), augmentation=MOVES),
-    "mnist-ng-gnn-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(5, compile=False)),
-    "mnist-ng-gnn-signs-64-probes": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs-64-probes", _schedule(8)),
-    "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(4)),
-    "mnist-ng-t-moves": Recipe.of(
-        "classify",
-        "mnist-inrs",
-        "ng-t-signs",
-        _schedule(2, learning_rate=1e-3, warmup_steps=60),
-        augmentation=MOVES,
-        start="mnist-ng-t",
-    ),
-    "mnist-output-probes-64": Recipe.of(
-        "classify", "mnist-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=PURE_MOVES
-    ),
-    "mnist-output-probes-128": Recipe.of(
-        "classify", "mnist-inrs", "output-probes-128", _schedule(60, **PROBES), augmentation=PURE_MOVES
-    ),
-    "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "mnist-ng-sweep": Recipe.of("classify", "mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=MOVES),
     "mnist-ng-sweep-64-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(40, **SWEEP), augmentation=MOVES
+        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(30, **SWEEP), augmentation=MOVES
     ),
     "mnist-ng-sweep-128-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(40, **SWEEP), augmentation=MOVES
+        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(30, **SWEEP), augmentation=MOVES
     ),
+    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=MOVES),
+    "mnist-ng-gnn-64-probes": Recipe.of(
+        "classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=PURE_MOVES
+    ),
+    "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(2), augmentation=MOVES),
+    "mnist-output-probes-64": Recipe.of(
+        "classify", "mnist-inrs", "output-probes-64", _schedule(30, **PROBES), augmentation=PURE_MOVES
+    ),
+    "mnist-output-probes-128": Recipe.of(
+        "classify", "mnist-inrs", "output-probes-128", _schedule(30, **PROBES), augmentation=PURE_MOVES
+    ),
+    "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "fashion-mnist-ng-gnn": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=MOVES
     ),
@@ -122,15 +123,13 @@ RECIPES: dict[str, Recipe] = {
     "fashion-mnist-output-probes-128": Recipe.of(
         "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_MOVES
     ),
-    "mnist-dilate-ng-sweep": Recipe.of(
-        "edit", "mnist-inrs", "ng-sweep-edit", _schedule(8, **EDIT, compile=False, precision="32-true")
-    ),
-    "mnist-dilate-ng-sweep-64-probes": Recipe.of(
-        "edit", "mnist-inrs", "ng-sweep-edit-64-probes", _schedule(8, **EDIT, compile=False, precision="32-true")
-    ),
-    "mnist-dilate-ng-gnn": Recipe.of("edit", "mnist-inrs", "ng-gnn-edit", _schedule(4, **EDIT)),
+    "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=3),
+    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=4),
+    "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
+    "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
+    "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
     "mnist-dilate-ng-gnn-64-probes": Recipe.of(
-        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(4, **EDIT, compile=False)
+        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(2, **EDIT, compile=False)
     ),
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict",

@@ -18,7 +18,6 @@ from ngcore.tasks.problems import DEFAULT_EDIT, Problem, edit_of, find_problem
 from ngcore.tasks.recipes import Recipe, find_recipe
 from ngcore.training import (
     ProgressEvent,
-    TrainConfig,
     TrainResult,
     describe_training,
     describe_versions,
@@ -60,18 +59,77 @@ def train_recipe(
     """
     recipe = find_recipe(name)
     zoo = Zoo.open(zoo_folder or find_zoo(recipe.zoo))
-    problem, place = find_problem(recipe.task, recipe.edit), choose_device(device)
     corpora = {split: Corpus.load(zoo, split, limit=limit) for split in ("train", *SPLITS)}
+    trained = train_on(
+        recipe,
+        corpora,
+        folder=work_folder() / "runs" / _run_name(name, recipe, zoo, seed, limit),
+        device=device,
+        seed=seed,
+        max_seconds=max_seconds,
+        progress=progress,
+    )
+    if trained is None:
+        return None
+    card = _card(Path(out).name, recipe, corpora, trained, seed)
+    card["command"] = _command(name, seed, limit)
+    if recipe.task == "edit":
+        card["edit"] = recipe.edit or DEFAULT_EDIT
+    if recipe.start is not None:
+        started = load_checkpoint(recipe.start, "cpu").card
+        card["start"] = {"name": started["name"], "weights_sha256": started["weights_sha256"]}
+    return save_checkpoint(out, trained.model.state_dict(), card)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A model that was trained, and how it did.
+
+    Attributes:
+        model: With the weights that were best on validation.
+        result: Steps, time and speed.
+        metrics: By split, with `n`.
+    """
+
+    model: Model
+    result: TrainResult
+    metrics: dict[str, dict[str, Any]]
+
+
+def train_on(
+    recipe: Recipe,
+    corpora: Mapping[str, Corpus],
+    *,
+    folder: Path,
+    device: str = "auto",
+    seed: int = 0,
+    max_seconds: float | None = None,
+    progress: Callable[[ProgressEvent], object] | None = None,
+) -> Trained | None:
+    """Train a recipe on given networks, resuming in the folder, and measure it on validation and test.
+
+    Args:
+        recipe: What to train and how.
+        corpora: The splits "train", "validation" and "test".
+        folder: Of the run.
+        device: See `ngcore.device`.
+        seed: Seed of parameters, order and noise.
+        max_seconds: Stop this call after so long; call again to go on.
+        progress: Called about twice a second.
+
+    Returns:
+        None if `max_seconds` ended the call before the training was done.
+    """
+    problem, place = find_problem(recipe.task, recipe.edit), choose_device(device)
     targets = {split: problem.targets(corpus) for split, corpus in corpora.items()}
     model = _new_model(recipe, problem, corpora["train"], seed)
-    config = dataclasses.replace(recipe.config, seed=seed)
     result = train(
         model,
         num_items=len(corpora["train"]),
         loss=_batch_loss(recipe, problem, corpora["train"], targets["train"], place),
         validate=lambda current: problem.measure(current, corpora["validation"], targets["validation"], place),
-        config=config,
-        folder=work_folder() / "runs" / _run_name(name, recipe, zoo, seed, limit),
+        config=dataclasses.replace(recipe.config, seed=seed),
+        folder=folder,
         monitor=problem.monitor,
         mode=problem.mode,
         device=device,
@@ -81,14 +139,7 @@ def train_recipe(
     if not result.is_finished:
         return None
     metrics = {s: _measured(problem, model, corpora[s], targets[s], place) for s in SPLITS}
-    card = _card(Path(out).name, recipe, zoo, corpora, model, result, metrics, seed, config)
-    card["command"] = _command(name, seed, limit)
-    if recipe.task == "edit":
-        card["edit"] = recipe.edit or DEFAULT_EDIT
-    if recipe.start is not None:
-        started = load_checkpoint(recipe.start, "cpu").card
-        card["start"] = {"name": started["name"], "weights_sha256": started["weights_sha256"]}
-    return save_checkpoint(out, model.state_dict(), card)
+    return Trained(model, result, metrics)
 
 
 def evaluate(
@@ -118,7 +169,8 @@ def _measured(
 ) -> dict[str, Any]:
     model.eval()
     with torch.compiler.set_stance("force_eager"):  # batches of many sizes
-        return {"n": len(corpus), **problem.measure(model, corpus, targets, device)}
+        measured = problem.measure(model, corpus, targets, device)
+        return {"n": len(corpus), **measured, **problem.measure_more(model, corpus, targets, device)}
 
 
 def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> Model:
@@ -139,7 +191,7 @@ def _batch_loss(
     def loss(model: nn.Module, index: Tensor, generator: torch.Generator) -> Tensor:
         stacks, places = zip(*corpus.batch(index, device), strict=True)
         augmented = [recipe.augmentation(stack, generator) for stack in stacks]
-        return problem.loss(model, augmented, targets[index[torch.cat(places)]].to(device))
+        return problem.loss(model, augmented, targets[index[torch.cat(places)]].to(device), generator)
 
     return loss
 
@@ -155,19 +207,10 @@ def _command(name: str, seed: int, limit: int | None) -> str:
     return f"ngcore train {name}{''.join(options)}"
 
 
-def _card(
-    name: str,
-    recipe: Recipe,
-    zoo: Zoo,
-    corpora: Mapping[str, Corpus],
-    model: nn.Module,
-    result: TrainResult,
-    metrics: Mapping[str, Mapping[str, Any]],
-    seed: int,
-    config: TrainConfig,
-) -> dict[str, Any]:
-    stacks = corpora["train"].stacks
+def _card(name: str, recipe: Recipe, corpora: Mapping[str, Corpus], trained: Trained, seed: int) -> dict[str, Any]:
+    zoo, stacks = corpora["train"].zoo, corpora["train"].stacks
     d_out = {"d_out": find_problem(recipe.task, recipe.edit).d_out(zoo)}
+    config = dataclasses.replace(recipe.config, seed=seed)
     return {
         "name": name,
         "preset": recipe.preset,
@@ -182,9 +225,10 @@ def _card(
             "recipe": zoo.card["recipe"],
             "counts": {split: len(corpus) for split, corpus in corpora.items()},
         },
-        "training": describe_training(config, result) | {"augmentation": dataclasses.asdict(recipe.augmentation)},
-        "metrics": metrics,
+        "training": describe_training(config, trained.result)
+        | {"augmentation": dataclasses.asdict(recipe.augmentation)},
+        "metrics": trained.metrics,
         "seeds": [seed],
-        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "parameters": sum(p.numel() for p in trained.model.parameters() if p.requires_grad),
         "versions": describe_versions(),
     }

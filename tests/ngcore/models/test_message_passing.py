@@ -5,9 +5,12 @@ import math
 import pytest
 import torch
 from example_architectures import VECTORS
+from tiny_models import tiny_model
 
 from ngcore.graph import BlockLayout, FlatLayout, block_edge_index, graph_structure
-from ngcore.models.message_passing import MessagePassing, aggregate
+from ngcore.models.message_passing import MessagePassing, NodeBatchNorm, aggregate
+from ngcore.networks import siren
+from ngcore.testing import assert_invariant, random_network
 
 
 def random_features(structure, d_node, d_edge, generator):
@@ -83,3 +86,21 @@ def test_dropout_is_for_training_alone(generator):
     assert not torch.equal(layer(layout, nodes, edges)[0], layer(layout, nodes, edges)[0])
     layer.eval()
     assert torch.equal(layer(layout, nodes, edges)[0], layer(layout, nodes, edges)[0])
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms", "batch"])
+def test_every_norm_of_the_nodes_gives_the_same_in_both_layouts_and_keeps_the_symmetry(norm):
+    architecture = siren((2, 6, 5, 1))
+    model, network = tiny_model("ng-gnn", [architecture], norm=norm), random_network(architecture, 3)
+    assert_invariant(model, network)
+    torch.testing.assert_close(model(network), model(network, flat=True), atol=1e-10, rtol=1e-10)
+
+
+def test_batch_statistics_are_those_of_all_nodes_of_all_networks():
+    norm = NodeBatchNorm(2).double().train()
+    nodes = torch.tensor([[[1.0, 0.0], [3.0, 0.0]], [[5.0, 1.0], [7.0, 1.0]]], dtype=torch.float64)
+    normalised = norm(nodes)
+    assert normalised.shape == nodes.shape
+    torch.testing.assert_close(normalised.mean(dim=(0, 1)), torch.zeros(2).double(), atol=1e-9, rtol=0)
+    expected = (torch.tensor([1.0, 3.0, 5.0, 7.0]).double() - 4) / (5 + norm.eps) ** 0.5
+    torch.testing.assert_close(normalised[..., 0].flatten(), expected)

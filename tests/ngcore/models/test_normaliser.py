@@ -66,3 +66,32 @@ def test_folded_running_statistics_leave_the_function_and_move_into_scale_and_sh
     torch.testing.assert_close(folded(x), network(x), rtol=0, atol=1e-12)
     assert (folded.parameters["1.running_mean"] == 0).all()
     assert not torch.equal(folded.parameters["1.weight"], network.parameters["1.weight"])
+
+
+def test_networks_can_be_standardised_by_their_own_statistics():
+    """A network whose weights are ten times another's looks the same; a lone output bias is left as it is."""
+    network = random_network(siren((2, 6, 5, 1)), 3)
+    normaliser = Normaliser(2, scaling="network").double()
+    small, large = normaliser(network).parameters, normaliser(network.map(lambda tensor: 10 * tensor)).parameters
+    for name, tensor in small.items():
+        if name == "4.bias":
+            assert torch.equal(tensor, network.parameters[name])
+        else:
+            torch.testing.assert_close(tensor, large[name])
+            torch.testing.assert_close(tensor.flatten(1).std(dim=1, correction=0), torch.ones(3).double())
+
+
+def test_without_scaling_networks_stay_as_they_are_after_fitting_too():
+    network = random_network(siren((2, 6, 5, 1)), 3)
+    normaliser = Normaliser(2, scaling="none").double()
+    normaliser.fit([network])
+    assert normaliser(network) is network
+
+
+def test_statistics_that_are_not_centred_keep_signs():
+    network = random_network(siren((2, 6, 5, 1)), 20).map(lambda tensor: tensor + 0.5)
+    normaliser = Normaliser(2, is_centred=False).double()
+    normaliser.fit([network])
+    scaled = normaliser(network).parameters
+    assert all(torch.equal(scaled[name].sign(), tensor.sign()) for name, tensor in network.parameters.items())
+    assert all(abs(tensor.square().mean() - 1) < 1e-9 for tensor in scaled.values())

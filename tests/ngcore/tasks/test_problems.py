@@ -7,7 +7,7 @@ from torch import nn
 from ngcore.inr import edit_images, render
 from ngcore.networks import Network, mlp
 from ngcore.tasks.corpus import Corpus
-from ngcore.tasks.problems import PROBLEMS, Augmentation, find_problem
+from ngcore.tasks.problems import PROBLEMS, VIEWS, Augmentation, edit_in_view, find_problem
 
 CPU = torch.device("cpu")
 
@@ -51,11 +51,42 @@ def test_an_edit_is_measured_on_the_pixels_beside_the_unedited_inrs(inrs):
     with torch.no_grad():
         measured = problem.measure(ShiftOutput(0.25), corpus, targets, CPU)
         loss = problem.loss(
-            ShiftOutput(0.25), [inrs.networks(rows) for rows in (corpus.rows[:1], corpus.rows[1:])], targets
+            ShiftOutput(0.25),
+            [inrs.networks(rows) for rows in (corpus.rows[:1], corpus.rows[1:])],
+            targets,
+            torch.Generator(),
         )
     assert measured["mse"] == pytest.approx((rendered + 0.25 - targets).square().mean().item(), rel=1e-5)
     assert measured["mse_unedited"] == pytest.approx((rendered - targets).square().mean().item(), rel=1e-5)
     assert loss.item() == pytest.approx(measured["mse"], rel=1e-5)
+
+
+def test_a_training_step_of_an_edit_looks_at_some_pixels_which_the_generator_chooses(inrs, monkeypatch):
+    monkeypatch.setattr("ngcore.tasks.problems.PIXELS_PER_STEP", 5)
+    corpus, problem = Corpus.load(inrs, "test"), PROBLEMS["edit"]
+    targets = problem.targets(corpus)
+    errors = (render(inrs.networks(corpus.rows), (6, 6)) - targets).square().mean(dim=0).flatten()
+    chosen = torch.randperm(36, generator=torch.Generator().manual_seed(3))[:5]
+    still = ShiftOutput(0.0)
+    loss = problem.loss(still, [inrs.networks(corpus.rows)], targets, torch.Generator().manual_seed(3))
+    assert loss.item() == pytest.approx(errors[chosen].mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_edit_of_values_does_not_notice_the_view_in_which_it_is_done(inrs, view):
+    """Adding to the output bias is the same whatever the place, so moving there and back must leave nothing behind."""
+    network = inrs.networks([0, 1]).to(dtype=torch.float64)
+    edited = edit_in_view(ShiftOutput(0.25), network, *view)
+    torch.testing.assert_close(render(edited, (6, 6)), render(network, (6, 6)) + 0.25, atol=1e-9, rtol=0)
+
+
+def test_the_mean_of_views_is_measured_on_their_mean_render(inrs):
+    corpus, problem = Corpus.load(inrs, "test"), PROBLEMS["edit"]
+    targets = problem.targets(corpus)
+    with torch.no_grad():
+        more = problem.measure_more(ShiftOutput(0.25), corpus, targets, CPU)
+        single = problem.measure(ShiftOutput(0.25), corpus, targets, CPU)["mse"]
+    assert more == {"mse_mean_of_8": pytest.approx(single, rel=1e-4)}
 
 
 def test_classes_are_measured_item_by_item(inrs):
@@ -64,7 +95,7 @@ def test_classes_are_measured_item_by_item(inrs):
     assert (problem.d_out(inrs), targets.tolist()) == (3, [2, 0, 1, 2])
     logits = inrs.networks(corpus.rows).flatten()[:, :3]
     measured = problem.measure(FirstNumbers(), corpus, targets, CPU)
-    loss = problem.loss(FirstNumbers(), [inrs.networks(corpus.rows)], targets)
+    loss = problem.loss(FirstNumbers(), [inrs.networks(corpus.rows)], targets, torch.Generator())
     assert measured["accuracy"] == (logits.argmax(dim=1) == targets).float().mean().item()
     assert measured["cross_entropy"] == pytest.approx(loss.item())
 
