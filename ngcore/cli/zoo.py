@@ -79,14 +79,21 @@ def list_all(as_json: Json = False) -> None:
     print_result(result, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
 
 
-@commands.command(epilog=example("zoo info mnist-inrs", "zoo info assets/zoos/mnist-inrs --json"))
-def info(name: ZooName, as_json: Json = False) -> None:
+@commands.command(epilog=example("zoo info mnist-inrs --sheet sheet.png", "zoo info assets/zoos/mnist-inrs --json"))
+def info(
+    name: ZooName,
+    sheet: Annotated[Path | None, typer.Option(help="INRs: also write a picture of some of each class.")] = None,
+    as_json: Json = False,
+) -> None:
     """Describe a zoo: splits, labels, quality of the networks, spread of the weights."""
-    from ngcore.zoo import Zoo, describe_zoo, find_zoo
+    from ngcore.zoo import Zoo, describe_zoo, find_zoo, write_contact_sheet
 
     with waiting(f"Reading {name} …"):
         zoo = Zoo.open(find_zoo(name))
         described = plain(describe_zoo(zoo))
+        if sheet is not None:
+            write_contact_sheet(zoo, sheet)
+            say(f"Written to {sheet}.")
     print_result(described, as_json=as_json, show=lambda console: show_zoo(console, described))
 
 

@@ -3,6 +3,8 @@
 from ngcore.zoo.cnn_training import CNNTrainConfig as CNNTrainConfig
 from ngcore.zoo.cnn_zoo import CNN_ZOOS as CNN_ZOOS
 from ngcore.zoo.cnn_zoo import build_cnn_zoo as build_cnn_zoo
+from ngcore.zoo.contact_sheet import contact_sheet as contact_sheet
+from ngcore.zoo.contact_sheet import write_contact_sheet as write_contact_sheet
 from ngcore.zoo.images import CLASS_NAMES as CLASS_NAMES
 from ngcore.zoo.images import ImageSet as ImageSet
 from ngcore.zoo.images import fetch_images as fetch_images
@@ -28,10 +30,12 @@ __all__ = [
     "ZooWriter",
     "build_cnn_zoo",
     "build_inr_zoo",
+    "contact_sheet",
     "default_zoo_folder",
     "describe_zoo",
     "fetch_images",
     "find_zoo",
     "list_zoos",
+    "write_contact_sheet",
     "write_sample",
 ]
