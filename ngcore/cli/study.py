@@ -19,7 +19,7 @@ def register(program: typer.Typer) -> None:
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="probes-and-data, normalisation or number-of-probes.")],
+    name: Annotated[str, typer.Argument(help="probes-and-data, normalisation, number-of-probes or editing.")],
     zoo: ZooOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The .json file to write.", show_default="assets/studies/NAME.json")
@@ -28,21 +28,25 @@ def study(
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Train the models of a study one after the other; one that was stopped goes on where it was."""
-    from ngcore.tasks.studies import find_study, run_study, study_table
+    """Train the models of a study one after the other, going on where it was stopped; or compare all editors."""
+    from ngcore.tasks.studies import EDITED_ZOO, EDITING, find_study, run_edit_study, run_study, study_table
     from ngcore.zoo import find_zoo
 
-    folder = find_zoo(zoo or find_study(name).zoo)
+    folder = find_zoo(zoo or (EDITED_ZOO if name == EDITING else find_study(name).zoo))
     path = out or ASSETS / "studies" / f"{name}.json"
     with progress_bar(f"Study {name}") as bar:
-        content = run_study(
-            name,
-            path,
-            zoo_folder=folder,
-            device=device,
-            limit=limit,
-            progress=lambda done, of, cell: bar(done, of, note=cell),
-        )
+        if name == EDITING:
+            bar(0, 1, note="editing and refitting")
+            content = run_edit_study(path, zoo_folder=folder, device=device, limit=limit)
+        else:
+            content = run_study(
+                name,
+                path,
+                zoo_folder=folder,
+                device=device,
+                limit=limit,
+                progress=lambda done, of, cell: bar(done, of, note=cell),
+            )
     heads, rows = study_table(content)
     print_result(
         content,

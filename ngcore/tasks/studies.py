@@ -1,4 +1,4 @@
-"""Studies: many short trainings that differ in one or two respects, and their table."""
+"""Studies: many short trainings that differ in one or two respects, or all editors compared, and their tables."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ from typing import Any
 from ngcore.errors import UnknownNameError
 from ngcore.paths import work_folder
 from ngcore.tasks.corpus import Corpus
+from ngcore.tasks.edit_study import QUESTION, edit_study
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import MOVES, PURE_MOVES, Recipe
 from ngcore.tasks.run import SPLITS, train_on
@@ -22,6 +23,9 @@ SUBSET = 10_000
 
 MEASURED = 2_000
 """Networks of validation and of test that a study measures on."""
+
+EDITING = "editing"
+EDITED_ZOO = "mnist-inrs"
 
 Row = dict[str, Any]
 
@@ -187,20 +191,47 @@ def run_study(
     return {**content, "rows": [rows[cell.key] for cell in study.cells]}
 
 
+def run_edit_study(
+    out: Path, *, zoo_folder: Path | str | None = None, device: str = "auto", limit: int | None = None
+) -> dict[str, Any]:
+    """Measure editors and their references (see `edit_study`), and write the rows.
+
+    Args:
+        out: The .json file.
+        zoo_folder: A zoo of INRs; None: the one of MNIST.
+        device: See `ngcore.device`.
+        limit: At most so many networks.
+    """
+    zoo = Zoo.open(zoo_folder or find_zoo(EDITED_ZOO))
+    rows = edit_study(zoo, device=device, limit=limit)
+    content = {"name": EDITING, "question": QUESTION, "zoo": zoo.name, "zoo_sha256": zoo.hash, "rows": rows}
+    _write(out, content)
+    return content
+
+
 def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Column heads and cells of a study's table, in words."""
     settings = list(content["rows"][0]["setting"])
-    heads = [*settings, "training networks", "validation", "test", "networks/s"]
-    return heads, [
-        [
-            *(str(row["setting"][column]) for column in settings),
-            f"{row['training_networks']:,}",
-            f"{row['validation']['accuracy']:.1%}",
-            f"{row['test']['accuracy']:.1%}",
-            f"{row['networks_per_second']:,.0f}",
-        ]
+    figures = _EDIT_FIGURES if content["name"] == EDITING else _TRAINING_FIGURES
+    rows = [
+        [*(str(row["setting"][column]) for column in settings), *(write(row) for write in figures.values())]
         for row in content["rows"]
     ]
+    return [*settings, *figures], rows
+
+
+_TRAINING_FIGURES: dict[str, Callable[[Row], str]] = {
+    "training networks": lambda row: f"{row['training_networks']:,}",
+    "validation": lambda row: f"{row['validation']['accuracy']:.1%}",
+    "test": lambda row: f"{row['test']['accuracy']:.1%}",
+    "networks/s": lambda row: f"{row['networks_per_second']:,.0f}",
+}
+
+_EDIT_FIGURES: dict[str, Callable[[Row], str]] = {
+    "n": lambda row: f"{row['n']:,}",
+    "MSE": lambda row: f"{row['mse']:.4f}",
+    "ms/network": lambda row: f"{row['milliseconds_per_network']:,.1f}",
+}
 
 
 def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -> Row:

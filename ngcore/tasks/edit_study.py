@@ -1,0 +1,61 @@
+"""Editors of INRs beside two references: leaving an INR as it is, and fitting a new one to the edited image."""
+
+import time
+from typing import Any
+
+import torch
+
+from ngcore.inr import FitConfig, edit_images, fit_sirens, render
+from ngcore.networks import Network
+from ngcore.tasks.answers import edit_inrs
+from ngcore.tasks.checkpoints import list_checkpoints, load_checkpoint
+from ngcore.tasks.problems import edit_of
+from ngcore.training import mean_squared_error
+from ngcore.zoo import Zoo
+from ngcore.zoo.originals import original_images
+
+QUESTION = "How near do editors come to the edited image, and how long do they take?"
+MEASURED = 256
+"""Test networks that all rows are measured on; refitting them takes minutes."""
+
+Row = dict[str, Any]
+
+
+def edit_study(zoo: Zoo, *, device: str = "auto", limit: int | None = None) -> list[Row]:
+    """A row for each edit and method: mean squared error against the edited original image, and seconds a network.
+
+    Args:
+        zoo: INRs with their original images.
+        device: Where to compute; see `ngcore.device`.
+        limit: At most so many networks instead of `MEASURED`.
+    """
+    rows = zoo.rows(split="test")[: limit or MEASURED]
+    network = zoo.networks(rows)
+    images = torch.from_numpy(original_images(zoo, rows)).float() / 255
+    cards = [card for card in list_checkpoints("edit") if card["corpus"]["name"] == zoo.name]
+    study = []
+    for edit in sorted({edit_of(card) for card in cards}):
+        targets = edit_images(images, edit)
+        study.append(_row(edit, "left as it is", network, targets, seconds=0.0))
+        started = time.perf_counter()
+        config = FitConfig(**zoo.card["recipe"].get("fit", {}))
+        fitted = fit_sirens(targets.clamp(0, 1), config, architecture=network.architecture, device=device).network
+        study.append(_row(edit, "image edited, refitted", fitted, targets, seconds=time.perf_counter() - started))
+        for card in (card for card in cards if edit_of(card) == edit):
+            checkpoint = load_checkpoint(card["name"], device)
+            edit_inrs(checkpoint, network[:1])  # the first call warms up
+            started = time.perf_counter()
+            edited = edit_inrs(checkpoint, network)
+            study.append(_row(edit, card["name"], edited, targets, seconds=time.perf_counter() - started))
+    return study
+
+
+def _row(edit: str, method: str, network: Network, targets: torch.Tensor, *, seconds: float) -> Row:
+    size = (targets.shape[1], targets.shape[2])
+    return {
+        "key": f"{edit}-{method}",
+        "setting": {"edit": edit, "method": method},
+        "n": len(network),
+        "mse": mean_squared_error(render(network, size).cpu(), targets),
+        "milliseconds_per_network": round(1000 * seconds / len(network), 3),
+    }
