@@ -9,7 +9,22 @@ from typer.core import TyperGroup
 
 from ngcore import __version__
 from ngcore.allocator import keep_freed_memory
-from ngcore.cli import benchmark, data, edit, embed, evaluate, graph, maps, models, predict, results, study, train, zoo
+from ngcore.cli import (
+    benchmark,
+    data,
+    edit,
+    embed,
+    evaluate,
+    graph,
+    maps,
+    models,
+    predict,
+    results,
+    seeds,
+    study,
+    train,
+    zoo,
+)
 from ngcore.cli.app import become_server, server_arguments
 from ngcore.cli.options import example
 from ngcore.cli.output import say, say_error
@@ -51,7 +66,7 @@ program = typer.Typer(
 )
 program.add_typer(data.commands, name="data")
 program.add_typer(zoo.commands, name="zoo")
-for _module in (train, evaluate, results, study, models, predict, edit, embed, maps, graph, benchmark):
+for _module in (train, evaluate, results, seeds, study, models, predict, edit, embed, maps, graph, benchmark):
     _module.register(program)
 
 

@@ -37,7 +37,7 @@ def results(
 
 
 def _show(console: Console, rows: list[dict[str, Any]]) -> None:
-    from ngcore.tasks.results import FIGURES
+    from ngcore.tasks.results import describe_figure
 
     columns = ("Task", "Zoo", "Model", "On test networks", ">n", ">Seeds", ">Parameters", ">Minutes", ">Networks/s")
     cells = [
@@ -45,7 +45,7 @@ def _show(console: Console, rows: list[dict[str, Any]]) -> None:
             row["task"],
             row["zoo"],
             row["name"],
-            FIGURES[row["task"]](row["test"]),
+            describe_figure(row),
             row["test"]["n"],
             row["seeds"],
             row["parameters"],

@@ -207,4 +207,7 @@ class OutputProbes(_Baseline):
                 f"Expected networks from {self.input_shape} to ({self.num_outputs},), got {network} from "
                 f"{architecture.input_shape} to {architecture.output_shape}."
             )
-        return self.norm(network(self.probes(network)).flatten(1))  # networks, probes · outputs
+        probes = self.probes(network)
+        with torch.autocast(probes.device.type, enabled=False):  # a sine's phases need full precision
+            answers = network(probes.to(network.dtype))
+        return self.norm(answers.flatten(1))  # networks, probes · outputs

@@ -54,8 +54,13 @@ def layer_entry(number: int, structure: GraphStructure, num_entries: int) -> int
 
 
 def probe_responses(network: Network, inputs: Tensor, structure: GraphStructure) -> list[Tensor]:
-    """Activations of each node block, (networks, neurons, probes); means over the positions of maps."""
-    values = network.values(inputs)
+    """Activations of each node block, (networks, neurons, probes); means over the positions of maps.
+
+    Input networks run in their own precision even where the model runs in a lower one: the phases of a sine's large
+    omega_0 need it.
+    """
+    with torch.autocast(inputs.device.type, enabled=False):
+        values = network.values(inputs.to(network.dtype))
     responses = []
     for block in structure.node_blocks:
         value = values[block.response]

@@ -5,6 +5,7 @@ from typing import Any
 
 from ngcore.errors import NeuralGraphError
 from ngcore.tasks.problems import PROBLEMS, edit_of
+from ngcore.tasks.seeds import over_seeds
 
 Card = Mapping[str, Any]
 Row = dict[str, Any]
@@ -14,10 +15,30 @@ END = "<!-- end: ngcore results -->"
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
     "classify": lambda test: f"{test['accuracy']:.1%} right",
-    "edit": lambda test: f"MSE {test['mse']:.4f} (unedited {test['mse_unedited']:.4f})",
+    "edit": lambda test: f"MSE {test['mse']:.4f}{_of_views(test)} (unedited {test['mse_unedited']:.4f})",
     "predict": lambda test: f"Kendall's τ {test['kendall_tau']:.3f}",
 }
 """The leading test figure of each task, in words."""
+
+SPREADS: dict[str, Callable[[float, float], str]] = {
+    "classify": lambda mean, std: f"{100 * mean:.2f} ± {100 * std:.2f} %",
+    "edit": lambda mean, std: f"{mean:.4f} ± {std:.4f}",
+    "predict": lambda mean, std: f"{mean:.3f} ± {std:.3f}",
+}
+"""Mean and standard deviation of the leading test figure over seeds, in words."""
+
+
+def describe_figure(row: Row) -> str:
+    """The leading test figure of a row, and its mean over seeds where there are several."""
+    text = FIGURES[row["task"]](row["test"])
+    if row["std"] is None:
+        return text
+    return f"{text}; {SPREADS[row['task']](row['mean'], row['std'])} over {row['seeds']} seeds"
+
+
+def _of_views(test: Mapping[str, Any]) -> str:
+    return f", mean of 8 {test['mse_mean_of_8']:.4f}" if "mse_mean_of_8" in test else ""
+
 
 COLUMNS = (
     "Task",
@@ -62,6 +83,7 @@ def with_results(text: str, rows: Sequence[Row]) -> str:
 
 def _row(card: Card) -> Row:
     training = card["training"]
+    mean, std, seeds = over_seeds(card, "test", PROBLEMS[card["task"]].monitor)
     return {
         "name": card["name"],
         "preset": card["preset"],
@@ -70,7 +92,9 @@ def _row(card: Card) -> Row:
         "zoo": card["corpus"]["name"],
         "test": dict(card["metrics"]["test"]),
         "validation": dict(card["metrics"].get("validation", {})),
-        "seeds": len(card["seeds"]),
+        "mean": mean,
+        "std": std,
+        "seeds": seeds,
         "parameters": card["parameters"],
         "training_networks": card["corpus"]["counts"]["train"],
         "training_seconds": training["seconds"],
@@ -93,7 +117,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row["zoo"],
         row["name"],
         row["preset"],
-        FIGURES[row["task"]](row["test"]),
+        describe_figure(row),
         f"{row['test']['n']:,}",
         str(row["seeds"]),
         f"{row['parameters']:,}",

@@ -27,5 +27,17 @@ from ngcore.upload.hints import Question as Question
 from ngcore.upload.reader import FORMATS as FORMATS
 from ngcore.upload.reader import Upload as Upload
 from ngcore.upload.reader import read_network as read_network
+from ngcore.upload.stacks import export_stack as export_stack
+from ngcore.upload.stacks import read_stack as read_stack
 
-__all__ = ["FORMATS", "Hints", "Question", "TensorInfo", "Upload", "export_network", "read_network"]
+__all__ = [
+    "FORMATS",
+    "Hints",
+    "Question",
+    "TensorInfo",
+    "Upload",
+    "export_network",
+    "export_stack",
+    "read_network",
+    "read_stack",
+]

@@ -11,8 +11,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 COMMANDS = [
     [], ["data"], ["data", "fetch"], ["zoo"], ["zoo", "build"], ["zoo", "info"], ["zoo", "list"], ["zoo", "verify"],
-    ["zoo", "sample"], ["train"], ["evaluate"], ["results"], ["study"], ["models"], ["predict"], ["edit"], ["embed"],
-    ["map"], ["graph"], ["benchmark"], ["app"],
+    ["zoo", "sample"], ["train"], ["evaluate"], ["results"], ["seeds"], ["study"], ["models"], ["predict"], ["edit"],
+    ["embed"], ["map"], ["graph"], ["benchmark"], ["app"],
 ]  # fmt: skip
 
 

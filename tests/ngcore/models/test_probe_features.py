@@ -66,3 +66,13 @@ def test_networks_that_read_other_inputs_are_refused():
         match=r"^Expected networks that read inputs of shape \(2,\), got \(3,\); use a model without probes\.$",
     ):
         features(random_network(mlp((3, 4, 1))))
+
+
+def test_input_networks_run_in_full_precision_inside_a_model_that_does_not():
+    architecture = siren((2, 8, 8, 1))
+    network = random_network(architecture, 3, dtype=torch.float32)
+    x, structure = torch.rand(5, 2), graph_structure(architecture)
+    expected = probe_responses(network, x, structure)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = probe_responses(network, x, structure)
+    assert all(torch.equal(*pair) for pair in zip(expected, inside, strict=True))

@@ -44,6 +44,20 @@ def test_the_table_says_what_was_measured_on_how_many_networks_and_at_what_cost(
     assert line == "| classify | inrs | good | ng-gnn | 91.8% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
 
 
+def test_figures_over_several_seeds_have_a_mean_and_a_deviation():
+    one = card("good", accuracy=0.9185)
+    one["repeats"] = [{"metrics": {"test": {"n": 2_000, "accuracy": value}}} for value in (0.9085, 0.9285)]
+    *_, line = results_table(results([one])).splitlines()
+    assert "| 91.8% right; 91.85 ± 1.00 % over 3 seeds | 2,000 | 3 |" in line
+
+
+def test_an_editor_is_shown_with_the_mean_of_its_views():
+    *_, line = results_table(
+        results([card("editor", task="edit", mse=0.0123, mse_unedited=0.08, mse_mean_of_8=0.011)])
+    ).splitlines()
+    assert "| MSE 0.0123, mean of 8 0.0110 (unedited 0.0800) |" in line
+
+
 def test_the_table_replaces_what_stood_between_the_marks():
     rows = results([card("good", accuracy=0.9)])
     written = with_results(TEXT, rows)
