@@ -45,7 +45,8 @@ class Probes(nn.Module):
                 f"Expected networks that read inputs of shape {self.input_shape}, "
                 f"got {network.architecture.input_shape}; use a model without probes."
             )
-        return self.make()
+        with torch.autocast(network.device.type, enabled=False):  # coordinates need full precision
+            return self.make()
 
     def make(self) -> Float[Tensor, "probes ..."]:
         """The inputs, (probes, *input_shape)."""
