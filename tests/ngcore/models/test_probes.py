@@ -27,5 +27,6 @@ def test_probes_keep_their_precision_inside_a_model_that_does_not():
 
 
 def test_networks_of_other_inputs_are_refused():
-    with pytest.raises(ShapeMismatchError, match=r"read inputs of shape \(2,\), got \(3,\); use a model without probes"):
+    refusal = r"read inputs of shape \(2,\), got \(3,\); use a model without probes"
+    with pytest.raises(ShapeMismatchError, match=refusal):
         Probes(5, (2,), is_generated=False)(random_network(siren((3, 4, 4, 1)), 1))
