@@ -10,12 +10,17 @@ from torch import Tensor, nn
 from ngcore.errors import ShapeMismatchError
 from ngcore.networks import Network
 
+LR_SCALE = 0.1
+
 
 class Probes(nn.Module):
     """P learned inputs, free ones or those of a generator.
 
     Free probes are parameters, drawn from U(−1, 1) at first (paper, Sec. 2.4). A generator is deep and linear, and
     makes them from learned latents: probes move together, which regularises them (Kahana et al. 2024).
+
+    They learn at a tenth of the model's rate (`lr_scale`, which the training loop reads): what a network answers can
+    change entirely from one place to the next, and what reads the answers must be able to follow.
 
     Args:
         num_probes: P.
@@ -33,6 +38,8 @@ class Probes(nn.Module):
             is_image = len(self.input_shape) == 3
             make = _image_generator if is_image else _point_generator
             self.generator = make(d_latent, self.input_shape)
+        for parameter in self.parameters():
+            parameter.lr_scale = LR_SCALE  # type: ignore[attr-defined]
 
     def forward(self, network: Network) -> Float[Tensor, "probes ..."]:
         """The inputs, (probes, *input_shape), for networks that can read them.

@@ -136,6 +136,14 @@ def describe_training(config: TrainConfig, result: TrainResult) -> dict[str, Any
     }
 
 
+def _by_learning_rate(model: nn.Module) -> list[dict[str, Any]]:
+    """The parameters in groups of one learning rate: that of the run times their `lr_scale`, 1 where they have none."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        groups.setdefault(getattr(parameter, "lr_scale", 1.0), []).append(parameter)
+    return [{"params": group, "lr_scale": scale} for scale, group in groups.items()]
+
+
 class _Run:
     """One training run in memory: set up, restored from its folder, advanced and finished."""
 
@@ -177,7 +185,7 @@ class _Run:
         self.fabric = build_fabric(self.device, config.precision)
         model.to(self.device)
         self.optimizer = torch.optim.AdamW(
-            model.parameters(),
+            _by_learning_rate(model),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             amsgrad=config.amsgrad,
@@ -281,7 +289,8 @@ class _Run:
         started = time.perf_counter()
         seed_step(self.generator, seed=self.config.seed, step=self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate_at(self.step, total_steps=self.total_steps)
+            rate = self.config.learning_rate_at(self.step, total_steps=self.total_steps)
+            group["lr"] = group["lr_scale"] * rate
         with self.fabric.autocast():
             loss = self.loss(self.model, self._next_index(), self.generator)
         self.fabric.backward(loss)

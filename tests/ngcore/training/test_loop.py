@@ -295,3 +295,20 @@ def test_the_card_part_of_a_run_says_how_it_was_trained(finished):
     assert TrainConfig.from_dict(part["config"]) == CONFIG
     assert part["steps"] == 100
     assert part["device"].startswith("CPU")
+
+
+def test_parameters_with_a_scale_of_their_own_learn_at_that_share_of_the_rate(tmp_path):
+    """Gradients of 1 make AdamW's first step as long as the learning rate: 0.1, and 0.1 · 0.25."""
+    model = torch.nn.ParameterList([torch.nn.Parameter(torch.zeros(())) for _ in range(2)])
+    model[1].lr_scale = 0.25
+    config = TrainConfig(steps=1, batch_size=1, learning_rate=0.1, weight_decay=0.0, warmup_steps=0)
+    train(
+        model,
+        num_items=1,
+        loss=lambda model, index, generator: model[0] + model[1],
+        validate=lambda model: {"accuracy": 0.0},
+        config=config,
+        folder=tmp_path,
+        device="cpu",
+    )
+    assert [round(parameter.item(), 5) for parameter in model] == [-0.1, -0.025]
