@@ -46,7 +46,7 @@ def render(
 def render_at(
     network: Network, coordinates: Float[Tensor, "pixels 2"], *, offset: float = SIREN_OUTPUT_OFFSET
 ) -> Float[Tensor, "networks pixels channels"]:
-    """Evaluate INRs at places of one's own; gradients flow.
+    """Evaluate INRs at places of one's own, in their own precision; gradients flow.
 
     Args:
         network: N INRs.
@@ -62,7 +62,8 @@ def render_at(
         )
     places = coordinates.to(device=network.device, dtype=network.dtype)
     chunks = places.split(max(1, PIXELS_AT_ONCE // len(network)))
-    return torch.cat([network(chunk) for chunk in chunks], dim=1) + offset
+    with torch.autocast(network.device.type, enabled=False):
+        return torch.cat([network(chunk) for chunk in chunks], dim=1) + offset
 
 
 def psnr(images: Tensor, targets: Tensor) -> Float[Tensor, " networks"]:

@@ -14,6 +14,7 @@ from ngcore.models.sweep_model import SweepModel
 from ngcore.networks import Architecture
 
 SWEEP: dict[str, Any] = {"d_node": 128, "num_layers": 1, "d_hidden": 256, "dropout": 0.2, "readout": "outputs"}
+SWEEP_EDIT: dict[str, Any] = {"d_node": 128, "d_edge": 64, "num_layers": 4}
 
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": ModelConfig(kind="ng-gnn"),
@@ -29,9 +30,9 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-sweep": ModelConfig(kind="ng-sweep", **SWEEP),
     "ng-sweep-64-probes": ModelConfig(kind="ng-sweep", num_probes=64, generates_probes=True, **SWEEP),
     "ng-sweep-128-probes": ModelConfig(kind="ng-sweep", num_probes=128, generates_probes=True, **SWEEP),
-    "ng-sweep-edit": ModelConfig(kind="ng-sweep", head="parameters", d_node=64, d_edge=64, num_layers=4),
+    "ng-sweep-edit": ModelConfig(kind="ng-sweep", head="parameters", **SWEEP_EDIT),
     "ng-sweep-edit-64-probes": ModelConfig(
-        kind="ng-sweep", head="parameters", d_node=64, d_edge=64, num_layers=4, num_probes=64, generates_probes=True
+        kind="ng-sweep", head="parameters", num_probes=64, generates_probes=True, **SWEEP_EDIT
     ),
     "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
     "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),

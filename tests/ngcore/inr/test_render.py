@@ -79,3 +79,10 @@ def test_psnr_by_hand():
 
 def test_psnr_of_a_perfect_image_is_infinite():
     assert psnr(torch.ones(1, 2, 2), torch.ones(1, 2, 2)).item() == float("inf")
+
+
+def test_images_are_rendered_in_full_precision_inside_a_model_that_is_not():
+    network = random_network(siren((2, 8, 8, 1)), 2, dtype=torch.float32)
+    expected = render(network, (5, 5))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(render(network, (5, 5)), expected)
