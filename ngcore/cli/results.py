@@ -17,7 +17,7 @@ def register(program: typer.Typer) -> None:
 
 
 def results(
-    readme: Annotated[Path | None, typer.Option(help="Write the table into this Markdown file, at its marks.")] = None,
+    readme: Annotated[Path | None, typer.Option(help="Write the tables into this Markdown file, at its marks.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the figures into a .json file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -25,10 +25,12 @@ def results(
     from ngcore.tasks import list_checkpoints
     from ngcore.tasks.results import results as rows_of
     from ngcore.tasks.results import with_results
+    from ngcore.tasks.studies import list_studies
 
     rows = rows_of(list_checkpoints())
     if readme is not None:
-        readme.write_text(with_results(readme.read_text(encoding="utf-8"), rows), encoding="utf-8")
+        text = with_results(readme.read_text(encoding="utf-8"), rows, list_studies())
+        readme.write_text(text, encoding="utf-8")
         say(f"Written into {readme}.")
     if out is not None:
         out.write_text(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

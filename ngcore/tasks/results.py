@@ -1,4 +1,4 @@
-"""The figures of all checkpoints in one list, and that list as a Markdown table."""
+"""The figures of all checkpoints in one list, and that list and the studies as Markdown tables."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -6,12 +6,14 @@ from typing import Any
 from ngcore.errors import NeuralGraphError
 from ngcore.tasks.problems import PROBLEMS, edit_of
 from ngcore.tasks.seeds import over_seeds
+from ngcore.tasks.studies import study_command, study_table
 
 Card = Mapping[str, Any]
 Row = dict[str, Any]
 
-BEGIN = "<!-- begin: ngcore results -->"
-END = "<!-- end: ngcore results -->"
+RESULTS = "ngcore results"
+STUDIES = "ngcore studies"
+"""Names of the two places of a text that tables are written into; see `marks`."""
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
     "classify": lambda test: f"{test['accuracy']:.1%} right",
@@ -63,22 +65,46 @@ def results(cards: Iterable[Card]) -> list[Row]:
 
 def results_table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
-    lines = [" | ".join(COLUMNS), " | ".join("---" if i < 5 else "--:" for i in range(len(COLUMNS)))]
-    lines += [" | ".join(_cells(row)) for row in rows]
-    return "".join(f"| {line} |\n" for line in lines)
+    return _table(COLUMNS, [_cells(row) for row in rows], num_words=5)
 
 
-def with_results(text: str, rows: Sequence[Row]) -> str:
-    """A Markdown text with the table between the lines `BEGIN` and `END` written anew.
+def studies_text(studies: Iterable[Mapping[str, Any]]) -> str:
+    """The tables of studies in Markdown, each under its question and the command that makes it."""
+    return "\n".join(
+        f"**{study['question']}** On `{study['zoo']}`: `{study_command(study['name'])}`\n\n"
+        f"{_table(*study_table(study), num_words=len(study['rows'][0]['setting']))}"
+        for study in studies
+    )
+
+
+def marks(name: str) -> tuple[str, str]:
+    """The lines of a Markdown text that a table stands between: `RESULTS` or `STUDIES`."""
+    return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+
+
+def with_results(text: str, rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]) -> str:
+    """A Markdown text with the table of rows and those of studies written anew between their `marks`.
 
     Raises:
-        NeuralGraphError: If the text has not exactly one such place.
+        NeuralGraphError: If the text has not exactly one such place for each.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end or BEGIN in after or END in after:
-        raise NeuralGraphError(f"Expected one line {BEGIN!r} and one line {END!r} after it in the text, got another.")
-    return f"{before}{begin}\n\n{results_table(rows)}\n{end}{after}"
+    return _between(_between(text, RESULTS, results_table(rows)), STUDIES, studies_text(studies))
+
+
+def _between(text: str, name: str, content: str) -> str:
+    begin, end = marks(name)
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found or begin in after or end in after:
+        raise NeuralGraphError(f"Expected one line {begin!r} and one line {end!r} after it in the text, got another.")
+    framed = f"\n{content}\n" if content else ""
+    return f"{before}{begin}\n{framed}{end}{after}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, num_words: int) -> str:
+    """A Markdown table; columns after the first `num_words` hold numbers."""
+    rule = ["---" if i < num_words else "--:" for i in range(len(heads))]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
 
 
 def _row(card: Card) -> Row:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ngcore.errors import UnknownNameError
-from ngcore.paths import work_folder
+from ngcore.paths import ASSETS, work_folder
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.edit_study import QUESTION, edit_study
 from ngcore.tasks.problems import Augmentation
@@ -207,6 +207,17 @@ def run_edit_study(
     content = {"name": EDITING, "question": QUESTION, "zoo": zoo.name, "zoo_sha256": zoo.hash, "rows": rows}
     _write(out, content)
     return content
+
+
+def list_studies() -> list[dict[str, Any]]:
+    """What the files of the studies that ship hold (see `run_study`), in the order of `STUDIES`, the editors last."""
+    files = (ASSETS / "studies" / f"{name}.json" for name in (*STUDIES, EDITING))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+
+
+def study_command(name: str) -> str:
+    """The command that makes a study's file again."""
+    return f"ngcore study {name}"
 
 
 def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

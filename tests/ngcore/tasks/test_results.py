@@ -4,9 +4,13 @@ import pytest
 
 from ngcore.errors import NeuralGraphError
 from ngcore.tasks import list_checkpoints
-from ngcore.tasks.results import BEGIN, END, results, results_table, with_results
+from ngcore.tasks.results import RESULTS, STUDIES, marks, results, results_table, studies_text, with_results
+from ngcore.tasks.studies import list_studies
 
-TEXT = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+BEGIN, END = marks(RESULTS)
+BEGIN_STUDIES, END_STUDIES = marks(STUDIES)
+NO_STUDIES = f"{BEGIN_STUDIES}\n{END_STUDIES}\n"
+TEXT = f"before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\nafter\n"
 
 
 def card(name, task="classify", zoo="inrs", **test):
@@ -58,20 +62,60 @@ def test_an_editor_is_shown_with_the_mean_of_its_views():
     assert "| MSE 0.0123, mean of 8 0.0110 (unedited 0.0800) |" in line
 
 
-def test_the_table_replaces_what_stood_between_the_marks():
+def study(name="probes-and-data", **setting):
+    figures = {"validation": {"accuracy": 0.75}, "test": {"accuracy": 0.723}, "networks_per_second": 1234.5}
+    rows = [{"setting": setting or {"networks": "1 %", "probes": 0}, "training_networks": 20_000, **figures}]
+    return {"name": name, "question": f"What about {name}?", "zoo": "mnist-inrs", "rows": rows}
+
+
+def test_a_study_is_written_under_its_question_with_its_command():
+    assert studies_text([study()]) == (
+        "**What about probes-and-data?** On `mnist-inrs`: `ngcore study probes-and-data`\n\n"
+        "| networks | probes | training networks | validation | test | networks/s |\n"
+        "| --- | --- | --: | --: | --: | --: |\n"
+        "| 1 % | 0 | 20,000 | 75.0% | 72.3% | 1,234 |\n"
+    )
+
+
+def test_studies_stand_one_after_the_other_and_none_is_no_text():
+    one, other = study(), study("normalisation", weights="none")
+    assert studies_text([one, other]) == f"{studies_text([one])}\n{studies_text([other])}"
+    assert studies_text([]) == ""
+
+
+def test_the_tables_replace_what_stood_between_the_marks():
     rows = results([card("good", accuracy=0.9)])
-    written = with_results(TEXT, rows)
-    assert written == f"before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nafter\n"
-    assert with_results(written, rows) == written
+    written = with_results(TEXT, rows, [study()])
+    assert written == (
+        f"before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nbetween\n"
+        f"{BEGIN_STUDIES}\n\n{studies_text([study()])}\n{END_STUDIES}\nafter\n"
+    )
+    assert with_results(written, rows, [study()]) == written
 
 
-@pytest.mark.parametrize("text", ["", BEGIN, f"{END}\n{BEGIN}", TEXT + TEXT])
-def test_a_text_without_one_place_for_the_table_is_refused(text):
+def test_without_studies_nothing_stands_between_their_marks():
+    rows = results([card("good", accuracy=0.9)])
+    assert with_results(TEXT, rows, []).endswith(f"between\n{NO_STUDIES}after\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        f"{BEGIN}\n{NO_STUDIES}",
+        f"{END}\n{BEGIN}\n{NO_STUDIES}",
+        f"{BEGIN}\n{END}\n",
+        f"{BEGIN}\n{END}\n{END_STUDIES}\n{BEGIN_STUDIES}\n",
+        TEXT + TEXT,
+        TEXT + NO_STUDIES,
+    ],
+)
+def test_a_text_without_one_place_for_each_is_refused(text):
     with pytest.raises(NeuralGraphError, match="Expected one line"):
-        with_results(text, [])
+        with_results(text, [], [])
 
 
-def test_the_readme_shows_the_figures_of_the_cards_that_ship(pytestconfig, monkeypatch):
+def test_the_readme_shows_the_figures_of_the_cards_and_studies_that_ship(pytestconfig, monkeypatch):
     monkeypatch.delenv("NGCORE_CHECKPOINTS")
     readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
-    assert with_results(readme, results(list_checkpoints())) == readme
+    assert with_results(readme, results(list_checkpoints()), list_studies()) == readme

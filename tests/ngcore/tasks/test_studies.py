@@ -5,8 +5,9 @@ import json
 import pytest
 
 from ngcore.errors import UnknownNameError
+from ngcore.tasks import studies
 from ngcore.tasks.recipes import Recipe
-from ngcore.tasks.studies import STUDIES, Cell, Study, find_study, run_study, study_table
+from ngcore.tasks.studies import EDITING, STUDIES, Cell, Study, find_study, list_studies, run_study, study_table
 from ngcore.training import TrainConfig
 
 
@@ -73,6 +74,15 @@ def test_cells_of_a_study_are_told_apart_and_share_their_columns(name):
     cells = STUDIES[name].cells
     assert len({cell.key for cell in cells}) == len(cells) > 4
     assert len({tuple(cell.setting) for cell in cells}) == 1
+
+
+def test_studies_that_ship_are_listed_in_the_order_of_their_questions(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "ASSETS", tmp_path)
+    assert list_studies() == []
+    (tmp_path / "studies").mkdir()
+    for name in (EDITING, *reversed(STUDIES)):
+        (tmp_path / "studies" / f"{name}.json").write_text(json.dumps({"name": name}))
+    assert [content["name"] for content in list_studies()] == [*STUDIES, EDITING]
 
 
 def test_an_unknown_study_is_refused_with_the_choices():
