@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -13,7 +13,7 @@ from app.state import Selection
 if TYPE_CHECKING:
     import numpy as np
 
-    from ngcore.networks import Network
+    from ngcore.networks import Architecture, Network
 
 Card = Mapping[str, Any]
 
@@ -29,13 +29,31 @@ def cards_for(task: str, selection: Selection) -> list[Card]:
     For a network of a zoo these are the models that were trained on that zoo; for any other, all that read networks
     with inputs and outputs like its own.
     """
-    cards = cached.checkpoints(task)
+    return _fitting(cached.checkpoints(task), selection.zoo, cached.network(selection).architecture)
+
+
+def editors_for(zoo: str, architecture: "Architecture") -> dict[str, list[Card]]:
+    """Cards of the models that edit such networks, the best first, by the name of their edit.
+
+    Args:
+        zoo: Name of the zoo that the networks come from; models that were trained on others step back, edit by edit.
+        architecture: Of the networks.
+    """
+    from ngcore.tasks import edit_of
+
+    groups: dict[str, list[Card]] = {}
+    for card in cached.checkpoints(EDIT):
+        groups.setdefault(edit_of(card), []).append(card)
+    found = {name: _fitting(cards, zoo, architecture) for name, cards in groups.items()}
+    return {name: cards for name, cards in found.items() if cards}
+
+
+def _fitting(cards: Sequence[Card], zoo: str, architecture: "Architecture") -> list[Card]:
     from ngcore.tasks import can_read
 
-    trained = [card for card in cards if card["corpus"]["name"] == selection.zoo]
-    architecture = cached.network(selection).architecture
+    trained = [card for card in cards if card["corpus"]["name"] == zoo]
     fitting = trained or [card for card in cards if can_read(card, architecture)]
-    return sorted(fitting, key=score, reverse=task != EDIT)
+    return sorted(fitting, key=lambda card: score(card) if card["task"] == EDIT else -score(card))
 
 
 def score(card: Card) -> float:
@@ -65,9 +83,12 @@ def class_names(card: Card, count: int) -> list[str]:
 
 def answer(card: Card, selection: Selection) -> "np.ndarray":
     """Class probabilities, or one predicted accuracy, of the selected network."""
-    return _answer(
-        card["name"], card["weights_sha256"], cached.content_key(selection), str(cached.device()), selection
-    )[0]
+    return answer_about(card, cached.network(selection), key=cached.content_key(selection))
+
+
+def answer_about(card: Card, network: "Network", *, key: str) -> "np.ndarray":
+    """The answer about a network from anywhere; `key` identifies the network."""
+    return _answer(card["name"], card["weights_sha256"], key, str(cached.device()), network)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,23 +122,21 @@ def ask_all(cards: list[Card], selection: Selection) -> Answered:
 
 def milliseconds(card: Card, selection: Selection) -> float:
     """How long the model took for the selected network, once warm."""
-    return _answer(
-        card["name"], card["weights_sha256"], cached.content_key(selection), str(cached.device()), selection
-    )[1]
+    network, key = cached.network(selection), cached.content_key(selection)
+    return _answer(card["name"], card["weights_sha256"], key, str(cached.device()), network)[1]
 
 
 @st.cache_data(max_entries=MAX_ANSWERS, show_spinner=False)
-def _answer(name: str, weights: str, key: str, device: str, _selection: Selection) -> "tuple[np.ndarray, float]":
+def _answer(name: str, weights: str, key: str, device: str, _network: "Network") -> "tuple[np.ndarray, float]":
     from ngcore.tasks import classify_inrs, predict_accuracy
 
     model = checkpoint(name, weights)
-    network = cached.network(_selection)
     ask = classify_inrs if model.card["task"] == CLASSIFY else predict_accuracy
     if (weights, device) not in _warm():
-        ask(model, network)
+        ask(model, _network)
         _warm().add((weights, device))
     started = time.perf_counter()
-    values = ask(model, network)[0].float().cpu().numpy()
+    values = ask(model, _network)[0].float().cpu().numpy()
     return values.reshape(-1), 1000 * (time.perf_counter() - started)
 
 
@@ -142,7 +161,7 @@ def _checkpoint(name: str, weights: str, device: str) -> Any:
 
 
 def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Network":
-    """An INR after an edit of some strength; `key` identifies the INR."""
+    """INRs after an edit of some strength; `key` identifies the INRs."""
     return _edited(card["name"], card["weights_sha256"], key, strength, str(cached.device()), network)
 
 

@@ -1,38 +1,68 @@
-"""Edit: an INR's picture is dilated by changing its weights, without ever looking at its pixels."""
+"""Edit: pictures are edited by changing the weights of the networks that they are, one network or many at once."""
 
 import streamlit as st
 
 from app import answers, cached
-from app.components.edit_controls import edit_controls
-from app.components.edit_views import show_exports, show_pictures, show_weight_changes, show_zoom
+from app.components.edit_batch_views import MANY, show_batch, show_mode
+from app.components.edit_classes import show_classes
+from app.components.edit_controls import edit_controls, show_problems
+from app.components.edit_exports import show_exports, show_main_exports
+from app.components.edit_views import choose_pair, show_pictures, show_zoom
+from app.components.edit_ways import show_ways
+from app.components.edit_weights import show_weight_changes
+from app.components.export_tab import file_name
 from app.components.network_picker import network_picker
-from app.edit_steps import describe, take
+from app.edit_states import original_image, possible_edits, size_for, states
 from app.errors import reported
+
+ZOOM, WEIGHTS, EXPORT = (
+    ":material/zoom_in: Zoom and swipe", ":material/tune: Change of the weights", ":material/download: Files and code"
+)  # fmt: skip
 
 st.title("Edit")
 with st.expander("What am I looking at?", icon=":material/help:"):
     st.markdown(
-        "The selected network *is* a picture: it answers every coordinate with a brightness. A second network, trained "
-        "on thousands of such pictures, reads its **weights** as a graph and answers with a change for each of them. "
-        "The changed network shows the same picture with thicker strokes, a *dilation*. No pixel is looked at; the "
-        "**target** is what a dilation of the pixels gives, and is shown to compare.\n\n"
-        "The strength scales the change of the weights. *Apply again* edits the edited network once more."
+        "The selected network *is* a picture: it answers every coordinate with a brightness. Here the picture is "
+        "edited by changing the network's **weights**, in a chain of steps. Some edits are exact formulas: a rotated "
+        "picture has other weights in the first layer, an inverted one in the last. Others, such as thicker strokes, "
+        "take a second network, trained on thousands of such pictures, that reads the weights as a graph and answers "
+        "with a change for each of them. No pixel is looked at; the **target** is what the same edits of the pixels "
+        "give, and is shown to compare.\n\n"
+        "The strength scales an edit: 0 is none, 1 is all of it. Try *Rotate* with strength 2, a half turn, on a 6, "
+        "and see what a model then reads in the weights."
     )
 selection = network_picker(cached.is_inr, needs="an INR, a network that is a picture")
+show_ways(selection)
 if selection is None:
     st.stop()
 
 with reported(stop=True):
-    cards = {card["name"]: card for card in answers.cards_for(answers.EDIT, selection)}
-    if not cards:
-        st.info("No trained model here edits networks of this kind.", icon=":material/info:")
+    network = cached.network(selection)
+    editors = answers.editors_for(selection.zoo, network.architecture)
+    cards = {card["name"]: card for found in editors.values() for card in found}
+    left, right = st.columns([0.32, 0.68], gap="large")
+    with left:
+        mode = show_mode()
+        chain = edit_controls(possible_edits(selection.zoo, network), cards)
+    if mode == MANY:
+        with right:
+            show_batch(selection, chain)
         st.stop()
-    taken = edit_controls(selection, cards)
-    before, after = cached.network(selection), take(selection, taken, cards)
-    show_pictures(selection, before, after, times=len(taken))
-    st.subheader("Zoom in")
-    show_zoom(selection, before, after, taken)
-    st.subheader("Take it along")
-    show_exports(selection, after, describe(taken))
-    st.subheader("Change of the weights")
-    show_weight_changes(before, after)
+    found = states(selection, chain)
+    with left:
+        show_problems(found)
+        show_main_exports(selection, found[-1])
+    with right:
+        pair = choose_pair(found)
+        show_pictures(selection, found, pair)
+        show_classes(selection, *pair)
+    zoom, weights, export = st.tabs([ZOOM, WEIGHTS, EXPORT], on_change="rerun", key="edit.tab")
+    if zoom.open:
+        with zoom:
+            show_zoom(pair, size_for(original_image(selection), network.architecture)[0])
+    if weights.open:
+        with weights:
+            show_weight_changes(*pair, file_name(selection))
+    if export.open:
+        with export:
+            show_exports(selection, found)

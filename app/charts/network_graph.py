@@ -41,8 +41,8 @@ def draw_network_graph(
     """
     nodes = drawn_nodes(view, edges)
     place = positions(view) * (aspect * HEIGHT / WIDTH, 1.0)
-    colours = _node_colours(view, node_values, node_limit, theme)
-    sizes = _symbol_sizes(place, view)
+    colours = node_colours(view, node_values, node_limit, theme)
+    sizes = symbol_sizes(place, view)
     factor = 0.6 if is_small else 1.0
     thickness = factor * min(1.0, max(0.45, (250 / max(len(edges), 1)) ** 0.5))
     data = [
@@ -121,7 +121,7 @@ def positions(view: GraphView) -> np.ndarray:
     return places
 
 
-def _symbol_sizes(place: np.ndarray, view: GraphView) -> np.ndarray:
+def symbol_sizes(place: np.ndarray, view: GraphView) -> np.ndarray:
     """(nodes,) sizes in pixels, small enough that neurons do not cover each other."""
     sizes = []
     for layer in view.layers:
@@ -132,7 +132,8 @@ def _symbol_sizes(place: np.ndarray, view: GraphView) -> np.ndarray:
     return np.repeat(sizes, [layer.size for layer in view.layers])
 
 
-def _node_colours(view: GraphView, values: np.ndarray | None, limit: float, theme: Theme) -> list[str]:
+def node_colours(view: GraphView, values: np.ndarray | None, limit: float, theme: Theme) -> list[str]:
+    """(nodes,) colours by numbers about zero; by layer where there are none."""
     if values is None:
         return [CATEGORIES[i % len(CATEGORIES)] for i in view.node_layer]
     return diverging(values, limit, theme)
@@ -170,7 +171,7 @@ def _links(
     for number, part in zip(order.tolist(), share.tolist(), strict=True):
         source, target = int(view.source[number]), int(view.target[number])
         is_dim = selected is not None and selected not in (source, target)
-        style = _line_style(view, number, part, theme)
+        style = line_style(view, number, part, theme)
         style["width"] = round(style["width"] * factor, 2)
         style["opacity"] = round(style["opacity"] * (0.18 if is_dim else 1 if selected is not None else dense), 3)
         value = float(f"{view.value[number]:.4g}")
@@ -178,7 +179,8 @@ def _links(
     return links
 
 
-def _line_style(view: GraphView, number: int, part: float, theme: Theme) -> dict[str, Any]:
+def line_style(view: GraphView, number: int, part: float, theme: Theme) -> dict[str, Any]:
+    """Colour, width and opacity of an edge whose size is so large a part of the largest."""
     if not view.is_weight[number]:
         return {"color": theme.muted, "width": 1.0, "opacity": 0.7, "type": "dashed", "curveness": 0.25}
     colour = theme.negative if view.value[number] < 0 else theme.positive

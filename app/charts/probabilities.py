@@ -39,6 +39,35 @@ def draw_probabilities(
     }
 
 
+def draw_before_and_after(
+    names: Sequence[str], before: Sequence[float], after: Sequence[float], *, theme: Theme = LIGHT
+) -> dict[str, Any]:
+    """Two columns for each class, as an ECharts option.
+
+    Args:
+        names: Of the classes.
+        before: Probabilities, one a class.
+        after: As many.
+        theme: Colours.
+    """
+    columns = [
+        {
+            "type": "bar", "name": name, "data": [round(100 * value, 1) for value in values], "barMaxWidth": 16,
+            "itemStyle": {"color": colour},
+        }
+        for name, values, colour in (("before", before, theme.muted), ("after", after, theme.accent))
+    ]  # fmt: skip
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 8, "top": 30, "bottom": 4, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "data": ["before", "after"]},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.1f %%"},
+        "xAxis": {"type": "category", "data": list(names), "axisLabel": {"interval": 0, "hideOverlap": True}},
+        "yAxis": {"type": "value", "min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}},
+        "series": columns,
+    }
+
+
 def draw_side_by_side(
     models: Sequence[str], names: Sequence[str], probabilities: Sequence[Sequence[float]], *, theme: Theme = LIGHT
 ) -> dict[str, Any]:

@@ -1,63 +1,145 @@
-"""The controls of an edit: which model, how strongly, once more, back."""
+"""The controls of a chain of edits: add, steer, move and remove steps, undo, redo and reset."""
+
+from functools import partial
 
 import streamlit as st
 
-from app.answers import Card, describe_score
-from app.edit_steps import FULL_STRENGTH, MAX_STEPS, Step, describe, set_steps, steps, with_last
+from app import answers, edit_session
+from app.answers import Card
+from app.edit_chain import MAX_STEPS, Chain, Step, added, changed, moved, removed
+from app.edit_states import FORMULA, ImpossibleEditError, State, maker_of
 from app.errors import plain
-from app.state import Selection
 
 MAX_STRENGTH = 2.0
+ADD_KEY = "edit.add"
+BY_FORMULA = "by a formula, exactly"
 
 
-def edit_controls(selection: Selection, cards: dict[str, Card]) -> list[Step]:
-    """Let the user steer the edit, and return its steps."""
-    taken = [step for step in steps(selection, next(iter(cards))) if step.model in cards]
-    taken = taken or [Step(next(iter(cards)))]
-    number = len(taken)
-    key = f"{selection.key}.{number}"
-    with st.container(horizontal=True, vertical_alignment="bottom", key="edit-controls"):
-        if len(cards) > 1:
-            model = st.selectbox(
-                "Model", list(cards), index=list(cards).index(taken[-1].model), key=f"edit.model.{key}", width=230
-            )
-            taken = with_last(taken, model=model)
-        strength = st.slider(
-            f"Strength of step {number}" if number > 1 else "Strength", 0.0, MAX_STRENGTH, taken[-1].strength, 0.05,
-            key=f"edit.strength.{key}", width=300,
-            help="Factor on the change of weights that the model answers with: 0 changes nothing, 1 is what it was "
-            "trained for.",
-        )  # fmt: skip
-        taken = with_last(taken, strength=strength)
-        set_steps(selection, taken)
+def edit_controls(possible: dict[str, list[str]], cards: dict[str, Card]) -> Chain:
+    """Let the user build the chain, and return it.
+
+    Args:
+        possible: The edits that can be done, with who can do each.
+        cards: Of the models among these, by name.
+    """
+    chain = edit_session.begin(possible)
+    _show_history(chain)
+    for number, step in enumerate(chain, start=1):
+        with st.container(border=True, key=f"edit-step-{number}", gap="xsmall"):
+            _show_step(chain, number, step, possible, cards)
+    if not chain:
+        st.info("Nothing is edited yet: add an edit.", icon=":material/add_circle:")
+    _show_choice(chain, possible)
+    return chain
+
+
+def show_problems(found: list[State]) -> None:
+    """Say which steps were left out, and why."""
+    for state in found:
+        if state.problem:
+            st.warning(f"{plain(state.name)}: {plain(state.problem)}", icon=":material/warning:")
+
+
+def _show_choice(chain: Chain, possible: dict[str, list[str]]) -> None:
+    """The list of edits; the one that is chosen is added at once."""
+    if len(chain) >= MAX_STEPS:
+        st.caption(f"A chain has at most {MAX_STEPS} edits.")
+        return
+    st.selectbox(
+        "Add an edit", list(possible), index=None, key=ADD_KEY, on_change=_add, placeholder="Add an edit …",
+        format_func=_in_words, label_visibility="collapsed", icon=":material/add:",
+    )  # fmt: skip
+
+
+def _in_words(edit: str) -> str:
+    from ngcore.inr import find_image_edit
+
+    known = find_image_edit(edit)
+    return f"{known.title}: {known.full}"
+
+
+def _add() -> None:
+    edit = st.session_state[ADD_KEY]
+    st.session_state[ADD_KEY] = None
+    if edit:
+        edit_session.change(lambda chain: added(chain, edit))
+
+
+def _show_history(chain: Chain) -> None:
+    past = edit_session.history()
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="edit-history"):
+        st.markdown("**Edits**", width="stretch")
         st.button(
-            "Apply again", icon=":material/repeat:", key="edit.again", disabled=number >= MAX_STEPS,
-            on_click=set_steps, args=(selection, [*taken, Step(taken[-1].model)]),
-            help="Edit the edited network once more.",
+            "Undo", icon=":material/undo:", key="edit.undo", disabled=not past.past, on_click=edit_session.undo,
+            help="Take back the last change of the edits.", type="tertiary",
         )  # fmt: skip
         st.button(
-            "Undo", icon=":material/undo:", key="edit.undo", disabled=number < 2,
-            on_click=set_steps, args=(selection, taken[:-1]),
+            "Redo", icon=":material/redo:", key="edit.redo", disabled=not past.future, on_click=edit_session.redo,
+            type="tertiary",
         )  # fmt: skip
         st.button(
-            "Reset", icon=":material/restart_alt:", key="edit.reset", on_click=_reset, args=(selection, taken, cards)
-        )
-    card = cards[taken[-1].model]
-    trail = " → ".join(["original", *(plain(line) for line in describe(taken))])
-    st.caption(f"{trail}  \n{plain(card['name'])} on test networks: {plain(describe_score(card))}.")
-    return taken
+            "Reset", icon=":material/restart_alt:", key="edit.reset", disabled=not chain, type="tertiary",
+            on_click=edit_session.reset, help="Remove all edits. Undo brings them back.",
+        )  # fmt: skip
 
 
-def set_last_strength(selection: Selection, taken: list[Step], strength: float) -> None:
-    """Give the last step another strength, and its slider as well."""
-    set_steps(selection, with_last(taken, strength=strength))
-    st.session_state[f"edit.strength.{selection.key}.{len(taken)}"] = strength
+def _show_step(chain: Chain, number: int, step: Step, possible: dict[str, list[str]], cards: dict[str, Card]) -> None:
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.markdown(f"**{number}. {plain(step.title)}**", width="stretch")
+        for icon, by, words, is_end in (
+            ("arrow_upward", -1, "Earlier", number == 1), ("arrow_downward", 1, "Later", number == len(chain)),
+        ):  # fmt: skip
+            st.button(
+                "", icon=f":material/{icon}:", key=f"edit.move.{step.id}.{by}", help=words, disabled=is_end,
+                on_click=edit_session.change, args=(partial(moved, step_id=step.id, by=by),), type="tertiary",
+            )  # fmt: skip
+        st.button(
+            "", icon=":material/close:", key=f"edit.remove.{step.id}", help="Remove", type="tertiary",
+            on_click=edit_session.change, args=(partial(removed, step_id=step.id),),
+        )  # fmt: skip
+    try:
+        maker = maker_of(step, possible)
+    except ImpossibleEditError:
+        st.caption(":material/warning: left out")
+        return
+    _show_strength(step)
+    _show_maker(step, maker, possible[step.edit], cards)
 
 
-def _reset(selection: Selection, taken: list[Step], cards: dict[str, Card]) -> None:
-    """One step at full strength, as at first; the slider of that step begins anew as well."""
-    set_steps(selection, [Step(next(iter(cards)))])
-    for number in range(1, len(taken) + 1):
-        st.session_state.pop(f"edit.strength.{selection.key}.{number}", None)
-        st.session_state.pop(f"edit.model.{selection.key}.{number}", None)
-    st.session_state[f"edit.strength.{selection.key}.1"] = FULL_STRENGTH
+def _show_strength(step: Step) -> None:
+    from ngcore.inr import find_image_edit
+
+    key = f"edit.strength.{step.id}"
+    st.session_state[key] = min(step.strength, MAX_STRENGTH)
+
+    def take() -> None:
+        edit_session.change(partial(changed, step_id=step.id, strength=float(st.session_state[key])))
+
+    st.slider(
+        f"Strength of {step.title}", 0.0, MAX_STRENGTH, step=0.05, key=key, on_change=take,
+        label_visibility="collapsed",
+        help=f"0 changes nothing, 1 is the full edit ({find_image_edit(step.edit).full}), more goes on the same way.",
+    )  # fmt: skip
+
+
+def _show_maker(step: Step, maker: str, makers: list[str], cards: dict[str, Card]) -> None:
+    from ngcore.inr import find_image_edit
+
+    if len(makers) > 1:
+        key = f"edit.model.{step.id}"
+        st.session_state[key] = maker
+
+        def take() -> None:
+            edit_session.change(partial(changed, step_id=step.id, model=st.session_state[key]))
+
+        st.selectbox(
+            "Done by", makers, key=key, on_change=take, label_visibility="collapsed",
+            format_func=lambda name: name or BY_FORMULA,
+        )  # fmt: skip
+    full = f"1 = {find_image_edit(step.edit).full}"
+    if maker == FORMULA:
+        st.caption(f"{full}; {BY_FORMULA}")
+    else:
+        card = cards[maker]
+        by = "" if len(makers) > 1 else f"; by {plain(maker)}"
+        st.caption(f"{full}{by}; on test networks {plain(answers.describe_score(card))}")

@@ -1,90 +1,85 @@
-"""What an edit did: to the picture, to its distance from the target, and to the weights."""
-
-from typing import TYPE_CHECKING
+"""Two states of a chain of edits as pictures, beside the target and their distance from it."""
 
 import numpy as np
 import streamlit as st
 
-from app import state
-from app.charts.image_grid import to_png
-from app.charts.layer_changes import draw_layer_changes
-from app.charts.network_graph import draw_network_graph, edge_limit
+from app import edit_session
 from app.charts.signed_image import draw_signed_image
 from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
-from app.components.edit_controls import MAX_STRENGTH, set_last_strength
-from app.components.export_tab import file_name
 from app.components.render_panel import enlarged
 from app.components.siren_view import siren_view
-from app.edit_steps import Step, difference, layer_changes, target_of
-from app.graph_view import view_of
+from app.edit_chain import changed
+from app.edit_session import AFTER_KEY, BEFORE_KEY, END
+from app.edit_states import State, aimed_at, distances, original_image, render, size_for
+from app.errors import plain
 from app.state import Selection
 
-if TYPE_CHECKING:
-    from ngcore.networks import Network
-
-SIDE = 28  # pixels at which pictures are compared, as in training
 SHOWN = 224
 SIZES = (28, 64, 128, 256)
-PNG_SIZES = (28, 64, 128, 256, 512, 1024)
 CHANGE_LIMIT = 0.5
-NUM_EDGES = 400
+Pair = tuple[State, State]
 
 
-def render(network: "Network", side: int = SIDE) -> np.ndarray:
-    """What an INR shows, not clipped: (side, side) or (side, side, 3)."""
-    import torch
+def choose_pair(found: list[State]) -> Pair:
+    """Let the user choose which two states are compared: the start and the end, unless others are chosen."""
+    places = [*range(len(found) - 1), END]
+    names = {place: found[place].name for place in places}
+    if len(found) > 1:
+        names[END] = f"End: {names[END]}"
+    with st.container(horizontal=True, vertical_alignment="bottom", key="edit-compare"):
+        chosen = []
+        for key, label, default in ((BEFORE_KEY, "Before", places[0]), (AFTER_KEY, "After", END)):
+            if st.session_state.get(key) not in places:
+                st.session_state[key] = default
+            chosen.append(
+                st.selectbox(label, places, key=key, format_func=names.__getitem__, width=185, persist_state="session")
+            )
+        st.segmented_control(
+            "Pixels a side", SIZES, default=SIZES[0], required=True, key="edit.side", persist_state="session"
+        )
+    return found[chosen[0]], found[chosen[1]]
 
-    from app import cached
-    from ngcore.inr import render as render_stack
 
-    with torch.inference_mode():
-        return render_stack(network, (side, side), device=cached.device())[0].cpu().numpy()
-
-
-def show_pictures(selection: Selection, before: "Network", after: "Network", *, times: int) -> None:
+def show_pictures(selection: Selection, found: list[State], pair: Pair) -> None:
     """Before, after, target and differences side by side, and the distance from the target."""
-    first, last = render(before), render(after)
-    target, source = target_of(selection, first, times)
-    side = st.segmented_control(
-        "Pixels a side of before and after",
-        SIZES,
-        default=SIDE,
-        required=True,
-        key="edit.side",
-        persist_state="session",
-    )
-    drawn = [render(network, side or SIDE).clip(0, 1) for network in (before, after)]
-    again = "" if times == 1 else f", {times} times"
+    original = original_image(selection)
+    size = size_for(original, pair[0].network.architecture)
+    start, first, last = (render(state.network, size)[0] for state in (found[0], *pair))
+    is_original = original is not None and original.shape == start.shape
+    aim = original if original is not None and is_original else start.clip(0, 1)
+    target = aimed_at(aim[None], pair[1].steps)[0]
+    side = st.session_state.get("edit.side") or SIZES[0]
+    drawn = [render(state.network, (side, side))[0].clip(0, 1) for state in pair]
     pictures = {
         "Before": (drawn[0], "The picture before the edit"),
         "After": (drawn[1], "The picture after the edit"),
-        "Target": (target, f"Dilation of {source} by 3 × 3 pixels{again}"),
+        "Target": (target.clip(0, 1), "The same edits of the pixels"),
         "After − before": (_signed(last - first), "What the edit changed"),
         "After − target": (_signed(last - target), "What is missing to the target"),
     }
-    for column, (title, (pixels, alt)) in zip(st.columns(len(pictures)), pictures.items(), strict=True):
+    for column, (title, (pixels, alt)) in zip(st.columns(len(pictures), gap="xsmall"), pictures.items(), strict=True):
         column.image(enlarged(pixels, SHOWN * 2), caption=title, alt=alt, width="stretch")
     st.html(key_line(scale_key("difference", CHANGE_LIMIT, theme())))
-    _show_errors(first, last, target, source + again)
+    _show_errors(start, last, target)
+    source = "the image that the network was fitted to" if is_original else "the picture that the network shows"
+    edits = ", then ".join(plain(step.title.lower()) for step in pair[1].steps) or "no edit"
+    st.caption(f"Target: {source}, its pixels edited ({edits}), at {size[0]} × {size[1]} pixels.")
 
 
-def _show_errors(first: np.ndarray, last: np.ndarray, target: np.ndarray, source: str) -> None:
-    untouched, reached = (float(np.square(image - target).mean()) for image in (first, last))
-    with st.container(horizontal=True):
-        st.metric("MSE to the target, unedited", f"{untouched:.4f}", border=True, width=230)
+def _show_errors(start: np.ndarray, last: np.ndarray, target: np.ndarray) -> None:
+    untouched, reached = (float(distances(image[None], target[None])[0]) for image in (start, last))
+    with st.container(horizontal=True, gap="small"):
+        st.metric("MSE to the target, unedited", f"{untouched:.4f}", border=True, width=200)
         st.metric(
-            "MSE to the target, edited", f"{reached:.4f}", border=True, width=230, delta_color="inverse",
-            delta=f"{(reached - untouched) / untouched:+.0%}" if untouched else None,
+            "MSE to the target, edited", f"{reached:.4f}", border=True, width=200, delta_color="inverse",
+            delta=f"{(reached - untouched) / untouched:+.0%}" if untouched and reached != untouched else None,
         )  # fmt: skip
-        bright, brighter = (float(image.clip(0, 1).mean()) for image in (first, last))
+        bright, brighter = (float(image.clip(0, 1).mean()) for image in (start, last))
         st.metric(
-            "Mean brightness", f"{brighter:.3f}", f"{brighter - bright:+.3f}", border=True, width=230, delta_color="off"
-        )
-    st.caption(
-        f"Compared at {SIDE} × {SIDE} pixels. The target is the 3 × 3 dilation of {source}: every pixel becomes the "
-        "brightest of itself and its eight neighbours."
-    )
+            "Mean brightness", f"{brighter:.3f}", f"{brighter - bright:+.3f}", border=True, width=160,
+            delta_color="off",
+        )  # fmt: skip
 
 
 def _signed(values: np.ndarray) -> np.ndarray:
@@ -92,82 +87,22 @@ def _signed(values: np.ndarray) -> np.ndarray:
 
 
 @st.fragment
-def show_zoom(selection: Selection, before: "Network", after: "Network", taken: list[Step]) -> None:
-    """Before and after to zoom into, with a strength to try; one step of editing can take it over."""
+def show_zoom(pair: Pair, pixels: int) -> None:
+    """Both states to zoom into, with a strength to try; where one trained edit lies between them it can be taken."""
+    before, after = pair
     st.caption(
         "Computed anew for every pixel of your screen: the picture of an INR has no pixels of its own. Zoom with the "
         "wheel or two fingers, drag to move, double-click to see all."
     )
-    tried = siren_view(before, after, key="edit.zoom", pixels=SIDE, limit=CHANGE_LIMIT).strength
-    strength = round(taken[0].strength * tried, 2)
-    if len(taken) == 1 and strength != taken[0].strength and strength <= MAX_STRENGTH:
-        is_taken = st.button(
-            f"Edit with strength {strength:g}", icon=":material/check:", key="edit.take_strength",
-            on_click=set_last_strength, args=(selection, taken, strength),
-            help="The previewed strength becomes that of the edit above.",
-        )  # fmt: skip
-        if is_taken:
-            st.rerun()
-
-
-def show_weight_changes(before: "Network", after: "Network") -> None:
-    """How far the edit moved the weights: per tensor, and on the graph."""
-    rows = layer_changes(after, before)
-    view = view_of(difference(after, before))
-    edges = view.strongest(NUM_EDGES)
-    left, right = st.columns([0.42, 0.58], gap="medium")
-    with left:
-        st.markdown("**Per layer**")
-        st.echarts_chart(
-            draw_layer_changes(
-                [str(row["tensor"]) for row in rows], [float(row["relative change"]) for row in rows], theme=theme()
-            ),
-            height=250, key="edit.layers", alt="How far each tensor of parameters moved; numbers are in the table",
-        )  # fmt: skip
-        st.dataframe(
-            rows, hide_index=True, height=250,
-            column_config={
-                name: st.column_config.NumberColumn(format="%.4f")
-                for name in ("size before", "change", "largest change")
-            } | {"relative change": st.column_config.NumberColumn(format="percent")},
-        )  # fmt: skip
-        st.caption("Sizes are root mean squares over the tensor.")
-    with right:
-        st.markdown(f"**On the graph:** the {min(NUM_EDGES, len(view.order)):,} weights that changed most")
-        spec = draw_network_graph(
-            view, edges, theme=theme(), node_values=view.bias, node_limit=float(np.abs(view.bias).max()) or 1.0
-        )
-        st.echarts_chart(
-            spec, height=480, key="edit.graph", alt="The neural graph, weights and biases coloured by their change"
-        )
-        st.html(key_line(scale_key("change of the weight", edge_limit(view), theme(), lines=True)))
-        st.caption(
-            f"They have {view.share(NUM_EDGES):.0%} of the total change of {len(view.order):,} weights. Neurons are "
-            "coloured by the change of their bias."
-        )
-
-
-def show_exports(selection: Selection, after: "Network", notes: list[str]) -> None:
-    """Take the edited network along, as a file, as a picture, or to the other pages."""
-    from ngcore.upload import export_network
-
-    name = f"{file_name(selection)}-edited"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.download_button(
-            "Edited network (.safetensors)", lambda: export_network(after), f"{name}.safetensors", key="edit.export",
-            icon=":material/download:", on_click="ignore", type="primary",
-        )  # fmt: skip
-        st.button(
-            "Use it on the other pages", icon=":material/input:", key="edit.keep", on_click=_keep,
-            args=(selection, after, tuple(notes)), help="Keep it for this session and select it.",
-        )  # fmt: skip
-        side = st.selectbox("Pixels a side of the picture", PNG_SIZES, index=3, key="edit.png_side", width=190)
-        st.download_button(
-            "Picture (.png)", lambda: to_png(render(after, side)), f"{name}-{side}.png", "image/png", key="edit.png",
-            icon=":material/image:", on_click="ignore",
-        )  # fmt: skip
-
-
-def _keep(selection: Selection, after: "Network", notes: tuple[str, ...]) -> None:
-    kept = state.keep_network(after, f"{selection.short_id}, edited", notes=notes)
-    state.select(zoo=kept.zoo, id=kept.id)
+    tried = siren_view(before.network, after.network, key="edit.zoom", pixels=pixels, limit=CHANGE_LIMIT).strength
+    is_one_step = after.steps[:-1] == before.steps and len(after.steps) > len(before.steps)
+    if not is_one_step or after.makers[-1] is None:  # not every formula goes straight through weight space
+        return
+    step = after.steps[-1]
+    strength = round(step.strength * tried, 2)
+    if strength != step.strength and st.button(
+        f"Edit with strength {strength:g}", icon=":material/check:", key="edit.take_strength",
+        on_click=edit_session.change, args=(lambda chain: changed(chain, step.id, strength=strength),),
+        help="The previewed strength becomes that of the edit above.",
+    ):  # fmt: skip
+        st.rerun()

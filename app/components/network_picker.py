@@ -100,7 +100,7 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     """Search, list, filters and buttons of a zoo."""
     zoo = cached.zoo(name)
     st.text_input("Search", key=SEARCH_KEY, placeholder="id or label", width=115, persist_state="session")
-    found = _find(zoo)
+    found = found_networks(zoo)
     position = zoo.position(selection.id) if selection else None
     options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))
     options.sort()
@@ -124,7 +124,8 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
             _filter_widgets(zoo)
 
 
-def _find(zoo: "Zoo") -> np.ndarray:
+def found_networks(zoo: "Zoo") -> np.ndarray:
+    """Positions of the networks of a zoo that search and filters find."""
     chosen = st.session_state
     metadata = zoo.metadata
     low_high = chosen.get(ACCURACY_KEY) if _has_accuracy(zoo) else None

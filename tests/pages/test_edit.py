@@ -1,8 +1,7 @@
-"""The edit page: strength, again, undo, reset, the target, and what can be taken along."""
+"""The edit page: the chain and its controls, what is compared, what can be taken along, and many networks at once."""
 
 import json
 
-import numpy as np
 import pytest
 
 NET = "tiny-inrs/000007"
@@ -18,102 +17,227 @@ def metric(app, label):
     return next(metric for metric in app.metric if metric.label == label)
 
 
-def change_of_weights(app):
-    """Relative change of each tensor, from the chart."""
-    charts = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
-    return next(chart for chart in charts if chart["series"][0]["type"] == "bar")["series"][0]["data"]
+def add(app, edit):
+    app.selectbox(key="edit.add").select(edit).run()
+    assert not app.exception and not app.error
 
 
-def test_an_inr_is_shown_before_and_after_with_target_and_differences(edit_page):
+def chain(app):
+    return [(step.edit, step.strength) for step in app.session_state["edit.history"].now]
+
+
+def charts(app):
+    return [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
+
+
+def captions(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
+def open_tab(app, name):
+    app.session_state["edit.tab"] = next(tab.label for tab in app.tabs if name in tab.label)
+    app.run()
+    assert not app.exception and not app.error
+
+
+def test_an_inr_is_shown_before_and_after_with_target_differences_and_classes(edit_page):
     app = edit_page()
     assert not app.exception and not app.error
-    assert len(app.image) == 5
-    assert (app.dataframe[-1].value["largest change"] > 0).all()
+    assert len(app.image) == 5 and chain(app) == [("dilate", 1.0)]
     assert len(app.get("bidi_component")) == 1
-    assert any("trained on" not in caption.value and "strength 1" in caption.value for caption in app.caption)
+    assert [series["name"] for series in charts(app)[0]["series"]] == ["before", "after"]
+    assert any("Reads as" in text.value and "→" in text.value for text in app.markdown)
+    assert "on test networks MSE 0\\.0200" in captions(app)
 
 
-def test_strength_zero_changes_nothing(edit_page):
+def test_the_edits_that_are_offered_are_those_that_something_here_can_do(edit_page):
     app = edit_page()
-    app.slider[0].set_value(0.0).run()
-    assert not app.exception
-    assert change_of_weights(app) == [0.0, None, 0.0, None, 0.0, 0.0]  # hidden biases of 0 have no relative change
-    assert metric(app, "MSE to the target, edited").value == metric(app, "MSE to the target, unedited").value
+    offered = app.selectbox(key="edit.add").options
+    assert [text.split(":")[0] for text in offered] == [
+        "Thicken (dilate)", "Contrast", "Brighten", "Invert", "Rotate", "Enlarge", "Mirror",
+    ]  # fmt: skip
 
 
-def test_apply_again_adds_a_step_undo_takes_it_away_and_reset_begins_anew(edit_page):
+def test_steps_are_added_moved_and_removed_and_all_that_is_undone_and_redone(edit_page):
     app = edit_page()
-    app.slider[0].set_value(0.5).run()
-    assert app.button(key="edit.undo").disabled
-    app.button(key="edit.again").click().run()
-    assert not app.exception
-    assert app.slider[0].label == "Strength of step 2"
-    assert any("1\\. tiny\\-edit\\, strength 0\\.5 → 2\\." in caption.value for caption in app.caption)
-    assert any("2 times" in caption.value for caption in app.caption)
+    add(app, "rotate")
+    add(app, "invert")
+    assert chain(app) == [("dilate", 1.0), ("rotate", 1.0), ("invert", 1.0)]
+    assert app.selectbox(key="edit.add").value is None
+    app.button(key="edit.move.3.-1").click().run()
+    assert [edit for edit, _ in chain(app)] == ["dilate", "invert", "rotate"]
+    app.button(key="edit.remove.1").click().run()
+    assert [edit for edit, _ in chain(app)] == ["invert", "rotate"]
     app.button(key="edit.undo").click().run()
-    assert app.slider[0].value == 0.5
+    app.button(key="edit.undo").click().run()
+    assert [edit for edit, _ in chain(app)] == ["dilate", "rotate", "invert"]
+    app.button(key="edit.redo").click().run()
+    assert [edit for edit, _ in chain(app)] == ["dilate", "invert", "rotate"]
+    assert not app.exception
+
+
+def test_ends_of_the_chain_cannot_be_moved_further(edit_page):
+    app = edit_page()
+    assert app.button(key="edit.move.1.-1").disabled and app.button(key="edit.move.1.1").disabled
+    assert app.button(key="edit.undo").disabled and app.button(key="edit.redo").disabled
+
+
+def test_strength_zero_changes_nothing_and_strengths_are_undone(edit_page):
+    app = edit_page()
+    app.slider(key="edit.strength.1").set_value(0.0).run()
+    assert metric(app, "MSE to the target, edited").value == metric(app, "MSE to the target, unedited").value
+    app.button(key="edit.undo").click().run()
+    assert app.slider(key="edit.strength.1").value == 1.0 and chain(app) == [("dilate", 1.0)]
+
+
+def test_reset_leaves_no_step_and_can_be_undone(edit_page):
+    app = edit_page()
     app.button(key="edit.reset").click().run()
-    assert app.slider[0].value == 1.0
+    assert not app.exception and chain(app) == []
+    assert any("add an edit" in info.value for info in app.info)
+    assert app.button(key="edit.keep").disabled
+    app.button(key="edit.undo").click().run()
+    assert chain(app) == [("dilate", 1.0)]
 
 
-def test_the_edited_network_can_be_used_on_the_other_pages(edit_page):
+def test_the_chain_outlives_visits_to_other_pages_and_goes_with_the_selection(edit_page, pages_folder):
+    app = edit_page()
+    add(app, "mirror")
+    app.switch_page(str(pages_folder / "blend.py")).run()
+    app.switch_page(str(pages_folder / "edit.py")).run()
+    app.button(key="picker.next").click().run()
+    assert not app.exception and [edit for edit, _ in chain(app)] == ["dilate", "mirror"]
+
+
+def test_of_several_models_for_an_edit_one_is_chosen(edit_page, checkpoints, tiny_zoos, tmp_path, monkeypatch):
+    from tiny_checkpoints import write_tiny_checkpoint
+
+    from ngcore.zoo import Zoo
+
+    write_tiny_checkpoint(tmp_path / "tiny-edit", Zoo.open(tiny_zoos / "tiny-inrs"), task="edit", preset="ng-gnn-edit")
+    write_tiny_checkpoint(tmp_path / "tiny-other", Zoo.open(tiny_zoos / "tiny-inrs"), task="edit", preset="ng-gnn-edit")
+    write = edit_page
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
+    app = write()
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
+    app.run()
+    app.selectbox(key="edit.model.1").select("tiny-other").run()
+    assert not app.exception and not app.error
+    assert app.session_state["edit.history"].now[0].model == "tiny-other"
+
+
+def test_any_two_states_can_be_compared(edit_page):
+    app = edit_page()
+    add(app, "invert")
+    assert app.selectbox(key="edit.after").options == ["Start", "1. Thicken (dilate)", "End: 2. Invert"]
+    app.selectbox(key="edit.before").select(1).run()
+    app.selectbox(key="edit.after").select(0).run()
+    assert not app.exception and not app.error
+    assert "(no edit)" in captions(app).replace("\\", "")
+
+
+def test_the_change_is_shown_per_layer_per_neuron_and_on_the_graph(edit_page):
+    app = edit_page()
+    add(app, "rotate")
+    app.button(key="edit.remove.1").click().run()
+    open_tab(app, "Change of the weights")
+    layers, neurons = (table.value for table in app.dataframe[-2:])
+    assert layers["change"].tolist()[0] > 0 and layers["change"].tolist()[1:] == [0.0] * 5  # a turn changes 0.weight
+    assert set(neurons["neuron"].str.split(" · ").str[0]) == {"layer 1"} and (neurons["change"] > 0).all()
+    assert charts(app)[-1]["series"][0]["type"] == "graph"
+
+
+def test_files_of_any_state_are_offered_with_the_code_of_the_chain(edit_page):
+    app = edit_page()
+    add(app, "rotate")
+    open_tab(app, "Files and code")
+    app.selectbox(key="edit.export_state").select(1).run()
+    app.number_input(key="edit.png_side").set_value(2048).run()
+    assert not app.exception
+    assert {button.key for button in app.get("download_button")} >= {
+        "edit.export", "edit.export_one", "edit.png", "edit.svg", "edit.code",
+    }  # fmt: skip
+    assert "edit_weights(network, 'rotate', 1.0)" in app.code[0].value
+
+
+def test_the_edited_network_can_be_used_on_the_other_pages_and_the_chain_begins_anew(edit_page):
     app = edit_page()
     app.button(key="edit.keep").click().run()
-    assert not app.exception
+    assert not app.exception and chain(app) == []
     selection = app.session_state["state.selection"]
-    assert selection.is_upload
     kept = app.session_state["state.kept"][selection.id]
-    assert kept.title == "000007, edited" and kept.notes == ("1. tiny-edit, strength 1",)
+    assert selection.is_upload and kept.title == "000007, edited" and kept.notes == ("1. dilate, strength 1",)
+
+
+def test_a_step_that_nothing_can_do_is_left_out_and_the_page_says_so(edit_page):
+    from app.edit_chain import History, Step
+
+    app = edit_page()
+    app.session_state["edit.history"] = History((Step("desaturate", id=1), Step("mirror", id=2)))
+    app.run()
+    assert not app.exception and not app.error
+    assert any("Nothing here can do this edit" in warning.value for warning in app.warning)
 
 
 def test_a_cnn_cannot_be_edited_and_the_page_says_why(edit_page):
     app = edit_page("tiny-cnns/00000-000001")
     assert not app.exception
     assert any("needs an INR" in info.value for info in app.info)
+    assert app.button(key="edit.to_draw").label == "Draw or upload a picture"
 
 
-def test_without_models_the_page_says_so(edit_page, monkeypatch):
+def test_without_models_exact_edits_are_left(edit_page, monkeypatch):
     from app import cached
 
     monkeypatch.setattr(cached, "checkpoints", lambda task=None: [])
     app = edit_page()
+    assert not app.exception and not app.error
+    assert chain(app) == [("contrast", 1.0)]
+    assert "No trained model here classifies" in captions(app)
+
+
+def test_buttons_lead_to_drawing_the_map_and_blends(edit_page):
+    app = edit_page()
+    app.button(key="edit.to_blend").click().run()
+    assert not app.exception and app.title[0].value == "Blend"
+    assert app.session_state["state.selection"].id == NET
+
+
+def test_many_networks_are_edited_at_once(edit_page):
+    app = edit_page()
+    app.segmented_control(key="edit_mode").set_value("Many networks").run()
+    assert not app.exception and not app.error
+    assert "12 networks; targets are the same edits" in captions(app)
+    assert "12 of 12 pairs" in captions(app)
+    assert len(charts(app)) == 1 and len(app.image) == 1
+    button = next(button for button in app.get("download_button") if button.key == "edit.batch_export")
+    assert button.label == "All 12 edited networks (.safetensors)"
+    app.segmented_control(key="edit.order").set_value("worst first").run()
     assert not app.exception
-    assert any("No trained model" in info.value for info in app.info)
 
 
-def test_a_dilation_takes_the_brightest_of_nine_pixels():
-    from app.edit_steps import dilated
+def test_networks_that_were_circled_on_the_map_are_edited(edit_page):
+    from app.components.map_chart import REGION_KEY, Region
 
-    image = np.zeros((5, 5), dtype=np.float32)
-    image[2, 2], image[0, 0] = 1.0, 0.5
-    once = dilated(image)
-    assert once[1:4, 1:4].tolist() == np.ones((3, 3)).tolist() and once[0, 1] == 0.5 and once[0, 2] == 0
-    assert dilated(image, 2).min() == 1.0 and np.array_equal(dilated(image, 0), image)
-    colours = np.stack([image, 2 * image, image], axis=2)
-    assert np.array_equal(dilated(colours)[..., 1], 2 * once)
-
-
-def test_the_target_is_made_from_the_original_image_where_it_lies_beside_the_zoo(monkeypatch):
-    from app import edit_steps
-
-    original, shown = np.eye(4, dtype=np.float32), np.zeros((4, 4), dtype=np.float32)
-    monkeypatch.setattr(edit_steps, "original_image", lambda _: original)
-    target, source = edit_steps.target_of(None, shown, 1)
-    assert source == "the image that the network was fitted to" and target.max() == 1
-    monkeypatch.setattr(edit_steps, "original_image", lambda _: None)
-    target, source = edit_steps.target_of(None, shown, 1)
-    assert source == "the picture that the network shows" and target.max() == 0
+    app = edit_page()
+    app.session_state[REGION_KEY] = Region("tiny-inrs", "a chart", ("tiny-inrs/000001", "tiny-inrs/000004"))
+    app.session_state["edit_mode"] = "Many networks"
+    app.run()
+    assert not app.exception
+    assert "2 of 2 pairs" in captions(app)
 
 
-def test_the_picture_that_is_taken_along_is_a_png_of_the_chosen_size():
-    import io
-
-    from PIL import Image
-
-    from app.charts.image_grid import to_png
-    from app.components.edit_views import render
+def test_networks_of_the_session_are_edited_one_by_one_and_the_page_says_so(edit_page):
+    from app.state import Kept
     from ngcore.inr.siren import initial_siren
     from ngcore.networks import siren
 
-    data = to_png(render(initial_siren(siren((2, 8, 8, 3)), 0, 1, seed=0), 64))
-    assert Image.open(io.BytesIO(data)).size == (64, 64)
+    app = edit_page()
+    own = Kept(initial_siren(siren((2, 8, 8, 1)), 99, 1, seed=5), "mine", "a" * 64)
+    app.session_state["state.kept"] = {own.sha256: own}
+    app.session_state["state.selection"] = own.selection
+    app.query_params["net"] = own.selection.key
+    app.session_state["edit_mode"] = "Many networks"
+    app.run()
+    assert not app.exception
+    assert any("Many networks come from a zoo" in info.value for info in app.info)

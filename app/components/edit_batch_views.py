@@ -1,0 +1,169 @@
+"""Many networks edited by the same chain: which ones, the gallery, the spread of errors, and one file of all."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from app import answers, cached, state
+from app.charts.error_histogram import draw_error_histogram
+from app.charts.image_grid import draw_image_grid
+from app.components.appearance import theme
+from app.components.map_chart import REGION_KEY
+from app.components.network_picker import found_networks
+from app.edit_batch import MAX_BATCH, Batch, classes, edit_batch, spread
+from app.edit_chain import Chain
+from app.errors import plain
+from app.state import Selection
+
+if TYPE_CHECKING:
+    from ngcore.zoo import Zoo
+
+ONE, MANY = "One network", "Many networks"
+MODE_KEY = "edit_mode"
+ON_MAP, FOUND = "circled on the map", "found by search and filters"
+COUNTS = (16, 64, 256, MAX_BATCH)
+ORDERS = {"as in the zoo": 0, "worst first": -1, "best first": 1}
+MAX_PAIRS = 128
+COLUMNS, PICTURE, GAP = 8, 56, 2
+
+
+@st.fragment
+def show_batch(selection: Selection, chain: Chain) -> None:
+    """Let the user choose the networks, edit them, and show what came out."""
+    if selection.is_upload:
+        st.info(
+            "Many networks come from a zoo: choose one above, or circle networks on the map.",
+            icon=":material/info:",
+        )  # fmt: skip
+        return
+    zoo = cached.zoo(selection.zoo)
+    positions = _choose(zoo)
+    if not positions:
+        st.info("Search and filters above find no network.", icon=":material/info:")
+        return
+    bar = st.progress(0.0)
+    batch = edit_batch(
+        zoo, positions, chain,
+        lambda done: bar.progress(done / len(positions), f"{done:,} of {len(positions):,} networks edited."),
+    )  # fmt: skip
+    bar.empty()
+    for problem in batch.problems:
+        st.warning(plain(problem), icon=":material/warning:")
+    _show_figures(batch)
+    _show_gallery(selection, zoo, batch)
+    _show_export(zoo, batch)
+
+
+def _choose(zoo: "Zoo") -> list[int]:
+    """Positions of the networks to edit."""
+    circled = circled_on_map(zoo)
+    found = [int(position) for position in found_networks(zoo)]
+    sources = {**({ON_MAP: circled} if circled else {}), FOUND: found}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="edit-batch-choice"):
+        source = st.segmented_control(
+            "Networks", list(sources), default=next(iter(sources)), required=True, key=f"edit.source.{len(sources)}",
+            format_func=lambda name: f"{len(sources[name]):,} {name}", persist_state="session",
+        )  # fmt: skip
+        count = st.segmented_control(
+            "How many of them", COUNTS, default=COUNTS[1], required=True, key="edit.count", persist_state="session",
+            format_func=lambda number: f"up to {number}" if number == COUNTS[0] else str(number),
+        )  # fmt: skip
+    among = sources[source or next(iter(sources))]
+    chosen = spread(among, count or COUNTS[1])
+    if len(chosen) < len(among):
+        st.caption(f"{len(chosen):,} of {len(among):,}, evenly spread; at most {MAX_BATCH} at once.")
+    return chosen
+
+
+def circled_on_map(zoo: "Zoo") -> list[int]:
+    """Positions of the networks that were circled on the map of this zoo."""
+    region: Any = st.session_state.get(REGION_KEY)
+    return [zoo.position(name) for name in region.ids] if region is not None and region.zoo == zoo.name else []
+
+
+def _show_figures(batch: Batch) -> None:
+    left, right = st.columns([0.36, 0.64], vertical_alignment="center")
+    with left:
+        before, after = (float(values.mean()) for values in (batch.errors_before, batch.errors))
+        st.metric(
+            "Mean MSE to the targets, edited", f"{after:.4f}", border=True, delta_color="inverse",
+            delta=f"{(after - before) / before:+.0%} against {before:.4f} unedited" if before != after else None,
+        )  # fmt: skip
+        st.caption(
+            f"{len(batch.ids):,} networks; targets are the same edits of the pixels of "
+            + ("the original images." if batch.has_originals else "the pictures that the networks show.")
+        )
+    with right:
+        st.echarts_chart(
+            draw_error_histogram(batch.errors_before, batch.errors, theme=theme()), height=210, key="edit.errors",
+            alt="Histograms of the mean squared distance from the target, unedited and edited",
+        )  # fmt: skip
+
+
+def _show_gallery(selection: Selection, zoo: "Zoo", batch: Batch) -> None:
+    order = st.segmented_control(
+        "Order", list(ORDERS), default=next(iter(ORDERS)), required=True, key="edit.order", persist_state="session"
+    )
+    sign = ORDERS[order or next(iter(ORDERS))]
+    rows = (np.argsort(sign * batch.errors, kind="stable") if sign else np.arange(len(batch.ids)))[:MAX_PAIRS]
+    texts = _readings(selection, zoo, batch)
+    captions = [f"{batch.errors[row]:.3f}{texts[row] if texts else ''}" for row in rows]
+    pairs = pairs_of(batch.before[rows], batch.after[rows])
+    st.image(
+        draw_image_grid(pairs, captions, columns=COLUMNS, size=2 * PICTURE + GAP, theme=theme()), width="stretch",
+        alt=f"Pictures of {len(rows)} networks before and after, side by side, each with its error",
+    )  # fmt: skip
+    st.caption(
+        f"{len(rows):,} of {len(batch.ids):,} pairs, before and after, each with its MSE to the target"
+        + (" and what the best model reads in both." if texts else ".")
+    )
+
+
+def pairs_of(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Pictures side by side with a grey line between them, (networks, height, 2 width + 2[, 3]) in [0, 1]."""
+    line = np.full_like(before[:, :, :GAP], 0.5)
+    return np.concatenate([before, line, after], axis=2).clip(0, 1)
+
+
+def _readings(selection: Selection, zoo: "Zoo", batch: Batch) -> list[str]:
+    """What the best model reads in each network before and after; empty where no model can."""
+    cards = answers.cards_for(answers.CLASSIFY, selection)
+    if not cards:
+        return []
+    names = [str(name) for name in zoo.card.get("class_names", ())] or None
+    given = zoo.networks([zoo.position(name) for name in batch.ids])
+    first, last = (classes(cards[0], network) for network in (given, batch.network))
+    known = names or [str(number) for number in range(1 + int(max(first.max(), last.max())))]
+    return [f" · {known[a]} → {known[b]}" for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+
+
+def _show_export(zoo: "Zoo", batch: Batch) -> None:
+    from ngcore.upload import export_stack
+
+    st.download_button(
+        f"All {len(batch.ids):,} edited networks (.safetensors)", lambda: export_stack(batch.network, batch.ids),
+        f"{zoo.name}-edited-{len(batch.ids)}.safetensors", key="edit.batch_export", icon=":material/download:",
+        on_click="ignore", type="primary",
+        help="One file, stacked: every tensor has the networks as its first axis. `ngcore.upload.read_stack` reads it.",
+    )  # fmt: skip
+
+
+def show_mode() -> str:
+    """Let the user choose between one network and many."""
+    mode = st.segmented_control(
+        "What is edited", [ONE, MANY], default=ONE, required=True, key=MODE_KEY, bind="query-params",
+        label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    return mode or ONE
+
+
+def edit_these(zoo: str, first: str) -> None:
+    """Go to the studio with the networks that are circled on the map; for buttons."""
+    from app import page_table
+
+    if (selected := state.selected()) is None or selected.zoo != zoo:
+        state.select(zoo=zoo, id=first)
+    selected = state.selected()
+    assert selected is not None
+    st.switch_page(page_table.page("edit"), query_params={state.QUERY_PARAMETER: selected.key, MODE_KEY: MANY})

@@ -1,0 +1,18 @@
+"""The ways into the studio and on from it: a picture of one's own, the map, a blend."""
+
+import streamlit as st
+
+from app import page_table, state
+from app.state import Selection
+
+WAYS = {"draw": "Draw or upload a picture", "map": "Choose on the map", "blend": "Blend with another"}
+
+
+def show_ways(selection: Selection | None) -> None:
+    """Buttons to the pages that networks come from and go to, with the selected network."""
+    with st.container(horizontal=True, gap="small", key="edit-ways"):
+        for name, label in WAYS.items():
+            icon = f":material/{page_table.TABLE[name].icon}:"
+            if st.button(label, icon=icon, key=f"edit.to_{name}", type="tertiary"):
+                parameters = {state.QUERY_PARAMETER: selection.key} if selection else {}
+                st.switch_page(page_table.page(name), query_params=parameters)
