@@ -21,6 +21,8 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(dtype))
+        for head in getattr(model, "heads", ()):
+            head.scales.fill_(0.01)  # a stage that changes a network beyond measure is chaotic in the next
         normaliser = getattr(model, "encoder", model).normaliser
         if normaliser.is_centred:
             normaliser.mean.normal_(0, 0.2, generator=generator)

@@ -10,6 +10,7 @@ from ngcore.models.build import preset as preset
 from ngcore.models.config import InputSpec as InputSpec
 from ngcore.models.config import ModelConfig as ModelConfig
 from ngcore.models.neural_graph_model import NeuralGraphModel as NeuralGraphModel
+from ngcore.models.sweep_editor import SweepEditor as SweepEditor
 from ngcore.models.sweep_model import SweepModel as SweepModel
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NeuralGraphModel",
     "OutputProbes",
     "StatNN",
+    "SweepEditor",
     "SweepModel",
     "build_model",
     "preset",

@@ -10,11 +10,12 @@ from ngcore.errors import UnknownNameError
 from ngcore.models.baselines import FlatMLP, OutputProbes, StatNN
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.neural_graph_model import NeuralGraphModel
+from ngcore.models.sweep_editor import SweepEditor
 from ngcore.models.sweep_model import SweepModel
 from ngcore.networks import Architecture
 
 SWEEP: dict[str, Any] = {"d_node": 128, "num_layers": 1, "d_hidden": 256, "dropout": 0.2, "readout": "outputs"}
-SWEEP_EDIT: dict[str, Any] = {"d_node": 128, "d_edge": 64, "num_layers": 4}
+SWEEP_EDIT: dict[str, Any] = {"d_node": 128, "d_edge": 64, "num_layers": 6}
 
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": ModelConfig(kind="ng-gnn"),
@@ -53,7 +54,7 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     return dataclasses.replace(PRESETS[name], **changes)
 
 
-Model = NeuralGraphModel | SweepModel | FlatMLP | StatNN | OutputProbes
+Model = NeuralGraphModel | SweepModel | SweepEditor | FlatMLP | StatNN | OutputProbes
 """Every model answers `model(networks)` and `model.embed(networks)`."""
 
 
@@ -73,7 +74,7 @@ def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, s
 
 def _build(config: ModelConfig, spec: InputSpec) -> Model:
     if config.kind == "ng-sweep":
-        return SweepModel(config, spec)
+        return (SweepEditor if config.head == "parameters" else SweepModel)(config, spec)
     if config.is_graph_model:
         return NeuralGraphModel(config, spec)
     sizes: dict[str, Any] = {

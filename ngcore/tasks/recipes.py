@@ -123,11 +123,11 @@ RECIPES: dict[str, Recipe] = {
     "fashion-mnist-output-probes-128": Recipe.of(
         "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_MOVES
     ),
-    "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=6),
-    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=14),
-    "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=2, start=DILATION),
-    "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=2, start=DILATION),
-    "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=2, start=DILATION),
+    "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=4),
+    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=6),
+    "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
+    "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
+    "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
     "mnist-dilate-ng-gnn-64-probes": Recipe.of(
         "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(2, **EDIT, compile=False)
     ),

@@ -1,0 +1,110 @@
+"""NG-Sweep as an editor: after every pair of sweeps, forth and back, the network is changed and read again."""
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ngcore.errors import NeuralGraphError
+from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
+from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.probe_features import layer_entry
+from ngcore.models.sweep_model import Networks, SweepReader, stacks_of
+from ngcore.models.sweeps import States
+from ngcore.networks import Network
+
+
+class SweepEditor(SweepReader):
+    """Changes the parameters of networks in stages, as a learned optimiser would.
+
+    A stage is a sweep forth, a sweep back, and a change of the network; the next stage reads the changed network, its
+    weights and its responses to the probes, and goes on from the states of the stage before. The answer is the sum of
+    the changes. Equivariant to the order of hidden neurons, and to their signs where an odd activation leaves them
+    free.
+
+    Args:
+        config: Widths, probes, and twice the number of stages as the number of sweeps.
+        spec: The networks to be edited.
+
+    Raises:
+        NeuralGraphError: If the number of sweeps is odd.
+    """
+
+    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+        super().__init__(config, spec)
+        if config.num_layers % 2:
+            raise NeuralGraphError(f"Expected an even number of sweeps to edit with, got {config.num_layers}.")
+        num_stages = config.num_layers // 2
+        if self.probes is not None:
+            self.responses = nn.ModuleList(self.response_maps() for _ in range(num_stages))
+        self.heads = nn.ModuleList(_ChangeHead(config, spec) for _ in range(num_stages))
+
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d_node"]:
+        """Representation of each network: the mean state of its outputs after the last sweep."""
+        return torch.cat([self._edit(stack)[1][-1].mean(dim=1) for stack in stacks_of(networks)])
+
+    def forward(self, networks: Networks) -> Network | list[Network]:
+        """The change of each network's parameters, for a list of stacks as a list; running statistics stay."""
+        changes = [self._edit(stack)[0] for stack in stacks_of(networks)]
+        return changes[0] if isinstance(networks, Network) else changes
+
+    def _edit(self, network: Network) -> tuple[Network, States]:
+        """The sum of all changes, and the last states."""
+        current, total, states = network, network.map(torch.zeros_like), None
+        for stage, head in enumerate(self.heads):
+            reading = self.read(current)
+            if self.probes is not None:
+                maps = cast(nn.ModuleList, self.responses[stage])
+                responses, _ = self.respond(current, reading.structure, maps)
+                states = responses if states is None else [a + b for a, b in zip(states, responses, strict=True)]
+            forth = reading.sweep(self.sweeps[2 * stage], states)
+            states = reading.sweep(self.sweeps[2 * stage + 1], forth)
+            change = head(reading.structure, forth, states)
+            total, current = _plus(total, change), _plus(current, change)
+        assert states is not None  # there is at least one stage
+        return total, states
+
+
+class _ChangeHead(nn.Module):
+    """A change of each weight from the states of its two ends, u_j · v_i, and of each bias from its neuron's.
+
+    The scales are learned, one a layer for weights and one for biases, and start at 0.01 (paper, App. C); the maps of
+    the targets start at 0, so that an untrained model leaves its input as it is.
+    """
+
+    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+        super().__init__()
+        d, num_entries = 2 * config.d_node, spec.max_hidden_layers + 2
+        self.kernel_size, self.rank = spec.kernel_size, config.d_edge
+        area = spec.kernel_size[0] * spec.kernel_size[1]
+        self.sources = nn.ModuleList(nn.Linear(d, config.d_edge, bias=False) for _ in range(num_entries))
+        self.targets = nn.ModuleList(nn.Linear(d, config.d_edge * area, bias=False) for _ in range(num_entries))
+        self.biases = nn.ModuleList(nn.Linear(d, 1, bias=False) for _ in range(num_entries))
+        for linear in (*self.targets, *self.biases):
+            nn.init.zeros_(linear.weight)
+        self.scales = nn.Parameter(torch.full((num_entries, 2), 0.01))
+
+    def forward(self, structure: GraphStructure, forth: States, back: States) -> Network:
+        """The change of each network's parameters; that of running statistics is 0."""
+        states = [torch.cat(pair, dim=-1) for pair in zip(forth, back, strict=True)]
+        entries = [layer_entry(number, structure, len(self.scales)) for number in range(len(states))]
+        biases = torch.cat(
+            [self.scales[e, 1] * self.biases[e](state) for e, state in zip(entries, states, strict=True)], dim=1
+        )
+        edges: Edges = []
+        for block in structure.edge_blocks:
+            groups, sources, targets = structure.edge_shape(block)
+            entry = entries[block.target]
+            at_source = self.sources[entries[block.source]](states[block.source]).unflatten(1, (groups, sources))
+            at_target = self.targets[entry](states[block.target]).unflatten(1, (groups, targets))
+            at_target = at_target.unflatten(-1, (-1, self.rank))
+            change = torch.einsum("ngsr,ngtkr->ngstk", at_source, at_target)
+            edges.append(self.scales[entry, 0] * change)
+        nodes = nn.functional.pad(biases, (0, structure.node_width - 1))
+        return to_network(NeuralGraph(structure, nodes, tuple(edges), self.kernel_size))
+
+
+def _plus(network: Network, change: Network) -> Network:
+    parameters = {name: tensor + change.parameters[name] for name, tensor in network.parameters.items()}
+    return Network(network.architecture, parameters)
