@@ -6,8 +6,10 @@ from app import cached, map_data
 from app.answers import CLASSIFY
 from app.components.leaderboard_table import QUESTIONS, leaderboard_table
 from app.components.model_comparison import model_comparison
+from app.components.study_section import study_section
 from app.errors import reported
 from ngcore.tasks.results import results
+from ngcore.tasks.studies import list_studies
 
 st.title("Leaderboard")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -15,9 +17,12 @@ with st.expander("What am I looking at?", icon=":material/help:"):
         "Every model that reads networks here, with the figure that it reached on **test networks**: networks that it "
         "was neither trained nor chosen by. All figures come from the models' cards, written at the end of training; "
         "`ngcore evaluate --all` measures them again.\n\n"
-        "*Graph* models (NG-GNN, NG-T) give the same answer whatever the order of the hidden neurons. Models with "
+        "*Graph* models (NG-GNN, NG-T, NG-Sweep) give the same answer whatever the order of the hidden neurons. "
+        "NG-Sweep passes messages layer by layer, forth and back; the weights enter linearly and in place. Models with "
         "*probes* also run the network on a few learned inputs; *output probes* see nothing but the answers to them. "
-        "A *flat MLP* reads the weights as one long list."
+        "A *flat MLP* reads the weights as one long list.\n\n"
+        "*Studies*, where there are some, are short trainings that differ in one or two respects: what they show is "
+        "what makes a difference, not the best that a model can do."
     )
 rows = results(cached.checkpoints())
 tasks = [task for task in QUESTIONS if any(row["task"] == task for row in rows)]
@@ -43,3 +48,7 @@ if task == CLASSIFY:
         )  # fmt: skip
         with reported():
             model_comparison(cached.zoo(name), comparable[name])
+
+if studies := list_studies():
+    st.subheader("Studies")
+    study_section(studies)

@@ -1,16 +1,14 @@
 """Pictures of how models compare: their figures against what they cost, and which classes they confuse."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from app.charts.colours import CATEGORIES
-from app.charts.plotly_layout import with_layout
-from app.charts.theme import Theme
+from app.charts.theme import LIGHT, Theme
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+LONG_NAME = 3  # characters; longer names of classes stand aslant below their columns
 
 
 def draw_figures(
@@ -21,23 +19,44 @@ def draw_figures(
     *,
     cost_title: str,
     figure_title: str,
-    theme: Theme,
-) -> "go.Figure":
-    """A point a model: its test figure against what it costs, on a logarithmic axis; a colour a group."""
-    import plotly.graph_objects as go
+    theme: Theme = LIGHT,
+) -> dict[str, Any]:
+    """A point a model, as an ECharts option: its test figure against what it costs, on a logarithmic axis.
 
-    figure = go.Figure()
-    for colour, group in zip(CATEGORIES, dict.fromkeys(groups), strict=False):
-        members = [i for i, own in enumerate(groups) if own == group]
-        figure.add_scatter(
-            x=[cost[i] for i in members], y=[figures[i] for i in members], text=[names[i] for i in members],
-            name=group, mode="markers", marker={"size": 12, "color": colour, "line": {"width": 1, "color": theme.text}},
-            hovertemplate=f"<b>%{{text}}</b><br>{cost_title} %{{x:,.4g}}<br>{figure_title} %{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
-    figure.update_xaxes(title=cost_title, type="log", dtick=1, gridcolor=_grid(theme))
-    figure.update_yaxes(title=figure_title, zeroline=False, gridcolor=_grid(theme))
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
-    return with_layout(figure, theme)
+    Args:
+        names: Of the models.
+        groups: What each belongs to; a colour each.
+        cost: One a model, above 0.
+        figures: One a model.
+        cost_title: What `cost` is.
+        figure_title: What `figures` are.
+        theme: Colours.
+    """
+    axis = {"nameLocation": "middle", "nameTextStyle": {"color": theme.text}, "axisLabel": {"color": theme.text}}
+    series = [
+        {
+            "type": "scatter",
+            "name": group,
+            "data": [
+                [cost[i], round(figures[i], 4), names[i], f"{cost[i]:,.4g}" if cost[i] < 1000 else f"{cost[i]:,.0f}"]
+                for i, own in enumerate(groups)
+                if own == group
+            ],
+            "symbolSize": 12,
+            "itemStyle": {"color": colour, "opacity": 1, "borderColor": theme.text, "borderWidth": 1},
+            "tooltip": {"formatter": f"<b>{{@[2]}}</b><br>{cost_title} {{@[3]}}<br>{figure_title} {{@[1]}}"},
+        }
+        for colour, group in zip(CATEGORIES, dict.fromkeys(groups), strict=False)
+    ]
+    return {
+        "animation": False,
+        "grid": {"left": 36, "right": 30, "top": 36, "bottom": 22, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.text}},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": {**axis, "type": "log", "name": cost_title, "nameGap": 28},
+        "yAxis": {**axis, "type": "value", "scale": True, "name": figure_title, "nameGap": 46},
+        "series": series,
+    }
 
 
 def count_confusions(true: np.ndarray, answered: np.ndarray, num_classes: int) -> np.ndarray:
@@ -47,23 +66,45 @@ def count_confusions(true: np.ndarray, answered: np.ndarray, num_classes: int) -
     return counts
 
 
-def draw_confusions(counts: np.ndarray, names: Sequence[str], *, theme: Theme) -> "go.Figure":
-    """A confusion matrix, each row coloured by its shares, with the counts written in."""
-    import plotly.graph_objects as go
+def draw_confusions(counts: np.ndarray, names: Sequence[str], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """A confusion matrix as an ECharts option, each row coloured by its shares, with the counts written in.
 
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    figure = go.Figure(
-        go.Heatmap(
-            z=shares, zmin=0, zmax=1, text=counts, x=list(names), y=list(names), showscale=False,
-            colorscale=[[0.0, theme.background], [1.0, theme.accent]], xgap=1, ygap=1,
-            texttemplate="%{text}",
-            hovertemplate="%{y} taken for %{x}: %{text} (%{z:.1%})<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_xaxes(title="answer", type="category", showgrid=False, side="bottom")
-    figure.update_yaxes(title="true class", type="category", showgrid=False, autorange="reversed")
-    return with_layout(figure, theme)
-
-
-def _grid(theme: Theme) -> str:
-    return f"{theme.muted}40"
+    Args:
+        counts: True classes by answers.
+        names: Of the classes.
+        theme: Colours.
+    """
+    percent = np.round(100 * counts / counts.sum(axis=1, keepdims=True).clip(min=1), 1)
+    cells = [
+        {
+            "value": [j, i, float(percent[i, j]), int(counts[i, j]), f"{names[i]} taken for {names[j]}"],
+            "label": {"color": theme.text if percent[i, j] < 50 else theme.background},
+        }
+        for i, j in np.ndindex(counts.shape)
+    ]
+    longest = max(map(len, names))
+    is_long = longest > LONG_NAME
+    gap = 5 * longest + 22  # pixels between an axis and its title
+    axis = {"type": "category", "data": list(names), "nameLocation": "middle", "nameTextStyle": {"color": theme.text}}
+    labels = {"color": theme.text, "interval": 0}
+    return {
+        "animation": False,
+        "grid": {"left": 28, "right": 8, "top": 8, "bottom": 28, "containLabel": True},
+        "tooltip": {"trigger": "item", "confine": True, "formatter": "{@[4]}: {@[3]} ({@[2]} %)"},
+        "xAxis": {
+            **axis, "name": "answer", "nameGap": gap if is_long else 28,
+            "axisLabel": {**labels, "rotate": 60 if is_long else 0},
+        },
+        "yAxis": {**axis, "name": "true class", "inverse": True, "nameGap": gap, "axisLabel": labels},
+        "visualMap": {
+            "show": False, "min": 0, "max": 100, "dimension": 2, "inRange": {"color": [theme.background, theme.accent]},
+        },
+        "series": [
+            {
+                "type": "heatmap",
+                "data": cells,
+                "label": {"show": True, "formatter": "{@[3]}"},
+                "itemStyle": {"borderColor": theme.background, "borderWidth": 1},
+            }
+        ],
+    }  # fmt: skip

@@ -9,6 +9,7 @@ from app.answers import CLASSIFY, EDIT, PREDICT
 from app.charts.leaderboard import draw_figures
 from app.components.appearance import theme
 from ngcore.tasks.problems import PROBLEMS
+from ngcore.tasks.results import SPREADS
 
 if TYPE_CHECKING:
     from ngcore.tasks.results import Row
@@ -20,6 +21,7 @@ COSTS = {
     "parameters": "trained parameters",
     "networks_per_second": "networks/s in training",
 }
+SPREAD = "over seeds"
 FORMATS = {CLASSIFY: "percent", EDIT: "%.4f", PREDICT: "%.3f"}
 
 
@@ -27,10 +29,12 @@ def leaderboard_table(rows: Sequence["Row"]) -> None:
     """Show the rows of one task."""
     task = rows[0]["task"]
     title = FIGURE_TITLES[task]
+    has_seeds = any(row["std"] is not None for row in rows)
     st.dataframe(
-        [_shown(row, title) for row in rows], hide_index=True, key=f"leaderboard.table.{task}",
+        [_shown(row, title, has_seeds=has_seeds) for row in rows], hide_index=True, key=f"leaderboard.table.{task}",
         column_config={
             title: st.column_config.NumberColumn(format=FORMATS[task], help="On test networks."),
+            SPREAD: st.column_config.TextColumn(help="Mean and standard deviation over trainings with several seeds."),
             "unedited": st.column_config.NumberColumn(format="%.4f", help="Squared error of leaving the INR as it is."),
             "n": st.column_config.NumberColumn(format="localized", help="Test networks that the figure is of."),
             "trained parameters": st.column_config.NumberColumn(format="localized"),
@@ -48,20 +52,22 @@ def leaderboard_table(rows: Sequence["Row"]) -> None:
         [row["test"][PROBLEMS[task].monitor] for row in rows],
         cost_title=COSTS[cost], figure_title=title, theme=theme(),
     )  # fmt: skip
-    st.plotly_chart(
-        figure, height=340, key="leaderboard.figures", config={"displayModeBar": False},
+    st.echarts_chart(
+        figure, height=340, key="leaderboard.figures",
         alt=f"The {title} of each model on test networks against its {COSTS[cost]}; the table has the numbers",
     )  # fmt: skip
 
 
-def _shown(row: "Row", title: str) -> dict[str, Any]:
+def _shown(row: "Row", title: str, *, has_seeds: bool) -> dict[str, Any]:
     test = row["test"]
+    spread = "" if row["std"] is None else SPREADS[row["task"]](row["mean"], row["std"])
     unedited = {"unedited": test["mse_unedited"]} if "mse_unedited" in test else {}
     return {
         "model": row["name"],
         "preset": row["preset"],
         "zoo": row["zoo"],
         title: test[PROBLEMS[row["task"]].monitor],
+        **({SPREAD: spread} if has_seeds else {}),
         **unedited,
         "n": test["n"],
         "seeds": row["seeds"],

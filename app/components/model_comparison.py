@@ -53,9 +53,9 @@ def model_comparison(zoo: "Zoo", cards: Mapping[str, Card]) -> None:
             right_share = float((table[column] == table["true"]).mean())
             st.markdown(f"**{plain(name)}**: {right_share:.1%} of {len(table):,} right")
             confusions = count_confusions(table["true"].to_numpy(), table[column].to_numpy(), len(classes))
-            st.plotly_chart(
+            st.echarts_chart(
                 draw_confusions(confusions, classes, theme=theme()), height=400, key=f"compare.confusions.{column}",
-                config={"displayModeBar": False}, alt=f"Which classes {name} confuses",
+                alt=f"Which classes {name} confuses",
             )  # fmt: skip
     outcome = st.segmented_control(
         "Pictures", list(OUTCOMES), default="neither", format_func=OUTCOMES.__getitem__, required=True,

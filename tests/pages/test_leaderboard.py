@@ -48,8 +48,8 @@ def test_pictures_of_an_outcome_are_as_many_as_it_counts(open_page, with_tiny_mo
     counts = {metric.label: int(metric.value) for metric in app.metric}
     for outcome, title in (("neither", "Neither is right"), ("both", "Both are right")):
         app.segmented_control(key="compare.outcome").set_value(outcome).run()
-        walls = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
-        assert sum(len(wall["series"][0]["data"]) for wall in walls) == counts[title]
+        walls = [chart.proto for chart in app.get("echarts_chart") if chart.proto.alt.startswith("Pictures")]
+        assert sum(len(json.loads(wall.spec)["series"][0]["data"]) for wall in walls) == counts[title]
 
 
 def test_a_click_on_a_picture_selects_its_network(monkeypatch):
@@ -64,6 +64,73 @@ def test_a_click_on_a_picture_selects_its_network(monkeypatch):
     monkeypatch.setattr(st, "session_state", {"wall": event})
     model_comparison._select_clicked("wall", "zoo", ["zoo/0", "zoo/1"])
     assert chosen == [{"zoo": "zoo", "id": "zoo/1"}]
+
+
+def test_figures_over_seeds_are_shown_where_there_are_some(open_page, with_tiny_models, monkeypatch):
+    from app import cached
+
+    assert "over seeds" not in open_page("leaderboard").dataframe[0].value.columns
+    cards = [dict(card) for card in cached.checkpoints("classify")]
+    cards[0]["repeats"] = [{"metrics": {"test": {"n": 4, "accuracy": value}}} for value in (0.25, 0.75)]
+    monkeypatch.setattr(cached, "checkpoints", lambda task=None: cards)
+    table = open_page("leaderboard").dataframe[0].value.set_index("model")
+    assert table.loc[cards[0]["name"], "over seeds"] == "50.00 ± 25.00 %"
+    assert table.loc[cards[1]["name"], "over seeds"] == ""
+
+
+@pytest.fixture
+def with_studies(tmp_path, monkeypatch):
+    """A file for each study that there is, with made-up figures."""
+    from ngcore.tasks import studies
+
+    figures = {"validation": {"accuracy": 0.75, "n": 4}, "test": {"accuracy": 0.7, "n": 4}, "networks_per_second": 9.0}
+    rows = {
+        name: [{"setting": cell.setting, "training_networks": cell.num_networks, **figures} for cell in study.cells]
+        for name, study in studies.STUDIES.items()
+    }
+    setting = {"edit": "dilate", "method": "left as it is"}
+    rows[studies.EDITING] = [{"setting": setting, "mse": 0.01, "milliseconds_per_network": 0.0, "n": 4}]
+    (tmp_path / "studies").mkdir()
+    for name in rows:
+        content = {"name": name, "question": f"What of {name}?", "zoo": "tiny-inrs", "rows": rows[name]}
+        (tmp_path / "studies" / f"{name}.json").write_text(json.dumps(content))
+    monkeypatch.setattr(studies, "ASSETS", tmp_path)
+
+
+def test_without_studies_there_is_no_section_of_them(open_page, with_tiny_models, tmp_path, monkeypatch):
+    from ngcore.tasks import studies
+
+    monkeypatch.setattr(studies, "ASSETS", tmp_path)
+    app = open_page("leaderboard")
+    assert not app.exception
+    assert "Studies" not in [heading.value for heading in app.subheader]
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"), [("probes-and-data", 1), ("normalisation", 1), ("number-of-probes", 2), ("editing", 1)]
+)
+def test_a_study_is_shown_with_its_question_figures_and_command(
+    open_page, with_tiny_models, with_studies, name, figures
+):
+    app = open_page("leaderboard")
+    before = len(app.get("echarts_chart"))
+    app.segmented_control(key="study").set_value(name).run()
+    assert not app.exception and not app.error
+    assert [heading.value for heading in app.subheader][-1] == "Studies"
+    assert any(text.value.startswith("#### What of ") for text in app.markdown)
+    assert [code.value for code in app.code] == [f"ngcore study {name}"]
+    charts = app.get("echarts_chart")
+    assert len(charts) - (before - 1) == figures  # one study is shown at first
+    assert all("the table below has the numbers" in chart.proto.alt for chart in charts[-figures:])
+
+
+def test_the_table_of_a_study_is_there_once_it_is_opened(open_page, with_tiny_models, with_studies):
+    app = open_page("leaderboard")
+    assert not app.table
+    app.session_state["study.table.probes-and-data"] = True
+    app.run()
+    assert not app.exception
+    assert app.table[0].value["test"].tolist() == [r"70\.0\%"] * 15
 
 
 def test_without_models_the_page_says_so(open_page, monkeypatch):

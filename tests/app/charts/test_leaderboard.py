@@ -12,13 +12,15 @@ from app.charts.theme import DARK, LIGHT
 
 
 def test_models_of_one_group_share_a_colour_and_are_named():
-    figure = draw_figures(
-        ["a", "b", "c"], ["x", "y", "x"], [1.0, 10.0, 100.0], [0.5, 0.6, 0.7],
+    option = draw_figures(
+        ["a", "b", "c"], ["x", "y", "x"], [1.5, 10.0, 12_345.0], [0.5, 0.6, 0.7],
         cost_title="seconds", figure_title="accuracy", theme=LIGHT,
     )  # fmt: skip
-    assert [trace.name for trace in figure.data] == ["x", "y"]
-    assert list(figure.data[0].x) == [1.0, 100.0] and list(figure.data[0].text) == ["a", "c"]
-    assert figure.data[0].marker.color != figure.data[1].marker.color
+    first, second = option["series"]
+    assert (first["name"], second["name"]) == ("x", "y")
+    assert first["data"] == [[1.5, 0.5, "a", "1.5"], [12_345.0, 0.7, "c", "12,345"]]
+    assert first["itemStyle"]["color"] != second["itemStyle"]["color"]
+    assert (option["xAxis"]["type"], option["xAxis"]["name"], option["yAxis"]["name"]) == ("log", "seconds", "accuracy")
 
 
 def test_confusions_are_counted_by_true_class_and_answer():
@@ -27,9 +29,21 @@ def test_confusions_are_counted_by_true_class_and_answer():
 
 
 def test_a_class_without_networks_has_shares_of_zero():
-    figure = draw_confusions(np.array([[3, 1], [0, 0]]), ["p", "q"], theme=DARK)
-    assert np.asarray(figure.data[0].z).tolist() == [[0.75, 0.25], [0.0, 0.0]]
-    assert np.asarray(figure.data[0].text).tolist() == [[3, 1], [0, 0]]
+    option = draw_confusions(np.array([[3, 1], [0, 0]]), ["p", "q"], theme=DARK)
+    assert [cell["value"] for cell in option["series"][0]["data"]] == [
+        [0, 0, 75.0, 3, "p taken for p"],
+        [1, 0, 25.0, 1, "p taken for q"],
+        [0, 1, 0.0, 0, "q taken for p"],
+        [1, 1, 0.0, 0, "q taken for q"],
+    ]
+    assert option["visualMap"]["inRange"]["color"] == [DARK.background, DARK.accent]
+
+
+def test_long_names_of_classes_stand_aslant():
+    def angle(names):
+        return draw_confusions(np.eye(2, dtype=int), names)["xAxis"]["axisLabel"]["rotate"]
+
+    assert angle(["0", "1"]) == 0 < angle(["Sandal", "Bag"])
 
 
 def test_pictures_stand_in_rows_in_their_order_and_are_enlarged():

@@ -1,0 +1,174 @@
+"""What studies found, as ECharts options: lines over what was varied, and bars where it has no order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from app.charts.colours import CATEGORIES
+from app.charts.theme import LIGHT, Theme
+
+Row = Mapping[str, Any]
+Lines = Mapping[str, Sequence[tuple[float, float, str]]]
+
+SYMBOLS = ("circle", "rect", "triangle", "diamond", "pin")
+REFERENCES = ("left as it is", "image edited, refitted")
+LINES_HEIGHT, BAR_HEIGHT, LINE_HEIGHT, AXIS_HEIGHT = 340, 30, 14, 64  # pixels
+
+
+def draw_probes_and_data(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """Test accuracy against the number of training networks, a line for each number of probes.
+
+    Args:
+        rows: With the setting "probes".
+        theme: Colours.
+    """
+    lines: dict[str, list[tuple[float, float, str]]] = {}
+    for row in rows:
+        probes = row["setting"]["probes"]
+        point = (row["training_networks"], _percent(row), f"{row['training_networks']:,} networks")
+        lines.setdefault(f"{probes} probes" if probes else "no probes", []).append(point)
+    return _draw_lines(lines, x_title="training networks", is_log=True, theme=theme)
+
+
+def draw_number_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """Test accuracy against the number of probes, a line for each model and kind of probes.
+
+    Args:
+        rows: With the settings "model", "probes" and "kind"; a model without probes begins all lines of that model.
+        theme: Colours.
+    """
+    lines = {
+        name: [(row["setting"]["probes"], _percent(row), f"{row['setting']['probes']} probes") for row in members]
+        for name, members in _by_kind(rows).items()
+    }
+    return _draw_lines(lines, x_title="probes", is_log=False, theme=theme)
+
+
+def draw_worth_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """Test accuracy against the time that a network takes in training, on the lines of `draw_number_of_probes`."""
+    lines = {
+        name: [
+            (round(1000 / row["networks_per_second"], 4), _percent(row), f"{row['setting']['probes']} probes")
+            for row in members
+        ]
+        for name, members in _by_kind(rows).items()
+    }
+    return _draw_lines(lines, x_title="ms a network in training", is_log=True, theme=theme)
+
+
+def draw_normalisation(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """Test accuracy of each setting as a bar.
+
+    Args:
+        rows: With any settings.
+        theme: Colours.
+    """
+    names = ["\n".join(f"{value} ({column})" for column, value in row["setting"].items()) for row in rows]
+    bars = [_bar(i, _percent(row), f"{_percent(row):.1f} %", "right", theme.accent) for i, row in enumerate(rows)]
+    option = _draw_bars(names, bars, theme=theme)
+    option["xAxis"] |= {"min": 0, "max": 100, "name": "test accuracy", "axisLabel": {"formatter": "{value} %"}}
+    return option
+
+
+def draw_editing(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
+    """The squared error of each method as a bar, below the name of its edit; references stand back.
+
+    Args:
+        rows: With the settings "edit" and "method".
+        theme: Colours.
+    """
+    names: list[Any] = []
+    bars = []
+    for edit in dict.fromkeys(row["setting"]["edit"] for row in rows):
+        names.append({"value": edit, "textStyle": {"fontWeight": "bold", "color": theme.text}})
+        for row in (row for row in rows if row["setting"]["edit"] == edit):
+            method, took = row["setting"]["method"], row["milliseconds_per_network"]
+            colour = theme.muted if method in REFERENCES else theme.accent
+            note = f"after {took:,.1f} ms a network" if took else ""
+            bars.append(_bar(len(names), row["mse"], f"{row['mse']:.4f}", note, colour))
+            names.append(method)
+    option = _draw_bars(names, bars, theme=theme)
+    option["xAxis"] |= {"min": 0, "name": "squared error"}
+    return option
+
+
+def figure_height(option: Mapping[str, Any]) -> int:
+    """Pixels for a figure: bars are equally thick in all, and grow with the lines of their names."""
+    if option["yAxis"]["type"] != "category":
+        return LINES_HEIGHT
+    names = [name if isinstance(name, str) else name["value"] for name in option["yAxis"]["data"]]
+    return AXIS_HEIGHT + sum(BAR_HEIGHT + LINE_HEIGHT * name.count("\n") for name in names)
+
+
+def _by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by model and kind of probes; those without probes are the first of all kinds of their model."""
+    kinds: dict[str, list[Row]] = {}
+    without: dict[str, list[Row]] = {}
+    for row in rows:
+        model, kind = row["setting"]["model"], row["setting"]["kind"]
+        if row["setting"]["probes"]:
+            kinds.setdefault(f"{model}, {kind} probes", list(without.get(model, ()))).append(row)
+        else:
+            without.setdefault(model, []).append(row)
+    return kinds or without
+
+
+def _percent(row: Row) -> float:
+    return round(100 * float(row["test"]["accuracy"]), 2)
+
+
+def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> dict[str, Any]:
+    """Test accuracy in percent against what was varied: points (x, y, what the point is), a line each name."""
+    values = [y for points in lines.values() for _, y, _ in points]
+    axis = {"nameLocation": "middle", "nameTextStyle": {"color": theme.text}, "axisLabel": {"color": theme.text}}
+    series = [
+        {
+            "type": "line",
+            "name": name,
+            "data": [list(point) for point in sorted(points)],
+            "symbol": SYMBOLS[i % len(SYMBOLS)],
+            "symbolSize": 10,
+            "itemStyle": {"color": CATEGORIES[i % len(CATEGORIES)]},
+            "lineStyle": {"color": CATEGORIES[i % len(CATEGORIES)], "width": 2},
+            "tooltip": {"formatter": "<b>{a}</b><br>{@[2]}<br>{@[0]} " + x_title + "<br>{@[1]} % right"},
+        }
+        for i, (name, points) in enumerate(lines.items())
+    ]
+    return {
+        "animation": False,
+        "grid": {"left": 22, "right": 30, "top": 52, "bottom": 22, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.text}},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": {**axis, "type": "log" if is_log else "value", "name": x_title, "nameGap": 28},
+        "yAxis": {
+            **axis, "type": "value", "name": "test accuracy", "nameGap": 46,
+            "min": max(0, 10 * int(min(values) // 10)), "max": min(100, 10 * (int(max(values) // 10) + 1)),
+            "axisLabel": {"formatter": "{value} %", "color": theme.text},
+        },
+        "series": series,
+    }  # fmt: skip
+
+
+def _bar(place: int, value: float, text: str, note: str, colour: str) -> dict[str, Any]:
+    """A bar beside the name at a place, with its value in words and what else there is to say."""
+    return {"value": [value, place, text, note], "itemStyle": {"color": colour}}
+
+
+def _draw_bars(names: Sequence[Any], bars: Sequence[dict[str, Any]], *, theme: Theme) -> dict[str, Any]:
+    """Bars beside their names, the first above; a name without a bar is a heading."""
+    labels = {"color": theme.text, "lineHeight": LINE_HEIGHT}
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 64, "top": 4, "bottom": 22, "containLabel": True},
+        "tooltip": {"trigger": "item", "confine": True, "formatter": "<b>{@[2]}</b> {@[3]}"},
+        "xAxis": {"type": "value", "nameLocation": "middle", "nameGap": 26, "nameTextStyle": {"color": theme.text}},
+        "yAxis": {"type": "category", "data": list(names), "inverse": True, "axisLabel": labels},
+        "series": [
+            {
+                "type": "bar",
+                "data": list(bars),
+                "encode": {"x": 0, "y": 1},
+                "barMaxWidth": 18,
+                "label": {"show": True, "position": "right", "formatter": "{@[2]}", "color": theme.text},
+            }
+        ],
+    }
