@@ -15,7 +15,7 @@ from ngcore.models.sweep_model import SweepModel
 from ngcore.networks import Architecture
 
 SWEEP: dict[str, Any] = {"d_node": 128, "num_layers": 1, "d_hidden": 256, "dropout": 0.2, "readout": "outputs"}
-SWEEP_EDIT: dict[str, Any] = {"d_node": 128, "d_edge": 64, "num_layers": 6}
+SWEEP_EDIT: dict[str, Any] = {"d_node": 64, "d_edge": 64, "num_layers": 4, "d_output": 512}
 
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": ModelConfig(kind="ng-gnn"),

@@ -55,6 +55,7 @@ class ModelConfig:
         d_out: Numbers in the answer of an invariant head.
         d_node: Width of node features.
         d_edge: Width of edge features.
+        d_output: Hidden width of the MLP at the output neurons of NG-Sweep; 0 for none.
         d_hidden: Width of the head's and of the baselines' hidden layers.
         num_layers: Layers of message passing or attention; sweeps; hidden layers of a baseline.
         num_heads: Attention heads (NG-T).
@@ -75,6 +76,7 @@ class ModelConfig:
     d_out: int = 1
     d_node: int = 32
     d_edge: int = 32
+    d_output: int = 0
     d_hidden: int = 128
     num_layers: int = 4
     num_heads: int = 8

@@ -83,6 +83,8 @@ class _ChangeHead(nn.Module):
         self.biases = nn.ModuleList(nn.Linear(d, 1, bias=False) for _ in range(num_entries))
         for linear in (*self.targets, *self.biases):
             nn.init.zeros_(linear.weight)
+        for linear in self.sources:  # what a source was after the sweep forth, as far as the rank goes
+            nn.init.eye_(linear.weight)
         self.scales = nn.Parameter(torch.full((num_entries, 2), 0.01))
 
     def forward(self, structure: GraphStructure, forth: States, back: States) -> Network:

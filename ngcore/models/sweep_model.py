@@ -61,6 +61,7 @@ class SweepReader(nn.Module):
                 num_entries=self.num_entries,
                 direction="back" if i % 2 else "forth",
                 follows=i > 0 or config.num_probes > 0,
+                d_output=config.d_output,
             )
             for i in range(config.num_layers)
         )
@@ -101,9 +102,12 @@ class SweepReader(nn.Module):
         return Reading(structure, list(graph.edge_features), biases, positions)
 
     def response_maps(self) -> nn.ModuleList:
-        """New maps from responses to states, one a layer."""
+        """New maps from responses to states, one a layer; they start at 0, where the weights alone are read."""
         probes, d = self.config.num_probes, self.config.d_node
-        return nn.ModuleList(nn.Linear(probes, d, bias=False) for _ in range(self.num_entries))
+        maps = nn.ModuleList(nn.Linear(probes, d, bias=False) for _ in range(self.num_entries))
+        for linear in maps:
+            nn.init.zeros_(linear.weight)
+        return maps
 
     def respond(self, network: Network, structure: GraphStructure, maps: Iterable[nn.Module]) -> tuple[States, Tensor]:
         """Each neuron's responses to the probes, mapped to states, and those of the outputs in one row a network."""

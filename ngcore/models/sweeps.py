@@ -43,14 +43,20 @@ class Sweep(nn.Module):
         num_entries: Layers with maps of their own, see `layer_entry`.
         direction: Along the edges or against them.
         follows: Whether there is a sweep before.
+        d_output: Hidden width of an MLP that takes the place of W sin(…) ⊙ cos(…) at the output neurons, whose signs
+            are never free; 0: none. There are few of them, and all that is known of the function meets there.
     """
 
-    def __init__(self, d: int, *, kernel_area: int, num_entries: int, direction: Direction, follows: bool) -> None:
+    def __init__(
+        self, d: int, *, kernel_area: int, num_entries: int, direction: Direction, follows: bool, d_output: int = 0
+    ) -> None:
         super().__init__()
         self.d, self.direction, self.num_entries = d, direction, num_entries
         linear = functools.partial(nn.Linear, bias=False)
         self.message = nn.ModuleList(_near_identity(linear(d, kernel_area * d)) for _ in range(num_entries))
-        self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(num_entries))
+        self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(num_entries - bool(d_output)))
+        if d_output:
+            self.update.append(OutputUpdate(d, d_output, follows=follows))
         self.bias_direction = nn.Parameter(torch.full((num_entries, d), 0.5))
         self.activation_gain = nn.Parameter(torch.zeros(len(ACTIVATION_KINDS), d))
 
@@ -116,6 +122,26 @@ class Update(nn.Module):
             return self.out(phase.sin())
         shift, gate = self.before(before).chunk(2, dim=-1)
         return before + self.out((phase + shift).sin() * gate.cos())
+
+
+class OutputUpdate(nn.Module):
+    """x = y + W SiLU(U [a, y] + c), with a wide hidden layer."""
+
+    def __init__(self, d: int, d_hidden: int, *, follows: bool) -> None:
+        super().__init__()
+        self.follows = follows
+        self.mlp = nn.Sequential(
+            nn.Linear((1 + follows) * d, d_hidden), nn.SiLU(), nn.Linear(d_hidden, d_hidden), nn.SiLU(),
+            nn.Linear(d_hidden, d),
+        )  # fmt: skip
+
+    def forward(
+        self, collected: Float[Tensor, "networks neurons d"], before: Tensor | None, *, has_sign: bool
+    ) -> Float[Tensor, "networks neurons d"]:
+        """New states; output neurons have signs of their own, whatever `has_sign` says of others."""
+        if not self.follows or before is None:
+            return collected + self.mlp(collected)
+        return before + self.mlp(torch.cat([collected, before], dim=-1))
 
 
 def _near_identity(linear: nn.Linear, factor: float = 1.0) -> nn.Linear:

@@ -82,7 +82,7 @@ CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
 PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
-EDIT: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 1.0}
+EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0}
 
 DILATION = "mnist-dilate-ng-sweep-64-probes"
 
@@ -96,10 +96,10 @@ def _editor(edit: str, name: str, *, epochs: int, start: str | None = None) -> R
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-sweep": Recipe.of("classify", "mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=MOVES),
     "mnist-ng-sweep-64-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(30, **SWEEP), augmentation=PURE_MOVES
+        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(20, **SWEEP), augmentation=PURE_MOVES
     ),
     "mnist-ng-sweep-128-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(30, **SWEEP), augmentation=PURE_MOVES
+        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(20, **SWEEP), augmentation=PURE_MOVES
     ),
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=MOVES),
     "mnist-ng-gnn-64-probes": Recipe.of(
@@ -124,7 +124,7 @@ RECIPES: dict[str, Recipe] = {
         "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_MOVES
     ),
     "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=4),
-    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=6),
+    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=5),
     "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
     "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
     "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
