@@ -161,12 +161,15 @@ def _checkpoint(name: str, weights: str, device: str) -> Any:
 
 
 def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Network":
-    """INRs after an edit of some strength; `key` identifies the INRs."""
-    return _edited(card["name"], card["weights_sha256"], key, strength, str(cached.device()), network)
+    """INRs after an edit of some strength; `key` identifies the INRs. The model is asked once for all strengths."""
+    from ngcore.tasks import add_change
+
+    change = _change(card["name"], card["weights_sha256"], key, str(cached.device()), network)
+    return add_change(network, change, strength)
 
 
 @st.cache_resource(max_entries=MAX_EDITS, show_spinner=False)
-def _edited(name: str, weights: str, key: str, strength: float, device: str, _network: "Network") -> "Network":
-    from ngcore.tasks import edit_inrs
+def _change(name: str, weights: str, key: str, device: str, _network: "Network") -> "Network":
+    from ngcore.tasks import change_of_inrs
 
-    return edit_inrs(checkpoint(name, weights), _network, strength=strength).detach().to("cpu")
+    return change_of_inrs(checkpoint(name, weights), _network).detach()

@@ -91,9 +91,9 @@ def part_key(zoo: "Zoo", positions: Sequence[int]) -> str:
     return f"{zoo.hash}/{digest[:24]}"
 
 
-def classes(card: Card, network: "Network") -> np.ndarray:
-    """(networks,) the number of the class that a model sees in each."""
+def classified(card: Card, network: "Network") -> np.ndarray:
+    """(networks, classes) probabilities that a model sees in INRs."""
     from ngcore.tasks import classify_inrs
 
     model = answers.checkpoint(card["name"], card["weights_sha256"])
-    return classify_inrs(model, network.to(cached.device())).argmax(dim=1).numpy()
+    return classify_inrs(model, network.to(cached.device())).numpy()

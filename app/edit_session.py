@@ -1,4 +1,4 @@
-"""The chain of edits of this session, the same for whatever network is selected, and which states are compared."""
+"""The chain of edits of this session, the same for whatever network is selected; and what the studio is to show."""
 
 from collections.abc import Callable, Collection
 
@@ -8,6 +8,7 @@ from app.edit_chain import Chain, History, added
 
 HISTORY_KEY = "edit.history"
 BEFORE_KEY, AFTER_KEY = "edit.before", "edit.after"
+MODE_KEY, ONE, MANY = "edit_mode", "One network", "Many networks"
 END = -1  # the place after the last step, wherever that is
 
 

@@ -3,21 +3,15 @@
 import streamlit as st
 
 from app import answers, cached
-from app.components.edit_batch_views import MANY, show_batch, show_mode
-from app.components.edit_classes import show_classes
+from app.components.edit_batch_views import show_batch, show_mode
 from app.components.edit_controls import edit_controls, show_problems
-from app.components.edit_exports import show_exports, show_main_exports
-from app.components.edit_views import choose_pair, show_pictures, show_zoom
+from app.components.edit_exports import show_main_exports
+from app.components.edit_studio import show_studio
 from app.components.edit_ways import show_ways
-from app.components.edit_weights import show_weight_changes
-from app.components.export_tab import file_name
 from app.components.network_picker import network_picker
-from app.edit_states import original_image, possible_edits, size_for, states
+from app.edit_session import MANY
+from app.edit_states import possible_edits, states
 from app.errors import reported
-
-ZOOM, WEIGHTS, EXPORT = (
-    ":material/zoom_in: Zoom and swipe", ":material/tune: Change of the weights", ":material/download: Files and code"
-)  # fmt: skip
 
 st.title("Edit")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -47,22 +41,9 @@ with reported(stop=True):
     if mode == MANY:
         with right:
             show_batch(selection, chain)
-        st.stop()
-    found = states(selection, chain)
-    with left:
-        show_problems(found)
-        show_main_exports(selection, found[-1])
-    with right:
-        pair = choose_pair(found)
-        show_pictures(selection, found, pair)
-        show_classes(selection, *pair)
-    zoom, weights, export = st.tabs([ZOOM, WEIGHTS, EXPORT], on_change="rerun", key="edit.tab")
-    if zoom.open:
-        with zoom:
-            show_zoom(pair, size_for(original_image(selection), network.architecture)[0])
-    if weights.open:
-        with weights:
-            show_weight_changes(*pair, file_name(selection))
-    if export.open:
-        with export:
-            show_exports(selection, found)
+    else:
+        found = states(selection, chain)
+        with left:
+            show_problems(found)
+            show_main_exports(selection, found[-1])
+        show_studio(selection, found, right)

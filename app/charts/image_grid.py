@@ -43,7 +43,8 @@ def draw_image_grid(
         theme: Colours of the ground and of what is on it.
     """
     rows = math.ceil(len(images) / columns)
-    step_x, step_y = size + GAP, size + TEXT_HEIGHT + GAP
+    high = _height(images, size)
+    step_x, step_y = size + GAP, high + TEXT_HEIGHT + GAP
     grid = Image.new("RGBA", (min(columns, max(len(images), 1)) * step_x - GAP, max(rows, 1) * step_y))
     draw, font = ImageDraw.Draw(grid), ImageFont.load_default(size=11)
     colour = theme.text
@@ -51,8 +52,14 @@ def draw_image_grid(
         x, y = i % columns * step_x, i // columns * step_y
         grid.paste(to_image(pixels, size).convert("RGBA"), (x, y))
         printable = "".join(letter if letter.isprintable() else " " for letter in text)
-        draw.text((x, y + size + 1), _shortened(printable, font, size), fill=colour, font=font)
+        draw.text((x, y + high + 1), _shortened(printable, font, size), fill=colour, font=font)
     return grid
+
+
+def _height(images: np.ndarray, size: int) -> int:
+    """Pixels that images are high whose longer side has `size`."""
+    height, width = images.shape[1:3]
+    return max(1, round(size * height / max(height, width)))
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -5,27 +5,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from app import answers, cached, state
+from app import answers, cached
 from app.charts.error_histogram import draw_error_histogram
 from app.charts.image_grid import draw_image_grid
 from app.components.appearance import theme
 from app.components.map_chart import REGION_KEY
 from app.components.network_picker import found_networks
-from app.edit_batch import MAX_BATCH, Batch, classes, edit_batch, spread
+from app.edit_batch import MAX_BATCH, Batch, classified, edit_batch, spread
 from app.edit_chain import Chain
+from app.edit_session import MANY, MODE_KEY, ONE
 from app.errors import plain
 from app.state import Selection
 
 if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
-ONE, MANY = "One network", "Many networks"
-MODE_KEY = "edit_mode"
 ON_MAP, FOUND = "circled on the map", "found by search and filters"
 COUNTS = (16, 64, 256, MAX_BATCH)
 ORDERS = {"as in the zoo": 0, "worst first": -1, "best first": 1}
 MAX_PAIRS = 128
-COLUMNS, PICTURE, GAP = 8, 56, 2
+COLUMNS, PICTURE, GAP = 5, 64, 2
 
 
 @st.fragment
@@ -83,15 +82,15 @@ def circled_on_map(zoo: "Zoo") -> list[int]:
 
 
 def _show_figures(batch: Batch) -> None:
-    left, right = st.columns([0.36, 0.64], vertical_alignment="center")
+    left, right = st.columns([0.4, 0.6], vertical_alignment="center")
     with left:
         before, after = (float(values.mean()) for values in (batch.errors_before, batch.errors))
         st.metric(
-            "Mean MSE to the targets, edited", f"{after:.4f}", border=True, delta_color="inverse",
-            delta=f"{(after - before) / before:+.0%} against {before:.4f} unedited" if before != after else None,
+            "Mean MSE, edited", f"{after:.4f}", border=True, delta_color="inverse",
+            delta=f"{(after - before) / before:+.0%} against {before:.4f}" if before != after else None,
         )  # fmt: skip
         st.caption(
-            f"{len(batch.ids):,} networks; targets are the same edits of the pixels of "
+            f"{len(batch.ids):,} networks. Targets are the same edits of the pixels of "
             + ("the original images." if batch.has_originals else "the pictures that the networks show.")
         )
     with right:
@@ -131,11 +130,11 @@ def _readings(selection: Selection, zoo: "Zoo", batch: Batch) -> list[str]:
     cards = answers.cards_for(answers.CLASSIFY, selection)
     if not cards:
         return []
-    names = [str(name) for name in zoo.card.get("class_names", ())] or None
     given = zoo.networks([zoo.position(name) for name in batch.ids])
-    first, last = (classes(cards[0], network) for network in (given, batch.network))
-    known = names or [str(number) for number in range(1 + int(max(first.max(), last.max())))]
-    return [f" · {known[a]} → {known[b]}" for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+    first, last = (classified(cards[0], network) for network in (given, batch.network))
+    names = answers.class_names(cards[0], first.shape[1])
+    pairs = zip(first.argmax(axis=1).tolist(), last.argmax(axis=1).tolist(), strict=True)
+    return [f"   {names[a]} > {names[b]}" for a, b in pairs]
 
 
 def _show_export(zoo: "Zoo", batch: Batch) -> None:
@@ -156,14 +155,3 @@ def show_mode() -> str:
         label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
     return mode or ONE
-
-
-def edit_these(zoo: str, first: str) -> None:
-    """Go to the studio with the networks that are circled on the map; for buttons."""
-    from app import page_table
-
-    if (selected := state.selected()) is None or selected.zoo != zoo:
-        state.select(zoo=zoo, id=first)
-    selected = state.selected()
-    assert selected is not None
-    st.switch_page(page_table.page("edit"), query_params={state.QUERY_PARAMETER: selected.key, MODE_KEY: MANY})

@@ -15,6 +15,7 @@ from app.state import Selection
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 28, 2048, 512
 MAX_SVG_EDGES = 2_000
+STATE_KEY = "edit.export_state"
 
 
 def show_main_exports(selection: Selection, end: State) -> None:
@@ -45,10 +46,10 @@ def show_exports(selection: Selection, found: list[State]) -> None:
     """Files of any state, and the code of the whole chain."""
     places = list(range(len(found)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if st.session_state.get("edit.export_state") not in places:
-            st.session_state["edit.export_state"] = places[-1]
+        last = st.session_state.get(STATE_KEY)
+        st.session_state[STATE_KEY] = last if last in places else places[-1]  # a name may be new
         place = st.selectbox(
-            "State", places, key="edit.export_state", format_func=lambda i: found[i].name, width=220,
+            "State", places, key=STATE_KEY, format_func=lambda i: found[i].name, width=220,
             persist_state="session",
         )  # fmt: skip
         side = st.number_input(

@@ -30,8 +30,8 @@ def choose_pair(found: list[State]) -> Pair:
     with st.container(horizontal=True, vertical_alignment="bottom", key="edit-compare"):
         chosen = []
         for key, label, default in ((BEFORE_KEY, "Before", places[0]), (AFTER_KEY, "After", END)):
-            if st.session_state.get(key) not in places:
-                st.session_state[key] = default
+            chosen_before = st.session_state.get(key)
+            st.session_state[key] = chosen_before if chosen_before in places else default  # a name may be new
             chosen.append(
                 st.selectbox(label, places, key=key, format_func=names.__getitem__, width=185, persist_state="session")
             )

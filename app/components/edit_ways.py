@@ -1,8 +1,9 @@
-"""The ways into the studio and on from it: a picture of one's own, the map, a blend."""
+"""The ways into the studio and on from it: a picture of one's own, the map and what is circled there, a blend."""
 
 import streamlit as st
 
 from app import page_table, state
+from app.edit_session import MANY, MODE_KEY
 from app.state import Selection
 
 WAYS = {"draw": "Draw or upload a picture", "map": "Choose on the map", "blend": "Blend with another"}
@@ -16,3 +17,9 @@ def show_ways(selection: Selection | None) -> None:
             if st.button(label, icon=icon, key=f"edit.to_{name}", type="tertiary"):
                 parameters = {state.QUERY_PARAMETER: selection.key} if selection else {}
                 st.switch_page(page_table.page(name), query_params=parameters)
+
+
+def edit_circled(zoo: str, first: str) -> None:
+    """Go to the studio with the networks that are circled on the map, the first of them selected."""
+    selection = state.select(zoo=zoo, id=first)
+    st.switch_page(page_table.page("edit"), query_params={state.QUERY_PARAMETER: selection.key, MODE_KEY: MANY})

@@ -10,6 +10,7 @@ from app.charts.histograms import draw_histogram
 from app.charts.image_grid import draw_image_grid
 from app.charts.zoo_map import Colouring
 from app.components.appearance import theme
+from app.components.edit_ways import edit_circled
 from app.components.map_chart import clear_region
 from app.errors import plain
 
@@ -30,6 +31,9 @@ def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: lis
         st.subheader(f"{len(rows):,} of {len(seen):,} selected" if rows else f"All {len(seen):,} networks on the map")
         if rows:
             st.button("Clear the selection", icon=":material/close:", on_click=clear_region, key="map.clear")
+        is_inr = cached.is_inr(next(iter(zoo.architectures.values())))
+        if rows and is_inr and st.button("Edit these", icon=":material/brush:", key="map.edit"):
+            edit_circled(zoo.name, str(table["id"].iloc[rows[0]]))
     if not rows:
         st.caption("Draw a lasso or a box on the map to look at a part of them.")
     chosen = table.iloc[rows] if rows else table
@@ -41,7 +45,7 @@ def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: lis
             draw_histogram(colouring, rows, theme=theme()), height=HEIGHT, key="map.histogram",
             alt=f"Histogram of {colouring.title}, of the selected networks and of all",
         )  # fmt: skip
-    if cached.is_inr(next(iter(zoo.architectures.values()))):
+    if is_inr:
         _show_pictures(zoo, seen, colouring, rows or list(range(len(seen))))
 
 

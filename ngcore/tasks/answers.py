@@ -49,6 +49,20 @@ def edit_inrs(checkpoint: Checkpoint, network: Network, *, strength: float = 1.0
     Raises:
         CheckpointError: If the model answers another question.
     """
+    own = network.to(dtype=torch.float32)
+    return add_change(own, change_of_inrs(checkpoint, network), strength)
+
+
+def change_of_inrs(checkpoint: Checkpoint, network: Network) -> Network:
+    """The changes s ⊙ f(θ) that an editing model answers with, as networks; `add_change` adds them.
+
+    Args:
+        checkpoint: An editing model.
+        network: N INRs.
+
+    Raises:
+        CheckpointError: If the model answers another question.
+    """
     _expect_task(checkpoint, "edit")
     parts = []
     with torch.no_grad():
@@ -56,7 +70,7 @@ def edit_inrs(checkpoint: Checkpoint, network: Network, *, strength: float = 1.0
             change = checkpoint.model(part)
             if not isinstance(change, Network):
                 raise CheckpointError(f"Expected a graph model to edit with, got {type(checkpoint.model).__name__}.")
-            parts.append(add_change(part, change, strength))
+            parts.append(change)
     return Network.cat(parts).to(network.device)
 
 

@@ -27,6 +27,36 @@ def test_another_network_of_the_zoo_is_chosen_at_first_and_by_chance(open_page):
         assert app.session_state["blend.second"] != "tiny-inrs/000007"
 
 
+def open_with_two_of_the_session(open_page, pages_folder, kind):
+    """The page with a network of the session selected, beside another one of it."""
+    from app.state import Kept
+    from ngcore.inr.siren import initial_siren
+    from ngcore.networks import siren
+
+    app = open_page("home")
+    pair = [
+        Kept(initial_siren(siren((2, 8, 8, 1)), i, 1, seed=i), title, str(i) * 64)
+        for i, title in enumerate(("first", "second *one*"))
+    ]
+    app.session_state["state.kept"] = {own.sha256: own for own in pair}
+    app.session_state["state.selection"] = pair[0].selection
+    app.query_params["net"] = pair[0].selection.key
+    app.session_state["blend.kind"] = kind
+    app.switch_page(str(pages_folder / "blend.py")).run()
+    assert not app.exception and not app.error
+    return app
+
+
+def test_a_network_of_the_session_is_blended_with_one_of_a_zoo(open_page, pages_folder):
+    app = open_with_two_of_the_session(open_page, pages_folder, "another network")
+    assert app.session_state["blend.second"].startswith("tiny-inrs/")
+
+
+def test_a_network_of_the_session_is_blended_with_another_one_of_it(open_page, pages_folder):
+    app = open_with_two_of_the_session(open_page, pages_folder, "one of this session")
+    assert any("second \\*one\\*" in text.value for text in app.markdown)
+
+
 def test_a_network_that_is_no_picture_is_refused(open_page):
     app = open_page("blend", net="tiny-cnns/00000-000002")
     assert not app.exception

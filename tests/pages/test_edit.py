@@ -207,7 +207,7 @@ def test_many_networks_are_edited_at_once(edit_page):
     app = edit_page()
     app.segmented_control(key="edit_mode").set_value("Many networks").run()
     assert not app.exception and not app.error
-    assert "12 networks; targets are the same edits" in captions(app)
+    assert "12 networks. Targets are the same edits" in captions(app)
     assert "12 of 12 pairs" in captions(app)
     assert len(charts(app)) == 1 and len(app.image) == 1
     button = next(button for button in app.get("download_button") if button.key == "edit.batch_export")

@@ -74,6 +74,19 @@ def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
     assert app.subheader[0].value == "All 12 networks on the map"
 
 
+def test_what_is_circled_goes_to_the_edit_page_in_one_click(open_page):
+    from app.components.map_chart import REGION_KEY, Region
+
+    app = open_page("map", net=NET)
+    assert not any(button.key == "map.edit" for button in app.button)
+    app.session_state[REGION_KEY] = Region("tiny-inrs", "another chart", ("tiny-inrs/000001", "tiny-inrs/000004"))
+    app.run()
+    app.button(key="map.edit").click().run()
+    assert not app.exception and app.title[0].value == "Edit"
+    assert app.session_state["state.selection"].id == "tiny-inrs/000001"
+    assert "2 of 2 pairs" in captions(app)
+
+
 def test_a_network_brought_along_is_placed_and_called_so(open_page):
     from app.state import Kept, Selection
     from ngcore.inr.siren import initial_siren

@@ -28,6 +28,10 @@ def test_a_grid_has_a_cell_for_every_image_and_bears_any_text():
     assert draw_image_grid(images[:0], [], columns=3).size[0] > 0
 
 
+def test_wide_images_leave_no_gap_above_their_text():
+    assert draw_image_grid(np.zeros((2, 4, 8)), ["a", "b"], columns=1, size=20).size == (20, 2 * (10 + 15 + 6))
+
+
 def test_a_difference_has_its_colours_at_the_limit_and_at_zero():
     image = draw_signed_image(np.array([[-2.0, 0.0, 1.0]]), 1.0, theme=LIGHT)
     colours = ["#" + "".join(f"{channel:02x}" for channel in pixel) for pixel in image[0]]

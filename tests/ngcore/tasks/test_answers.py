@@ -11,6 +11,7 @@ from ngcore.networks import siren
 from ngcore.tasks import (
     Checkpoint,
     add_change,
+    change_of_inrs,
     classify_inrs,
     edit_inrs,
     embed_networks,
@@ -65,6 +66,12 @@ def test_an_edit_of_strength_0_leaves_every_bit_and_one_of_2_goes_twice_as_far(m
     step = once.flatten() - network.flatten()
     assert step.abs().max() > 1e-5
     assert torch.allclose(twice.flatten() - network.flatten(), 2 * step, atol=1e-6)
+
+
+def test_the_change_of_an_editing_model_is_what_an_edit_adds(models, network):
+    change = change_of_inrs(models["tiny-edit"], network[:3])
+    edited = edit_inrs(models["tiny-edit"], network[:3], strength=0.7)
+    assert edited.equals(add_change(network[:3], change, 0.7))
 
 
 def test_an_edit_changes_no_network_that_it_was_given(models, network):
