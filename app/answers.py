@@ -19,7 +19,7 @@ Card = Mapping[str, Any]
 
 CLASSIFY, PREDICT, EDIT = "classify", "predict", "edit"
 MAX_ANSWERS = 512
-MAX_EDITS = 256
+MAX_EDITS = 64  # stacks of networks
 SCORES = {CLASSIFY: "accuracy", PREDICT: "kendall_tau", EDIT: "mse"}
 
 

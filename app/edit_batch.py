@@ -1,7 +1,7 @@
 """The same chain of edits for many networks of a zoo at once: networks, pictures, targets and errors."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class Batch:
 
     Attributes:
         ids: Of the networks in their zoo.
+        given: The networks.
         network: The edited networks.
         before: (networks, height, width[, 3]) what they showed, not clipped.
         after: What they show.
@@ -36,6 +37,7 @@ class Batch:
     """
 
     ids: list[str]
+    given: "Network"
     network: "Network"
     before: np.ndarray
     after: np.ndarray
@@ -52,6 +54,12 @@ def spread(positions: Sequence[int], count: int) -> list[int]:
     return [positions[i] for i in np.linspace(0, len(positions) - 1, count).round().astype(int)]
 
 
+def batch_key(zoo: "Zoo", positions: list[int], chain: Chain) -> Hashable:
+    """What a batch depends on: networks, steps, the models that there are, and where they compute."""
+    models = tuple(card["weights_sha256"] for card in cached.checkpoints(answers.EDIT))
+    return part_key(zoo, positions), chain, models, str(cached.device())
+
+
 def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callable[[int], object]) -> Batch:
     """Edit networks of a zoo.
 
@@ -63,6 +71,7 @@ def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callabl
     """
     from ngcore.networks import Network
 
+    starts: list[State] = []
     ends: list[State] = []
     problems: list[str] = []
     has_originals, images = [], []
@@ -77,12 +86,13 @@ def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callabl
         target = aimed_at(given if given is not None and is_usable else before.clip(0, 1), found[-1].steps)
         images.append((before, after, distances(before, target), distances(after, target)))
         has_originals.append(is_usable)
+        starts.append(found[0])
         ends.append(found[-1])
         progress(start + len(chosen))
     ids = [str(name) for name in zoo.metadata["id"].iloc[positions]]
     before, after, errors_before, errors = (np.concatenate(column) for column in zip(*images, strict=True))
-    network = Network.cat([end.network for end in ends])
-    return Batch(ids, network, before, after, errors_before, errors, all(has_originals), problems)
+    start, end = (Network.cat([state.network for state in one]) for one in (starts, ends))
+    return Batch(ids, start, end, before, after, errors_before, errors, all(has_originals), problems)
 
 
 def part_key(zoo: "Zoo", positions: Sequence[int]) -> str:

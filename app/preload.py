@@ -53,10 +53,13 @@ def _preload() -> None:
 def _preload_model(card: answers.Card) -> None:
     """Load a model, and ask it about the network that pages begin with: first answers take longest."""
     answers.checkpoint(card["name"], card["weights_sha256"])
-    if card["task"] != answers.EDIT:
-        zoo = cached.zoo(card["corpus"]["name"])
-        first = next(iter(zoo.rows(split="test")), 0)
-        answers.answer(card, Selection(zoo.name, zoo.metadata["id"].iloc[first]))
+    zoo = cached.zoo(card["corpus"]["name"])
+    first = next(iter(zoo.rows(split="test")), 0)
+    selection = Selection(zoo.name, zoo.metadata["id"].iloc[first])
+    if card["task"] == answers.EDIT:
+        answers.edited(card, cached.network(selection), 1.0, key=cached.content_key(selection))
+    else:
+        answers.answer(card, selection)
 
 
 def _preload_map(name: str) -> None:

@@ -11,7 +11,7 @@ from app.charts.image_grid import draw_image_grid
 from app.components.appearance import theme
 from app.components.map_chart import REGION_KEY
 from app.components.network_picker import found_networks
-from app.edit_batch import MAX_BATCH, Batch, classified, edit_batch, spread
+from app.edit_batch import MAX_BATCH, Batch, batch_key, classified, edit_batch, spread
 from app.edit_chain import Chain
 from app.edit_session import MANY, MODE_KEY, ONE
 from app.errors import plain
@@ -20,6 +20,7 @@ from app.state import Selection
 if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
+BATCH_KEY = "edit.batch"
 ON_MAP, FOUND = "circled on the map", "found by search and filters"
 COUNTS = (16, 64, 256, MAX_BATCH)
 ORDERS = {"as in the zoo": 0, "worst first": -1, "best first": 1}
@@ -41,17 +42,28 @@ def show_batch(selection: Selection, chain: Chain) -> None:
     if not positions:
         st.info("Search and filters above find no network.", icon=":material/info:")
         return
+    batch = _edit(zoo, positions, chain)
+    for problem in batch.problems:
+        st.warning(plain(problem), icon=":material/warning:")
+    _show_figures(batch)
+    _show_gallery(selection, batch)
+    _show_export(zoo, batch)
+
+
+def _edit(zoo: "Zoo", positions: list[int], chain: Chain) -> Batch:
+    """The edited networks; the last ones are kept in the session."""
+    key = batch_key(zoo, positions, chain)
+    known = st.session_state.get(BATCH_KEY)
+    if known is not None and known[0] == key:
+        return known[1]
     bar = st.progress(0.0)
     batch = edit_batch(
         zoo, positions, chain,
         lambda done: bar.progress(done / len(positions), f"{done:,} of {len(positions):,} networks edited."),
     )  # fmt: skip
     bar.empty()
-    for problem in batch.problems:
-        st.warning(plain(problem), icon=":material/warning:")
-    _show_figures(batch)
-    _show_gallery(selection, zoo, batch)
-    _show_export(zoo, batch)
+    st.session_state[BATCH_KEY] = (key, batch)
+    return batch
 
 
 def _choose(zoo: "Zoo") -> list[int]:
@@ -100,13 +112,13 @@ def _show_figures(batch: Batch) -> None:
         )  # fmt: skip
 
 
-def _show_gallery(selection: Selection, zoo: "Zoo", batch: Batch) -> None:
+def _show_gallery(selection: Selection, batch: Batch) -> None:
     order = st.segmented_control(
         "Order", list(ORDERS), default=next(iter(ORDERS)), required=True, key="edit.order", persist_state="session"
     )
     sign = ORDERS[order or next(iter(ORDERS))]
     rows = (np.argsort(sign * batch.errors, kind="stable") if sign else np.arange(len(batch.ids)))[:MAX_PAIRS]
-    texts = _readings(selection, zoo, batch)
+    texts = _readings(selection, batch)
     captions = [f"{batch.errors[row]:.3f}{texts[row] if texts else ''}" for row in rows]
     pairs = pairs_of(batch.before[rows], batch.after[rows])
     st.image(
@@ -125,13 +137,12 @@ def pairs_of(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.concatenate([before, line, after], axis=2).clip(0, 1)
 
 
-def _readings(selection: Selection, zoo: "Zoo", batch: Batch) -> list[str]:
+def _readings(selection: Selection, batch: Batch) -> list[str]:
     """What the best model reads in each network before and after; empty where no model can."""
     cards = answers.cards_for(answers.CLASSIFY, selection)
     if not cards:
         return []
-    given = zoo.networks([zoo.position(name) for name in batch.ids])
-    first, last = (classified(cards[0], network) for network in (given, batch.network))
+    first, last = (classified(cards[0], network) for network in (batch.given, batch.network))
     names = answers.class_names(cards[0], first.shape[1])
     pairs = zip(first.argmax(axis=1).tolist(), last.argmax(axis=1).tolist(), strict=True)
     return [f"   {names[a]} > {names[b]}" for a, b in pairs]

@@ -14,6 +14,7 @@ from app.graph_view import GraphView, view_of
 
 NUM_EDGES = 400
 NUM_NEURONS = 12
+FULL_COLOUR = 0.95  # quantile of the neurons at which the colour is full, so that one outlier does not pale the rest
 SIZE, BIAS = "change of all its weights", "change of its bias"
 WEIGHT_CHANGE = "change of the weight"
 
@@ -58,7 +59,8 @@ def _show_graph(view: GraphView, name: str) -> None:
         persist_state="session",
     )  # fmt: skip
     values = neuron_sizes(view) if coloured == SIZE else view.bias
-    nodes = NodeValues(coloured or SIZE, values, float(np.abs(values).max()) or 1.0, is_size=coloured == SIZE)
+    limit = float(np.quantile(np.abs(values), FULL_COLOUR)) or float(np.abs(values).max()) or 1.0
+    nodes = NodeValues(coloured or SIZE, values, limit, is_size=coloured == SIZE)
     spec = draw_network_graph(view, edges, theme=theme(), node_values=nodes.values, node_limit=nodes.limit)
     st.echarts_chart(
         spec, height=520, key="edit.graph", alt="The neural graph, weights and neurons coloured by their change"

@@ -90,8 +90,8 @@ def test_a_network_whose_form_no_formula_fits_keeps_the_edits_that_do():
 def test_what_nothing_can_do_is_left_out_with_a_reason(selection):
     from app.edit_states import states
 
-    start, left_out, end = states(selection, (Step("erode"), Step("mirror")))
-    assert left_out.network is start.network and "Nothing here can do this edit (erode)" in left_out.problem
+    start, left_out, end = states(selection, (Step("desaturate"), Step("mirror")))
+    assert left_out.network is start.network and "Nothing here can do this edit (desaturate)" in left_out.problem
     assert end.steps == (Step("mirror"),) and end.problem is None
 
 

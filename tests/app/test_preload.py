@@ -30,6 +30,11 @@ def loaded(monkeypatch):
         cached, "zoo", lambda name: SimpleNamespace(name=name, metadata=metadata, rows=lambda split: [1, 2])
     )
     monkeypatch.setattr(answers, "answer", lambda card, selection: names.append((card["name"], selection.id)))
+    monkeypatch.setattr(cached, "network", lambda selection: selection.id)
+    monkeypatch.setattr(cached, "content_key", lambda selection: f"key of {selection.id}")
+    monkeypatch.setattr(
+        answers, "edited", lambda card, network, strength, *, key: names.append((card["name"], network, key))
+    )
     models = {"mapped": {"best": "best card", "second": "second card"}, "unmapped": {"best": "best card"}}
     monkeypatch.setattr(map_data, "models_for", lambda name: models.get(name, {}))
     monkeypatch.setattr(zoo_maps, "are_at_hand", lambda zoo, card: zoo.name != "unmapped")
@@ -39,7 +44,10 @@ def loaded(monkeypatch):
 
 def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_computed(loaded):
     preload._preload()
-    assert loaded == ["damaged", "good", ("good", "b"), "editor", ("mapped", "best card"), ("without-models", None)]
+    assert loaded == [
+        "damaged", "good", ("good", "b"), "editor", ("editor", "b", "key of b"), ("mapped", "best card"),
+        ("without-models", None),
+    ]  # fmt: skip
 
 
 def test_the_thread_is_started_once(loaded):
