@@ -96,10 +96,10 @@ def _editor(edit: str, name: str, *, epochs: int, start: str | None = None) -> R
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-sweep": Recipe.of("classify", "mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=MOVES),
     "mnist-ng-sweep-64-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(20, **SWEEP), augmentation=PURE_MOVES
+        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(20, **SWEEP), augmentation=MOVES
     ),
     "mnist-ng-sweep-128-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(20, **SWEEP), augmentation=PURE_MOVES
+        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(20, **SWEEP), augmentation=MOVES
     ),
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=MOVES),
     "mnist-ng-gnn-64-probes": Recipe.of(
