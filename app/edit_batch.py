@@ -91,8 +91,8 @@ def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callabl
         progress(start + len(chosen))
     ids = [str(name) for name in zoo.metadata["id"].iloc[positions]]
     before, after, errors_before, errors = (np.concatenate(column) for column in zip(*images, strict=True))
-    start, end = (Network.cat([state.network for state in one]) for one in (starts, ends))
-    return Batch(ids, start, end, before, after, errors_before, errors, all(has_originals), problems)
+    given_networks, edited = (Network.cat([state.network for state in one]) for one in (starts, ends))
+    return Batch(ids, given_networks, edited, before, after, errors_before, errors, all(has_originals), problems)
 
 
 def part_key(zoo: "Zoo", positions: Sequence[int]) -> str:
