@@ -78,13 +78,14 @@ class _ChangeHead(nn.Module):
         d, num_entries = 2 * config.d_node, spec.max_hidden_layers + 2
         self.kernel_size, self.rank = spec.kernel_size, config.d_edge
         area = spec.kernel_size[0] * spec.kernel_size[1]
-        self.sources = nn.ModuleList(nn.Linear(d, config.d_edge, bias=False) for _ in range(num_entries))
-        self.targets = nn.ModuleList(nn.Linear(d, config.d_edge * area, bias=False) for _ in range(num_entries))
-        self.biases = nn.ModuleList(nn.Linear(d, 1, bias=False) for _ in range(num_entries))
-        for linear in (*self.targets, *self.biases):
+        sources = [nn.Linear(d, config.d_edge, bias=False) for _ in range(num_entries)]
+        targets = [nn.Linear(d, config.d_edge * area, bias=False) for _ in range(num_entries)]
+        biases = [nn.Linear(d, 1, bias=False) for _ in range(num_entries)]
+        for linear in (*targets, *biases):
             nn.init.zeros_(linear.weight)
-        for linear in self.sources:  # what a source was after the sweep forth, as far as the rank goes
+        for linear in sources:  # what a source was after the sweep forth, as far as the rank goes
             nn.init.eye_(linear.weight)
+        self.sources, self.targets, self.biases = (nn.ModuleList(part) for part in (sources, targets, biases))
         self.scales = nn.Parameter(torch.full((num_entries, 2), 0.01))
 
     def forward(self, structure: GraphStructure, forth: States, back: States) -> Network:

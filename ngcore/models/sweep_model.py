@@ -104,10 +104,10 @@ class SweepReader(nn.Module):
     def response_maps(self) -> nn.ModuleList:
         """New maps from responses to states, one a layer; they start at 0, where the weights alone are read."""
         probes, d = self.config.num_probes, self.config.d_node
-        maps = nn.ModuleList(nn.Linear(probes, d, bias=False) for _ in range(self.num_entries))
-        for linear in maps:
+        linears = [nn.Linear(probes, d, bias=False) for _ in range(self.num_entries)]
+        for linear in linears:
             nn.init.zeros_(linear.weight)
-        return maps
+        return nn.ModuleList(linears)
 
     def respond(self, network: Network, structure: GraphStructure, maps: Iterable[nn.Module]) -> tuple[States, Tensor]:
         """Each neuron's responses to the probes, mapped to states, and those of the outputs in one row a network."""
