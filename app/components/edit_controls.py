@@ -142,4 +142,5 @@ def _show_maker(step: Step, maker: str, makers: list[str], cards: dict[str, Card
     else:
         card = cards[maker]
         by = "" if len(makers) > 1 else f"; by {plain(maker)}"
-        st.caption(f"{full}{by}; on test networks {plain(answers.describe_score(card))}")
+        measured, corpus = answers.describe_score(card), card["corpus"]["name"]
+        st.caption(f"{full}{by}; {plain(measured)} on test networks of {plain(corpus)}")

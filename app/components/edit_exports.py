@@ -10,7 +10,7 @@ from app.components.export_tab import file_name
 from app.edit_chain import describe
 from app.edit_code import START_FILE, python_code
 from app.edit_states import State, render
-from app.graph_view import view_of
+from app.graph_view import MAX_EDGES, view_of
 from app.state import Selection
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 28, 2048, 512
@@ -85,6 +85,7 @@ def _show_files(chosen: State, name: str, side: int) -> None:
         st.download_button(
             "Graph (.svg)", lambda: _graph(chosen, name), f"{name}-graph.svg", "image/svg+xml", key="edit.svg",
             icon=":material/polyline:", on_click="ignore",
+            disabled=chosen.network.architecture.num_parameters > MAX_EDGES,
             help="The neural graph as a vector drawing with a key, neurons coloured by bias.",
         )  # fmt: skip
 

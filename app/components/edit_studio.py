@@ -10,6 +10,7 @@ from app.components.edit_views import choose_pair, show_pictures, show_zoom
 from app.components.edit_weights import show_weight_changes
 from app.components.export_tab import file_name
 from app.edit_states import State, original_image, size_for
+from app.errors import reported
 from app.state import Selection
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def show_studio(selection: Selection, found: list[State], place: "DeltaGenerator
         show_classes(selection, *pair)
     zoom, weights, files = st.tabs([ZOOM, WEIGHTS, FILES], on_change="rerun", key="edit.tab")
     if zoom.open:
-        with zoom:
+        with zoom, reported():
             show_zoom(pair, size_for(original_image(selection), found[0].network.architecture)[0])
     if weights.open:
-        with weights:
+        with weights, reported():
             show_weight_changes(*pair, file_name(selection))
     if files.open:
-        with files:
+        with files, reported():
             show_exports(selection, found)

@@ -47,7 +47,7 @@ def test_an_inr_is_shown_before_and_after_with_target_differences_and_classes(ed
     assert len(app.get("bidi_component")) == 1
     assert [series["name"] for series in charts(app)[0]["series"]] == ["before", "after"]
     assert any("Reads as" in text.value and "→" in text.value for text in app.markdown)
-    assert "on test networks MSE 0\\.0200" in captions(app)
+    assert "MSE 0\\.0200 \\(n \\= 4\\) on test networks of tiny\\-inrs" in captions(app)
 
 
 def test_the_edits_that_are_offered_are_those_that_something_here_can_do(edit_page):
@@ -165,6 +165,31 @@ def test_the_edited_network_can_be_used_on_the_other_pages_and_the_chain_begins_
     selection = app.session_state["state.selection"]
     kept = app.session_state["state.kept"][selection.id]
     assert selection.is_upload and kept.title == "000007, edited" and kept.notes == ("1. dilate, strength 1",)
+
+
+def test_a_previewed_strength_becomes_that_of_a_trained_edit_and_no_formula_offers_it(edit_page, monkeypatch):
+    from app.components import edit_views
+    from app.components.siren_view import SirenView
+
+    monkeypatch.setattr(edit_views, "siren_view", lambda *networks, **options: SirenView(0.5))
+    app = edit_page()
+    assert app.button(key="edit.take_strength").label == "Edit with strength 0.5"
+    app.button(key="edit.take_strength").click().run()
+    assert not app.exception and chain(app) == [("dilate", 0.5)]
+    add(app, "rotate")
+    app.selectbox(key="edit.before").select(1).run()
+    assert not any(button.key == "edit.take_strength" for button in app.button)
+
+
+def test_a_full_chain_offers_no_further_edit(edit_page):
+    from app.edit_chain import MAX_STEPS, History, Step
+
+    app = edit_page()
+    app.session_state["edit.history"] = History(tuple(Step("invert", id=i) for i in range(MAX_STEPS)))
+    app.run()
+    assert not app.exception
+    assert f"A chain has at most {MAX_STEPS} edits." in captions(app)
+    assert not any(box.key == "edit.add" for box in app.selectbox)
 
 
 def test_a_step_that_nothing_can_do_is_left_out_and_the_page_says_so(edit_page):
