@@ -14,7 +14,7 @@ from app.components.network_picker import found_networks
 from app.edit_batch import MAX_BATCH, Batch, batch_key, classified, edit_batch, spread
 from app.edit_chain import Chain
 from app.edit_session import MANY, MODE_KEY, ONE
-from app.errors import plain
+from app.errors import plain, reported
 from app.state import Selection
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ COLUMNS, PICTURE, GAP = 5, 64, 2
 @st.fragment
 def show_batch(selection: Selection, chain: Chain) -> None:
     """Let the user choose the networks, edit them, and show what came out."""
+    with reported():
+        _show_batch(selection, chain)
+
+
+def _show_batch(selection: Selection, chain: Chain) -> None:
     if selection.is_upload:
         st.info(
             "Many networks come from a zoo: choose one above, or circle networks on the map.",
@@ -119,6 +124,7 @@ def _show_gallery(selection: Selection, batch: Batch) -> None:
     sign = ORDERS[order or next(iter(ORDERS))]
     rows = (np.argsort(sign * batch.errors, kind="stable") if sign else np.arange(len(batch.ids)))[:MAX_PAIRS]
     texts = _readings(selection, batch)
+    same = sum(" > " not in text for text in texts)
     captions = [f"{batch.errors[row]:.3f}{texts[row] if texts else ''}" for row in rows]
     pairs = pairs_of(batch.before[rows], batch.after[rows])
     st.image(
@@ -127,7 +133,7 @@ def _show_gallery(selection: Selection, batch: Batch) -> None:
     )  # fmt: skip
     st.caption(
         f"{len(rows):,} of {len(batch.ids):,} pairs, before and after, each with its MSE to the target"
-        + (" and what the best model reads in both." if texts else ".")
+        + (f" and what the best model reads in both; {same:,} of {len(texts):,} are read as before." if texts else ".")
     )
 
 
@@ -145,7 +151,7 @@ def _readings(selection: Selection, batch: Batch) -> list[str]:
     first, last = (classified(cards[0], network) for network in (batch.given, batch.network))
     names = answers.class_names(cards[0], first.shape[1])
     pairs = zip(first.argmax(axis=1).tolist(), last.argmax(axis=1).tolist(), strict=True)
-    return [f"   {names[a]} > {names[b]}" for a, b in pairs]
+    return [f"   {names[a]}" if a == b else f"   {names[a]} > {names[b]}" for a, b in pairs]
 
 
 def _show_export(zoo: "Zoo", batch: Batch) -> None:

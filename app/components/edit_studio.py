@@ -32,7 +32,8 @@ def show_studio(selection: Selection, found: list[State], place: "DeltaGenerator
     with place:
         pair = choose_pair(found)
         show_pictures(selection, found, pair)
-        show_classes(selection, *pair)
+        with reported():
+            show_classes(selection, *pair)
     zoom, weights, files = st.tabs([ZOOM, WEIGHTS, FILES], on_change="rerun", key="edit.tab")
     if zoom.open:
         with zoom, reported():

@@ -181,6 +181,19 @@ def test_a_previewed_strength_becomes_that_of_a_trained_edit_and_no_formula_offe
     assert not any(button.key == "edit.take_strength" for button in app.button)
 
 
+def test_a_classifier_that_is_damaged_is_reported_and_the_rest_stays(edit_page, monkeypatch):
+    from app import answers
+    from ngcore.errors import CheckpointError
+
+    def refuse(*arguments, **options):
+        raise CheckpointError("Expected weights, got none.")
+
+    monkeypatch.setattr(answers, "answer_about", refuse)
+    app = edit_page()
+    assert not app.exception and [error.value for error in app.error] == ["Expected weights\\, got none\\."]
+    assert len(app.image) == 5 and len(app.get("bidi_component")) == 1
+
+
 def test_a_full_chain_offers_no_further_edit(edit_page):
     from app.edit_chain import MAX_STEPS, History, Step
 
@@ -232,7 +245,7 @@ def test_many_networks_are_edited_at_once(edit_page):
     assert not app.exception and not app.error
     assert "12 networks. Targets are the same edits" in captions(app)
     assert "12 of 12 pairs" in captions(app)
-    assert len(charts(app)) == 1 and len(app.image) == 1
+    assert "12 are read as before" in captions(app) and len(charts(app)) == 1 and len(app.image) == 1
     button = next(button for button in app.get("download_button") if button.key == "edit.batch_export")
     assert button.label == "All 12 edited networks (.safetensors)"
     app.segmented_control(key="edit.order").set_value("worst first").run()
