@@ -14,7 +14,7 @@ from ngcore.tasks.results import SPREADS
 if TYPE_CHECKING:
     from ngcore.tasks.results import Row
 
-QUESTIONS = {CLASSIFY: "Which class?", EDIT: "How to dilate?", PREDICT: "How accurate?"}
+QUESTIONS = {CLASSIFY: "Which class?", EDIT: "How to edit?", PREDICT: "How accurate?"}
 FIGURE_TITLES = {CLASSIFY: "accuracy", EDIT: "squared error", PREDICT: "Kendall's τ"}
 COSTS = {
     "training_seconds": "seconds of training",
@@ -63,6 +63,7 @@ def _shown(row: "Row", title: str, *, has_seeds: bool) -> dict[str, Any]:
     spread = "" if row["std"] is None else SPREADS[row["task"]](row["mean"], row["std"])
     unedited = {"unedited": test["mse_unedited"]} if "mse_unedited" in test else {}
     return {
+        **({"edit": row["edit"]} if row["edit"] else {}),
         "model": row["name"],
         "preset": row["preset"],
         "zoo": row["zoo"],
