@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
-from ngcore.graph import graph_structure
+from ngcore.errors import CheckpointError, NeuralGraphError, ShapeMismatchError, UnknownNameError
+from ngcore.graph import GraphStructure, graph_structure
 from ngcore.networks import Architecture
 
 GRAPH_KINDS = ("ng-gnn", "ng-t", "ng-sweep")
@@ -42,6 +42,19 @@ class InputSpec:
             kernel_size=(max(height for height, _ in sizes), max(width for _, width in sizes)),
             num_parameters=architectures[0].num_parameters,
         )
+
+    def expect_fit(self, structure: GraphStructure) -> None:
+        """Check that a model built for this can read networks of the structure.
+
+        Raises:
+            ShapeMismatchError: If they have more inputs or outputs.
+        """
+        inputs, outputs = structure.node_blocks[0].size, structure.node_blocks[-1].size
+        if inputs > self.input_shape[0] or outputs > self.num_outputs:
+            raise ShapeMismatchError(
+                f"Expected networks of at most {self.input_shape[0]} inputs and {self.num_outputs} outputs, "
+                f"got {inputs} and {outputs} in {structure.architecture.name}; use a model built for such networks."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

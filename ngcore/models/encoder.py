@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import ShapeMismatchError
 from ngcore.graph import Edges, GraphStructure, to_graph
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
@@ -86,7 +85,7 @@ class GraphEncoder(nn.Module):
     def forward(self, network: Network) -> tuple[Float[Tensor, "networks nodes d_node"], Edges]:
         """Node features and, per edge block, edge features of N stacked networks."""
         graph = to_graph(self.normaliser(fold_running_statistics(network)), kernel_size=self.kernel_size)
-        self._require_fit(graph.structure)
+        self.spec.expect_fit(graph.structure)
         positions, activations, kinds = (t.to(network.device) for t in self._indices(graph.structure))
         embedded = self.positional_embedding(positions) + self.activation_embedding(activations)
         nodes = self.node_embedding(graph.node_features[..., :1]) + embedded
@@ -97,14 +96,6 @@ class GraphEncoder(nn.Module):
             self.edge_embedding(block.contiguous()) + kind_vectors[i] for i, block in enumerate(graph.edge_features)
         ]
         return nodes, edges
-
-    def _require_fit(self, structure: GraphStructure) -> None:
-        inputs, outputs = structure.node_blocks[0].size, structure.node_blocks[-1].size
-        if inputs > self.spec.input_shape[0] or outputs > self.spec.num_outputs:
-            raise ShapeMismatchError(
-                f"Expected networks of at most {self.spec.input_shape[0]} inputs and {self.spec.num_outputs} outputs, "
-                f"got {inputs} and {outputs} in {structure.architecture.name}; use a model built for such networks."
-            )
 
     def _indices(self, structure: GraphStructure) -> tuple[Tensor, Tensor, Tensor]:
         return _embedding_indices(

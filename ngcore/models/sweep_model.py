@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import ShapeMismatchError
 from ngcore.graph import Edges, GraphStructure, to_graph
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
@@ -89,13 +88,8 @@ class SweepReader(nn.Module):
         """
         graph = to_graph(self.normaliser(fold_running_statistics(network)), kernel_size=self.spec.kernel_size)
         structure = graph.structure
+        self.spec.expect_fit(structure)
         first, last = structure.node_blocks[0], structure.node_blocks[-1]
-        if first.size > self.spec.input_shape[0] or last.size > self.spec.num_outputs:
-            raise ShapeMismatchError(
-                f"Expected networks of at most {self.spec.input_shape[0]} inputs and {self.spec.num_outputs} outputs, "
-                f"got {first.size} and {last.size} in {structure.architecture.name}; "
-                "use a model built for such networks."
-            )
         biases = [graph.node_features[:, block.start : block.stop, :1] for block in structure.node_blocks]
         hidden = [self.input_positions.new_zeros(1, self.config.d_node)] * (len(structure.node_blocks) - 2)
         positions = [self.input_positions[: first.size], *hidden, self.output_positions[: last.size]]

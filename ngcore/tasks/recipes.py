@@ -74,7 +74,6 @@ def _schedule(epochs: int, **changes: Any) -> TrainConfig:
     return TrainConfig(**(numbers | changes))
 
 
-NOISE = Augmentation(noise=0.05)
 MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, noise=0.05)
 PURE_MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1)
 SMALL_MOVES = Augmentation(rotation=5.0, scaling=0.05, shift=0.05)
