@@ -57,10 +57,10 @@ def _fitting(cards: Sequence[Card], zoo: str, architecture: "Architecture") -> l
 
 
 def score(card: Card) -> float:
-    """The figure by which models of a task are ranked, on test networks; the worst there is where it is missing."""
+    """The figure by which models of a task are ranked, on validation networks; the worst where it is missing."""
     name = SCORES[card["task"]]
     worst = float("inf") if card["task"] == EDIT else float("-inf")
-    return float(card["metrics"].get("test", {}).get(name, worst))
+    return float(card["metrics"].get("validation", {}).get(name, worst))
 
 
 def describe_score(card: Card) -> str:
@@ -162,10 +162,8 @@ def _checkpoint(name: str, weights: str, device: str) -> Any:
 
 def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Network":
     """INRs after an edit of some strength; `key` identifies the INRs. The model is asked once for all strengths."""
-    from ngcore.tasks import add_change
-
     change = _change(card["name"], card["weights_sha256"], key, str(cached.device()), network)
-    return add_change(network, change, strength)
+    return network.plus(change, strength)
 
 
 @st.cache_resource(max_entries=MAX_EDITS, show_spinner=False)

@@ -77,10 +77,10 @@ def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callabl
     has_originals, images = [], []
     for start in range(0, len(positions), PART):
         chosen = positions[start : start + PART]
-        found = states_of(zoo.name, zoo.networks(chosen), chain, key=part_key(zoo, chosen))
+        networks, given = zoo.networks(chosen), originals(zoo.name, chosen)
+        size = size_for(None if given is None else given[0], networks.architecture)
+        found = states_of(zoo.name, networks, chain, key=part_key(zoo, chosen), size=size)
         problems = [state.problem for state in found if state.problem]
-        given = originals(zoo.name, chosen)
-        size = size_for(None if given is None else given[0], found[0].network.architecture)
         before, after = (render(state.network, size) for state in (found[0], found[-1]))
         is_usable = given is not None and given.shape == before.shape
         target = aimed_at(given if given is not None and is_usable else before.clip(0, 1), found[-1].steps)

@@ -2,26 +2,26 @@
 
 from collections.abc import Sequence
 
-from app.answers import Card
-from app.edit_chain import Chain
+from app.edit_states import FITTING, FORMULA, State
 from app.state import Selection
 
 START_FILE, END_FILE = "start.safetensors", "edited.safetensors"
 
 
-def python_code(selection: Selection, steps: Chain, makers: Sequence[Card | None]) -> str:
+def python_code(selection: Selection, end: State) -> str:
     """A program that writes the edited network into `END_FILE`.
 
     A network of a session alone is read from `START_FILE`, which must lie beside the program.
 
     Args:
         selection: The network that the chain begins with.
-        steps: The steps that were taken.
-        makers: Cards of the models that took them; None where it was a formula.
+        end: The end of the chain.
     """
-    has_formula, has_model = None in makers, any(makers)
+    uses = {FORMULA: "edit_weights", FITTING: "edit_by_fitting"}
+    functions = sorted({uses[maker] for maker in end.makers if maker in uses})
+    has_model = any(maker not in uses for maker in end.makers)
     imports = [
-        *(["from ngcore.inr import edit_weights"] if has_formula else []),
+        *([f"from ngcore.inr import {', '.join(functions)}"] if functions else []),
         *(["from ngcore.tasks import edit_inrs, load_checkpoint"] if has_model else []),
         f"from ngcore.upload import export_network{', read_network' if selection.is_upload else ''}",
         *([] if selection.is_upload else ["from ngcore.zoo import Zoo, find_zoo"]),
@@ -29,13 +29,16 @@ def python_code(selection: Selection, steps: Chain, makers: Sequence[Card | None
     if selection.is_upload:
         imports = ["from pathlib import Path", "", *imports]
     lines = [*imports, "", *_start(selection)]
-    names = _names_of_models(makers)
+    names = _names_of_models([maker for maker in end.makers if maker not in uses])
     lines += [f"{name} = load_checkpoint({model!r})" for model, name in names.items()]
-    for step, card in zip(steps, makers, strict=True):
-        if card is None:
-            lines.append(f"network = edit_weights(network, {step.edit!r}, {step.strength!r})")
+    for step, maker in zip(end.steps, end.makers, strict=True):
+        how = f"network, {step.edit!r}, {step.strength!r}"
+        if maker == FORMULA:
+            lines.append(f"network = edit_weights({how})")
+        elif maker == FITTING:
+            lines.append(f"network = edit_by_fitting({how}, size={end.size!r})")
         else:
-            lines.append(f"network = edit_inrs({names[card['name']]}, network, strength={step.strength!r})")
+            lines.append(f"network = edit_inrs({names[maker]}, network, strength={step.strength!r})")
     return "\n".join([*lines, f"export_network(network, {END_FILE!r})", ""])
 
 
@@ -45,7 +48,7 @@ def _start(selection: Selection) -> list[str]:
     return [f"zoo = Zoo.open(find_zoo({selection.zoo!r}))", f"network = zoo.networks([zoo.position({selection.id!r})])"]
 
 
-def _names_of_models(makers: Sequence[Card | None]) -> dict[str, str]:
+def _names_of_models(names: Sequence[str]) -> dict[str, str]:
     """A variable for each model."""
-    models = list(dict.fromkeys(card["name"] for card in makers if card is not None))
+    models = list(dict.fromkeys(names))
     return {model: "editor" if len(models) == 1 else f"editor_{i}" for i, model in enumerate(models, start=1)}

@@ -1,9 +1,10 @@
 """What a chain of edits makes of INRs: who can do each step, the network after each, and the picture aimed at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import streamlit as st
 
 from app import answers, cached, fits
 from app.answers import Card
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 SIDE = 28  # pixels at which pictures are compared where there is no original, as in training
 FORMULA = ""  # the maker of exact edits, among names of models
+FITTING = "fitting on"  # the maker that edits pixels and fits the network on to them
+MAX_FITTED = 64  # stacks of networks
 
 
 class ImpossibleEditError(NeuralGraphError):
@@ -33,7 +36,8 @@ class State:
         network: N INRs.
         key: Text that changes whenever the networks do; for caches.
         steps: The steps that were taken on the way.
-        makers: Cards of the models that took them; None where it was a formula.
+        makers: Who took them: `FORMULA`, `FITTING`, or the name of a model.
+        size: Height and width of the pictures that `FITTING` edits.
         problem: Why the last step of the chain was left out, in words; None if it was not.
     """
 
@@ -41,25 +45,31 @@ class State:
     network: "Network"
     key: str
     steps: Chain = ()
-    makers: tuple[Card | None, ...] = ()
+    makers: tuple[str, ...] = ()
+    size: tuple[int, int] = (SIDE, SIDE)
     problem: str | None = None
 
 
 def possible_edits(zoo: str, network: "Network") -> dict[str, list[str]]:
-    """The edits that can be done to INRs, and for each who can do it, the best first: `FORMULA` or names of models.
+    """The edits that can be done to INRs, and for each who can do it, the first by default.
+
+    A formula comes first, then models, the best first, and last, where there is no formula, fitting on.
 
     Args:
         zoo: Name of the zoo that they come from.
         network: N INRs.
     """
-    from ngcore.inr import IMAGE_EDITS
+    from ngcore.inr import IMAGE_EDITS, is_siren
 
     editors = answers.editors_for(zoo, network.architecture)
-    makers = {
-        name: [FORMULA] * _has_formula(name, network[:1]) + [card["name"] for card in editors.get(name, [])]
-        for name, edit in IMAGE_EDITS.items()
-        if not edit.needs_colour or network.architecture.output_shape == (3,)
-    }
+    makers = {}
+    for name, edit in IMAGE_EDITS.items():
+        if edit.needs_colour and network.architecture.output_shape != (3,):
+            continue
+        has_formula = _has_formula(name, network[:1])
+        models = [card["name"] for card in editors.get(name, [])]
+        can_fit = not has_formula and is_siren(network.architecture)
+        makers[name] = [FORMULA] * has_formula + models + [FITTING] * can_fit
     return {name: found for name, found in makers.items() if found}
 
 
@@ -89,10 +99,12 @@ def maker_of(step: Step, possible: dict[str, list[str]]) -> str:
 
 def states(selection: Selection, chain: Chain) -> list[State]:
     """The selected network at the start and after each step."""
-    return states_of(selection.zoo, cached.network(selection), chain, key=cached.content_key(selection))
+    network, key = cached.network(selection), cached.content_key(selection)
+    size = size_for(original_image(selection), network.architecture)
+    return states_of(selection.zoo, network, chain, key=key, size=size)
 
 
-def states_of(zoo: str, network: "Network", chain: Chain, *, key: str) -> list[State]:
+def states_of(zoo: str, network: "Network", chain: Chain, *, key: str, size: tuple[int, int]) -> list[State]:
     """INRs at the start and after each step; steps that nothing can do change nothing and say so.
 
     Args:
@@ -100,11 +112,12 @@ def states_of(zoo: str, network: "Network", chain: Chain, *, key: str) -> list[S
         network: N INRs.
         chain: The steps.
         key: Identifies the INRs.
+        size: Height and width of the pictures that `FITTING` edits.
     """
     possible = possible_edits(zoo, network)
     cards = {card["name"]: card for found in answers.editors_for(zoo, network.architecture).values() for card in found}
     names = state_names(chain)
-    found = [State(names[0], network, key)]
+    found = [State(names[0], network, key, size=size)]
     for name, step in zip(names[1:], chain, strict=True):
         found.append(_next(found[-1], name, step, possible, cards))
     return found
@@ -115,15 +128,25 @@ def _next(last: State, name: str, step: Step, possible: dict[str, list[str]], ca
 
     try:
         maker = maker_of(step, possible)
-        card = cards.get(maker)
-        if card is None:
+        if maker == FORMULA:
             network = edit_weights(last.network, step.edit, step.strength)
+        elif maker == FITTING:
+            network = _fitted_on(last.key, step.edit, step.strength, last.size, str(cached.device()), last.network)
         else:
-            network = answers.edited(card, last.network, step.strength, key=last.key)
+            network = answers.edited(cards[maker], last.network, step.strength, key=last.key)
     except NeuralGraphError as error:
-        return State(name, last.network, last.key, last.steps, last.makers, str(error))
+        return replace(last, name=name, problem=str(error))
     key = f"{last.key}|{step.edit}:{maker}*{step.strength!r}"
-    return State(name, network, key, (*last.steps, step), (*last.makers, card))
+    return State(name, network, key, (*last.steps, step), (*last.makers, maker), last.size)
+
+
+@st.cache_resource(max_entries=MAX_FITTED, show_spinner=False)
+def _fitted_on(
+    key: str, edit: str, strength: float, size: tuple[int, int], device: str, _network: "Network"
+) -> "Network":
+    from ngcore.inr import edit_by_fitting
+
+    return edit_by_fitting(_network, edit, strength, size=size, device=device)
 
 
 def original_image(selection: Selection) -> np.ndarray | None:

@@ -7,12 +7,14 @@ import streamlit as st
 from app import answers, edit_session
 from app.answers import Card
 from app.edit_chain import MAX_STEPS, Chain, Step, added, changed, moved, removed
-from app.edit_states import FORMULA, ImpossibleEditError, State, maker_of
+from app.edit_states import FITTING, FORMULA, ImpossibleEditError, State, maker_of
 from app.errors import plain
 
 MAX_STRENGTH = 2.0
 ADD_KEY = "edit.add"
 BY_FORMULA = "by a formula, exactly"
+BY_FITTING = "by editing the picture and fitting the network on to it"
+IN_WORDS = {FORMULA: BY_FORMULA, FITTING: BY_FITTING}
 
 
 def edit_controls(possible: dict[str, list[str]], cards: dict[str, Card]) -> Chain:
@@ -134,11 +136,11 @@ def _show_maker(step: Step, maker: str, makers: list[str], cards: dict[str, Card
 
         st.selectbox(
             "Done by", makers, key=key, on_change=take, label_visibility="collapsed",
-            format_func=lambda name: name or BY_FORMULA,
+            format_func=lambda name: IN_WORDS.get(name, name),
         )  # fmt: skip
     full = f"1 = {find_image_edit(step.edit).full}"
-    if maker == FORMULA:
-        st.caption(f"{full}; {BY_FORMULA}")
+    if maker in IN_WORDS:
+        st.caption(full if len(makers) > 1 else f"{full}; {IN_WORDS[maker]}")
     else:
         card = cards[maker]
         by = "" if len(makers) > 1 else f"; by {plain(maker)}"

@@ -60,7 +60,7 @@ def show_exports(selection: Selection, found: list[State]) -> None:
     _show_files(chosen, f"{file_name(selection)}-state-{place}", int(side))
     st.markdown("**The chain as code**")
     end = found[-1]
-    code = python_code(selection, end.steps, end.makers)
+    code = python_code(selection, end)
     if selection.is_upload:
         st.caption(f"Save the start as `{START_FILE}` beside it: choose *Start* above.")
     st.code(code, language="python")

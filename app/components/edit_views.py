@@ -11,7 +11,7 @@ from app.components.render_panel import enlarged
 from app.components.siren_view import siren_view
 from app.edit_chain import changed
 from app.edit_session import AFTER_KEY, BEFORE_KEY, END
-from app.edit_states import State, aimed_at, distances, original_image, render, size_for
+from app.edit_states import FITTING, FORMULA, State, aimed_at, distances, original_image, render, size_for
 from app.errors import plain
 from app.state import Selection
 
@@ -96,7 +96,7 @@ def show_zoom(pair: Pair, pixels: int) -> None:
     )
     tried = siren_view(before.network, after.network, key="edit.zoom", pixels=pixels, limit=CHANGE_LIMIT).strength
     is_one_step = after.steps[:-1] == before.steps and len(after.steps) > len(before.steps)
-    if not is_one_step or after.makers[-1] is None:  # not every formula goes straight through weight space
+    if not is_one_step or after.makers[-1] in (FORMULA, FITTING):  # not straight through weight space
         return
     step = after.steps[-1]
     strength = round(step.strength * tried, 2)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ngcore.networks import Network
 
 DEFAULT_PNG_SIZE = 280
+MNIST_SIZE = (28, 28)
 EDITS = (
     "dilate", "erode", "outline", "blur", "contrast", "brighten", "invert", "desaturate", "rotate", "enlarge", "mirror",
 )  # fmt: skip
@@ -27,6 +28,7 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "edit mnist-inrs/060000 --out thick.safetensors --png",
             "edit mnist-inrs/060000 --edit rotate --strength 0.5 --out turned.safetensors",
+            "edit fashion-mnist-inrs/060000 --edit blur --fit-on --out soft.safetensors",
             "edit inr.pt --activation sine --strength 1.5 --out edited.safetensors",
         )
     )(edit)
@@ -39,6 +41,9 @@ def edit(
     model: Annotated[
         str | None, typer.Option(help="A checkpoint that edits.", show_default="the best that fits, if one is needed")
     ] = None,
+    fit_on: Annotated[
+        bool, typer.Option("--fit-on", help="Edit the picture and fit the network on to it; needs no model.")
+    ] = False,
     strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the full edit, more goes on.")] = 1.0,
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
@@ -47,15 +52,19 @@ def edit(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Edit an INR and write the new weights: by a formula where there is one, else by a trained model."""
-    from ngcore.inr import edit_weights, find_image_edit
+    """Edit an INR and write the new weights: by a formula, by a trained model, or by fitting on."""
+    from ngcore.inr import edit_by_fitting, edit_weights, find_image_edit
     from ngcore.tasks import edit_inrs, edit_of, load_checkpoint
     from ngcore.upload import export_network
 
     if out.suffix != ".safetensors":
         raise NeuralGraphError(f"Expected --out to end in .safetensors, got {out}.")
+    if fit_on and model is not None:
+        raise NeuralGraphError(f"Expected --fit-on or --model, got both (--model {model}); leave one out.")
     given = read_input(source, activation=activation, omega_0=omega_0)
-    if model is None and find_image_edit(name).is_exact:
+    if fit_on:
+        edited = edit_by_fitting(given.network, name, strength, size=_size_of_images(given), device=device)
+    elif model is None and find_image_edit(name).is_exact:
         edited = edit_weights(given.network, name, strength)
     else:
         model = model or choose_editor(given, name)
@@ -72,6 +81,7 @@ def edit(
         "network": source,
         "edit": name,
         "model": model,
+        "fitted_on": fit_on,
         "strength": strength,
         "files": files,
         "relative_change": float(change),
@@ -88,6 +98,16 @@ def _write_png(network: "Network", path: Path, size: int) -> None:
 
     image = render(network, (size, size))[0].clamp(0, 1).mul(255).round().byte().cpu().numpy()
     Image.fromarray(image).save(path)
+
+
+def _size_of_images(given: InputNetwork) -> tuple[int, int]:
+    """Height and width of the images of the network's zoo; those of MNIST where they are not at hand."""
+    from ngcore.zoo.originals import has_originals_at_hand, original_images
+
+    if given.zoo is None or not has_originals_at_hand(given.zoo):
+        return MNIST_SIZE
+    height, width = original_images(given.zoo, [given.position or 0]).shape[1:3]
+    return height, width
 
 
 def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) -> dict[str, float]:
@@ -110,7 +130,7 @@ def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
     rows = [("Network", result["network"]), ("Edit", result["edit"]), ("Strength", f"{result['strength']:g}")]
-    rows.append(("By", result["model"] or "a formula, exactly"))
+    rows.append(("By", result["model"] or ("fitting on" if result["fitted_on"] else "a formula, exactly")))
     rows.append(("Change of the weights", f"{result['relative_change']:.2%} of their norm"))
     if "mse_after" in result:
         rows.append(("MSE to the edited image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))

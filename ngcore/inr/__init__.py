@@ -11,6 +11,8 @@ from ngcore.inr.fit import MATCHED_RECIPE as MATCHED_RECIPE
 from ngcore.inr.fit import FitConfig as FitConfig
 from ngcore.inr.fit import FitResult as FitResult
 from ngcore.inr.fit import fit_sirens as fit_sirens
+from ngcore.inr.fit import is_siren as is_siren
+from ngcore.inr.fit_edit import edit_by_fitting as edit_by_fitting
 from ngcore.inr.move import coordinate_matrix as coordinate_matrix
 from ngcore.inr.move import move_images as move_images
 from ngcore.inr.render import is_inr as is_inr
@@ -31,6 +33,7 @@ __all__ = [
     "FitResult",
     "ImageEdit",
     "coordinate_matrix",
+    "edit_by_fitting",
     "edit_images",
     "edit_weights",
     "find_image_edit",
@@ -38,6 +41,7 @@ __all__ = [
     "image_coordinates",
     "initial_siren",
     "is_inr",
+    "is_siren",
     "move_images",
     "psnr",
     "render",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ngcore.device import can_compile, choose_device
 from ngcore.errors import ArchitectureError, ShapeMismatchError
-from ngcore.inr.render import psnr, render
+from ngcore.inr.render import is_inr, psnr, render
 from ngcore.inr.siren import SIREN_OUTPUT_OFFSET, image_coordinates, initial_siren
 from ngcore.networks import Activation, Architecture, Network, siren
 
@@ -73,6 +73,7 @@ def fit_sirens(
     config: FitConfig = FitConfig(),
     *,
     architecture: Architecture | None = None,
+    start: Network | None = None,
     first_index: int = 0,
     seed: int = 0,
     device: torch.device | str = "auto",
@@ -85,6 +86,7 @@ def fit_sirens(
         images: Grey or RGB images with values in [0, 1].
         config: The recipe.
         architecture: A SIREN with as many outputs as the images have channels; None: 2-32-32-channels.
+        start: One SIREN an image to go on from, of that architecture; None: freshly drawn ones.
         first_index: Index of the first image in its corpus. Network i depends on (seed, i) alone as long as
             `first_index` is a multiple of `BLOCK_SIZE`.
         seed: Seed of the start parameters and of the pixel choice.
@@ -96,10 +98,12 @@ def fit_sirens(
 
     Raises:
         ArchitectureError: If the architecture is no SIREN for these images.
-        ShapeMismatchError: If the images are of another shape.
+        ShapeMismatchError: If the images are of another shape, or not as many as the SIRENs to go on from.
     """
     targets = _as_targets(images)
     architecture = architecture or siren((2, 32, 32, targets.shape[1]))
+    if start is not None and (len(start) != len(targets) or start.architecture != architecture):
+        raise ShapeMismatchError(f"Expected {len(targets)} networks {architecture.name} to go on from, got {start}.")
     _check_siren(architecture, targets.shape[1])
     place = choose_device(device) if isinstance(device, str) else device
     size = (images.shape[1], images.shape[2])
@@ -114,7 +118,14 @@ def fit_sirens(
         on_step=on_step,
     )
     starts = range(0, len(targets), BLOCK_SIZE)
-    blocks = [fit(targets[start : start + BLOCK_SIZE], first_index=first_index + start) for start in starts]
+    blocks = [
+        fit(
+            targets[begin : begin + BLOCK_SIZE],
+            start=None if start is None else start[begin : begin + BLOCK_SIZE],
+            first_index=first_index + begin,
+        )
+        for begin in starts
+    ]
     network = Network.cat(blocks)
     rendered = render(network, size)
     return FitResult(network, psnr(rendered, images.to(rendered)))
@@ -129,8 +140,13 @@ def _as_targets(images: Tensor) -> Tensor:
     return images.flatten(1, 2)[:, None] if images.dim() == 3 else images.flatten(1, 2).mT.contiguous()
 
 
+def is_siren(architecture: Architecture) -> bool:
+    """Whether networks of this architecture can be fitted: INRs with a sine of one frequency after every layer."""
+    return is_inr(architecture) and _omega_0(architecture) is not None
+
+
 def _check_siren(architecture: Architecture, channels: int) -> None:
-    if architecture.input_shape != (2,) or architecture.output_shape != (channels,) or _omega_0(architecture) is None:
+    if not is_siren(architecture) or architecture.output_shape != (channels,):
         raise ArchitectureError(
             f"Expected a SIREN of 2 inputs, {channels} outputs, biases, no skips, "
             f"and a sine after every Linear but the last, "
@@ -155,6 +171,7 @@ def _fit_block(
     size: tuple[int, int],
     config: FitConfig,
     architecture: Architecture,
+    start: Network | None,
     first_index: int,
     seed: int,
     device: torch.device,
@@ -163,8 +180,12 @@ def _fit_block(
 ) -> Network:
     count = len(targets)
     padded = BLOCK_SIZE if compiled else count
-    targets = targets[torch.arange(padded).clamp(max=count - 1)].to(device)
-    start = initial_siren(architecture, first_index, padded, seed=seed)
+    padding = torch.arange(padded).clamp(max=count - 1)
+    targets = targets[padding].to(device)
+    if start is None:
+        start = initial_siren(architecture, first_index, padded, seed=seed)
+    else:
+        start = start.detach().to(device="cpu", dtype=targets.dtype)[padding]
     names, parameters = list(start.parameters), [tensor.to(device) for tensor in start.parameters.values()]
     first, second = ([torch.zeros_like(tensor) for tensor in parameters] for _ in range(2))
     coordinates, omega_0 = image_coordinates(*size).mT.contiguous().to(device), _omega_0(architecture)

@@ -165,17 +165,18 @@ def _statistics(values: Tensor) -> Tensor:
 
 
 class OutputProbes(_Baseline):
-    """An MLP on what networks answer to learned inputs, which a generator makes; see `Probes` (Kahana et al. 2024).
+    """An MLP on what networks answer to learned inputs; see `Probes` (Kahana et al. 2024).
 
     Args:
         input_shape: Input shape of the networks: (features,) or (channels, height, width).
-        num_outputs: Length of the networks' output vector.
+        num_outputs: Length of the networks' longest output vector.
         d_out: Width of the answer.
         num_probes: How many inputs to learn.
         d_latent: Width of the probes' latents and of the generator.
         d_hidden: Width of the hidden layers and of the representation.
         num_hidden_layers: How many hidden layers.
         dropout: Probability of dropping a hidden unit in training.
+        is_generated: Whether a generator makes the inputs; else they are free parameters.
     """
 
     def __init__(
@@ -189,25 +190,27 @@ class OutputProbes(_Baseline):
         d_hidden: int = 256,
         num_hidden_layers: int = 2,
         dropout: float = 0.0,
+        is_generated: bool = True,
     ) -> None:
         super().__init__(num_probes * num_outputs, d_hidden, num_hidden_layers, d_out, dropout)
         self.input_shape, self.num_outputs = tuple(input_shape), num_outputs
         self.norm = nn.LayerNorm(num_probes * num_outputs)
-        self.probes = Probes(num_probes, self.input_shape, is_generated=True, d_latent=d_latent)
+        self.probes = Probes(num_probes, self.input_shape, is_generated=is_generated, d_latent=d_latent)
 
     def features(self, network: Network) -> Float[Tensor, "networks features"]:
-        """Every network's answers to all probes in one row, brought to mean 0 and variance 1.
+        """Every network's answers to all probes in one row, brought to mean 0 and variance 1; missing outputs are 0.
 
         Raises:
-            ShapeMismatchError: If the networks' inputs or outputs have other shapes than the model expects.
+            ShapeMismatchError: If the networks read other inputs than the model expects, or have more outputs.
         """
         architecture = network.architecture
-        if (architecture.input_shape, architecture.output_shape) != (self.input_shape, (self.num_outputs,)):
+        missing = self.num_outputs - architecture.output_shape[0]
+        if architecture.input_shape != self.input_shape or len(architecture.output_shape) > 1 or missing < 0:
             raise ShapeMismatchError(
-                f"Expected networks from {self.input_shape} to ({self.num_outputs},), got {network} from "
+                f"Expected networks from {self.input_shape} to at most ({self.num_outputs},), got {network} from "
                 f"{architecture.input_shape} to {architecture.output_shape}."
             )
         probes = self.probes(network)
         with torch.autocast(probes.device.type, enabled=False):  # a sine's phases need full precision
             answers = network(probes.to(network.dtype))
-        return self.norm(answers.flatten(1))  # networks, probes · outputs
+        return self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, probes · outputs

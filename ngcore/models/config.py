@@ -79,6 +79,8 @@ class ModelConfig:
         dropout: Share of node features dropped in training.
         fourier_frequencies: Random frequencies of the parameter embedding.
         fourier_scale: Their standard deviation.
+        input_noise: Standard deviation of noise on the standardised parameters that NG-Sweep reads in training; the
+            networks that answer to probes stay as they are.
         input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
         norm: What normalises the node features of NG-GNN: each node's own ("layer", "rms") or the batch's ("batch").
         is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
@@ -100,6 +102,7 @@ class ModelConfig:
     dropout: float = 0.0
     fourier_frequencies: int = 128
     fourier_scale: float = 3.0
+    input_noise: float = 0.0
     input_scaling: Literal["corpus", "network", "none"] = "corpus"
     norm: Literal["layer", "rms", "batch"] = "layer"
     is_sign_invariant: bool = False

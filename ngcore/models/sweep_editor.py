@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ngcore.errors import NeuralGraphError
 from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
 from ngcore.models.config import InputSpec, ModelConfig
-from ngcore.models.probe_features import layer_entry
+from ngcore.models.probe_features import layer_entry, probe_responses
+from ngcore.models.probes import Probes
 from ngcore.models.sweep_model import Networks, SweepReader, stacks_of
 from ngcore.models.sweeps import States
 from ngcore.networks import Network
@@ -32,12 +33,14 @@ class SweepEditor(SweepReader):
     """
 
     def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
-        super().__init__(config, spec)
+        super().__init__(config, spec, is_given_states=config.num_probes > 0)
         if config.num_layers % 2:
             raise NeuralGraphError(f"Expected an even number of sweeps to edit with, got {config.num_layers}.")
         num_stages = config.num_layers // 2
-        if self.probes is not None:
-            self.responses = nn.ModuleList(self.response_maps() for _ in range(num_stages))
+        self.probes = None
+        if config.num_probes:
+            self.probes = Probes(config.num_probes, spec.input_shape, is_generated=config.generates_probes)
+            self.responses = nn.ModuleList(self._response_maps() for _ in range(num_stages))
         self.heads = nn.ModuleList(_ChangeHead(config, spec) for _ in range(num_stages))
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_node"]:
@@ -55,15 +58,28 @@ class SweepEditor(SweepReader):
         for stage, head in enumerate(self.heads):
             reading = self.read(current)
             if self.probes is not None:
-                maps = cast(nn.ModuleList, self.responses[stage])
-                responses, _ = self.respond(current, reading.structure, maps)
+                responses = self._respond(current, reading.structure, stage)
                 states = responses if states is None else [a + b for a, b in zip(states, responses, strict=True)]
             forth = reading.sweep(self.sweeps[2 * stage], states)
             states = reading.sweep(self.sweeps[2 * stage + 1], forth)
             change = head(reading.structure, forth, states)
-            total, current = _plus(total, change), _plus(current, change)
+            total, current = total.plus(change), current.plus(change)
         assert states is not None  # there is at least one stage
         return total, states
+
+    def _response_maps(self) -> nn.ModuleList:
+        """New maps from responses to states, one a layer; they start at 0, where the weights alone are read."""
+        linears = [nn.Linear(self.config.num_probes, self.config.d_node, bias=False) for _ in range(self.num_entries)]
+        for linear in linears:
+            nn.init.zeros_(linear.weight)
+        return nn.ModuleList(linears)
+
+    def _respond(self, network: Network, structure: GraphStructure, stage: int) -> States:
+        """Each neuron's responses to the probes, mapped to states."""
+        assert self.probes is not None
+        maps = cast(nn.ModuleList, self.responses[stage])
+        responses = probe_responses(network, self.probes(network), structure)
+        return [maps[layer_entry(i, structure, self.num_entries)](response) for i, response in enumerate(responses)]
 
 
 class _ChangeHead(nn.Module):
@@ -106,8 +122,3 @@ class _ChangeHead(nn.Module):
             edges.append(self.scales[entry, 0] * change)
         nodes = nn.functional.pad(biases, (0, structure.node_width - 1))
         return to_network(NeuralGraph(structure, nodes, tuple(edges), self.kernel_size))
-
-
-def _plus(network: Network, change: Network) -> Network:
-    parameters = {name: tensor + change.parameters[name] for name, tensor in network.parameters.items()}
-    return Network(network.architecture, parameters)

@@ -1,7 +1,7 @@
 """NG-Sweep, whole: standardised weights, sweeps forth and back over the layers, and a head that answers."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,12 +9,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import Edges, GraphStructure, to_graph
+from ngcore.models.baselines import OutputProbes
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
-from ngcore.models.probe_features import layer_entry, probe_responses
-from ngcore.models.probes import Probes
+from ngcore.models.probe_features import layer_entry
 from ngcore.models.sweeps import States, Sweep, Update
 from ngcore.networks import Network
+
+ALONE = 0.25
+"""Share of networks that training judges by the sweeps alone, and share that it judges by the probes alone."""
 
 Networks = Network | Sequence[Network]
 
@@ -41,14 +44,15 @@ class Reading:
 
 
 class SweepReader(nn.Module):
-    """What all models of sweeps have: sweeps forth, back, forth, …, and with probes, what networks answer to them.
+    """What all models of sweeps have: a way to read networks, and sweeps forth, back, forth, ….
 
     Args:
-        config: Widths, number of sweeps and probes.
+        config: Widths and number of sweeps.
         spec: The networks to be read.
+        is_given_states: Whether there are states before the first sweep.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: ModelConfig, spec: InputSpec, *, is_given_states: bool = False) -> None:
         super().__init__()
         self.config, self.spec = config, spec
         self.num_entries = spec.max_hidden_layers + 2
@@ -59,16 +63,13 @@ class SweepReader(nn.Module):
                 kernel_area=spec.kernel_size[0] * spec.kernel_size[1],
                 num_entries=self.num_entries,
                 direction="back" if i % 2 else "forth",
-                follows=i > 0 or config.num_probes > 0,
+                follows=i > 0 or is_given_states,
                 d_output=config.d_output,
             )
             for i in range(config.num_layers)
         )
         self.input_positions = nn.Parameter(torch.randn(spec.input_shape[0], config.d_node))
         self.output_positions = nn.Parameter(torch.randn(spec.num_outputs, config.d_node))
-        self.probes = None
-        if config.num_probes:
-            self.probes = Probes(config.num_probes, spec.input_shape, is_generated=config.generates_probes)
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
@@ -86,7 +87,10 @@ class SweepReader(nn.Module):
         Raises:
             ShapeMismatchError: If they have more inputs or outputs than the model was built for.
         """
-        graph = to_graph(self.normaliser(fold_running_statistics(network)), kernel_size=self.spec.kernel_size)
+        standardised = self.normaliser(fold_running_statistics(network))
+        if self.training and self.config.input_noise:
+            standardised = standardised.map(lambda tensor: tensor + self.config.input_noise * torch.randn_like(tensor))
+        graph = to_graph(standardised, kernel_size=self.spec.kernel_size)
         structure = graph.structure
         self.spec.expect_fit(structure)
         first, last = structure.node_blocks[0], structure.node_blocks[-1]
@@ -95,27 +99,12 @@ class SweepReader(nn.Module):
         positions = [self.input_positions[: first.size], *hidden, self.output_positions[: last.size]]
         return Reading(structure, list(graph.edge_features), biases, positions)
 
-    def response_maps(self) -> nn.ModuleList:
-        """New maps from responses to states, one a layer; they start at 0, where the weights alone are read."""
-        probes, d = self.config.num_probes, self.config.d_node
-        linears = [nn.Linear(probes, d, bias=False) for _ in range(self.num_entries)]
-        for linear in linears:
-            nn.init.zeros_(linear.weight)
-        return nn.ModuleList(linears)
-
-    def respond(self, network: Network, structure: GraphStructure, maps: Iterable[nn.Module]) -> tuple[States, Tensor]:
-        """Each neuron's responses to the probes, mapped to states, and those of the outputs in one row a network."""
-        assert self.probes is not None
-        responses = probe_responses(network, self.probes(network), structure)
-        of_layer = list(maps)
-        states = [
-            of_layer[layer_entry(i, structure, self.num_entries)](response) for i, response in enumerate(responses)
-        ]
-        return states, responses[-1].flatten(1)
-
 
 class SweepModel(SweepReader):
     """Answers with numbers about a network, invariant to the order of hidden neurons, and to signs that are free.
+
+    With probes, a second branch judges what the networks answer to them (`OutputProbes`), and the answer is the mean of
+    both. In training either branch is at times alone, so that neither rests on the other.
 
     Args:
         config: Widths, number of sweeps, probes, and width of the answer.
@@ -124,41 +113,58 @@ class SweepModel(SweepReader):
 
     def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
-        if self.probes is not None:
-            self.responses = self.response_maps()
         self.head = _AnswerHead(config, spec)
+        self.outputs = None
+        if config.num_probes:
+            self.outputs = OutputProbes(
+                input_shape=spec.input_shape,
+                num_outputs=spec.num_outputs,
+                d_out=config.d_out,
+                num_probes=config.num_probes,
+                d_hidden=config.d_hidden,
+                dropout=config.dropout,
+                is_generated=config.generates_probes,
+            )
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
-        """Representation of each network, before the last Linear; stacks are read one after the other."""
-        return torch.cat([self._embed(stack) for stack in stacks_of(networks)])
+        """Representation of each network, before the last Linear; with probes, of both branches side by side."""
+        own = torch.cat([self._embed(stack) for stack in stacks_of(networks)])
+        return own if self.outputs is None else torch.cat([own, self.outputs.embed(networks)], dim=1)
 
     def _embed(self, network: Network) -> Tensor:
-        reading = self.read(network)
-        states, answers = None, None
-        if self.probes is not None:
-            states, answers = self.respond(network, reading.structure, self.responses)
+        reading, states = self.read(network), None
         for sweep in self.sweeps:
             states = reading.sweep(sweep, states)
         assert states is not None  # there is at least one sweep
-        return self.head.embed(reading.structure, states, answers)
+        return self.head.embed(reading.structure, states)
 
     def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
         """Answer for each network."""
-        return self.head.out(self.embed(networks))
+        own = self.head.out(torch.cat([self._embed(stack) for stack in stacks_of(networks)]))
+        if self.outputs is None:
+            return own
+        return torch.lerp(own, self.outputs(networks), self._shares(own))
+
+    def _shares(self, answers: Tensor) -> Tensor:
+        """How much the branch of probes counts, (networks, 1)."""
+        halves = torch.full_like(answers[:, :1], 0.5)
+        if not self.training:
+            return halves
+        drawn = torch.rand_like(halves)
+        return halves.masked_fill(drawn < ALONE, 0.0).masked_fill(drawn > 1 - ALONE, 1.0)
 
 
 class _AnswerHead(nn.Module):
-    """Reads the output neurons through an MLP; with probes, also what the outputs answered to them."""
+    """Reads the output neurons through an MLP."""
 
     def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
         super().__init__()
         self.num_outputs, self.reads_all = spec.num_outputs, config.readout == "all"
         self.num_entries = spec.max_hidden_layers + 2
         pooled = config.d_node * spec.max_hidden_layers if self.reads_all else 0
-        self.norm = nn.LayerNorm(config.d_node * spec.num_outputs + pooled)
-        self.answer_norm = nn.LayerNorm(config.num_probes * spec.num_outputs) if config.num_probes else None
-        d_in = (config.d_node + config.num_probes) * spec.num_outputs + pooled
+        d_in = config.d_node * spec.num_outputs + pooled
         self.mlp = nn.Sequential(
+            nn.LayerNorm(d_in),
             nn.Linear(d_in, config.d_hidden),
             nn.SiLU(),
             nn.Dropout(config.dropout),
@@ -168,17 +174,13 @@ class _AnswerHead(nn.Module):
         )
         self.out = nn.Linear(config.d_hidden, config.d_out)
 
-    def embed(self, structure: GraphStructure, states: States, answers: Tensor | None) -> Tensor:
+    def embed(self, structure: GraphStructure, states: States) -> Tensor:
         """(networks, d_hidden)."""
         missing = self.num_outputs - states[-1].shape[1]
         parts = [nn.functional.pad(states[-1], (0, 0, 0, missing)).flatten(1)]
         if self.reads_all:
             parts += self._mean_squares(structure, states)
-        features = self.norm(torch.cat(parts, dim=1))
-        if self.answer_norm is not None and answers is not None:
-            padded = nn.functional.pad(answers, (0, self.answer_norm.normalized_shape[0] - answers.shape[1]))
-            features = torch.cat([features, self.answer_norm(padded)], dim=1)
-        return self.mlp(features)
+        return self.mlp(torch.cat(parts, dim=1))
 
     def _mean_squares(self, structure: GraphStructure, states: States) -> list[Tensor]:
         """Means over each hidden layer's neurons of the squared states, in which no sign is left."""

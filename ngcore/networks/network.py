@@ -66,6 +66,11 @@ class Network:
         """Apply `function` to every parameter tensor."""
         return Network(self.architecture, {name: function(tensor) for name, tensor in self.parameters.items()})
 
+    def plus(self, change: "Network", strength: float = 1.0) -> "Network":
+        """θ + strength · Δθ, with Δθ the parameters of `change`, networks of the same architecture."""
+        changed = {name: tensor + strength * change.parameters[name] for name, tensor in self.parameters.items()}
+        return Network(self.architecture, changed)
+
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Network":
         """The same networks on another device or in another dtype."""
         return self.map(lambda tensor: tensor.to(device=device, dtype=dtype))

@@ -1,6 +1,5 @@
 """The questions that models answer about networks, and the trainings behind the answers."""
 
-from ngcore.tasks.answers import add_change as add_change
 from ngcore.tasks.answers import change_of_inrs as change_of_inrs
 from ngcore.tasks.answers import classify_inrs as classify_inrs
 from ngcore.tasks.answers import edit_inrs as edit_inrs
@@ -25,7 +24,6 @@ __all__ = [
     "RECIPES",
     "Checkpoint",
     "Recipe",
-    "add_change",
     "can_read",
     "change_of_inrs",
     "classify_inrs",

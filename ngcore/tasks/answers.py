@@ -50,11 +50,11 @@ def edit_inrs(checkpoint: Checkpoint, network: Network, *, strength: float = 1.0
         CheckpointError: If the model answers another question.
     """
     own = network.to(dtype=torch.float32)
-    return add_change(own, change_of_inrs(checkpoint, network), strength)
+    return own.plus(change_of_inrs(checkpoint, network), strength)
 
 
 def change_of_inrs(checkpoint: Checkpoint, network: Network) -> Network:
-    """The changes s ⊙ f(θ) that an editing model answers with, as networks; `add_change` adds them.
+    """The changes s ⊙ f(θ) that an editing model answers with, as networks; `Network.plus` adds them.
 
     Args:
         checkpoint: An editing model.
@@ -72,12 +72,6 @@ def change_of_inrs(checkpoint: Checkpoint, network: Network) -> Network:
                 raise CheckpointError(f"Expected a graph model to edit with, got {type(checkpoint.model).__name__}.")
             parts.append(change)
     return Network.cat(parts).to(network.device)
-
-
-def add_change(network: Network, change: Network, strength: float = 1.0) -> Network:
-    """θ + strength · change."""
-    changed = {name: tensor + strength * change.parameters[name] for name, tensor in network.parameters.items()}
-    return Network(network.architecture, changed)
 
 
 def _expect_task(checkpoint: Checkpoint, task: str) -> None:

@@ -20,7 +20,6 @@ from ngcore.inr import (
     render_at,
 )
 from ngcore.networks import Network
-from ngcore.tasks.answers import add_change
 from ngcore.tasks.corpus import Corpus
 from ngcore.training import accuracy, kendall_tau, mean_absolute_error, mean_squared_error, r_squared
 from ngcore.zoo.originals import original_images
@@ -40,6 +39,7 @@ class Augmentation:
         rotation: INRs: images are turned by up to so many degrees, either way.
         scaling: INRs: images are enlarged by a factor between 1 − this and 1 + this.
         shift: INRs: images are shifted by up to this along each axis; they reach from −1 to 1.
+        mirror: INRs: half of the images are mirrored, left to right.
         noise: Standard deviation of Gaussian noise on every parameter, in units of its layer's own.
         weight_dropout: Share of parameters set to 0.
     """
@@ -47,22 +47,26 @@ class Augmentation:
     rotation: float = 0.0
     scaling: float = 0.0
     shift: float = 0.0
+    mirror: bool = False
     noise: float = 0.0
     weight_dropout: float = 0.0
 
     def __call__(self, network: Network, generator: torch.Generator) -> Network:
         """Augmented networks, each moved by itself and with its own noise."""
-        if self.rotation or self.scaling or self.shift:
+        if self.rotation or self.scaling or self.shift or self.mirror:
             network = self._move(network, generator)
         if not self.noise and not self.weight_dropout:
             return network
         return network.map(lambda tensor: self._change(tensor, generator))
 
     def _move(self, network: Network, generator: torch.Generator) -> Network:
-        """Images turned, enlarged and shifted, exactly."""
+        """Images turned, enlarged, shifted and mirrored, exactly."""
         drawn = torch.rand(len(network), 4, generator=generator, device=network.device, dtype=network.dtype)
         angle, scale, *shift = (2 * drawn - 1).unbind(dim=1)
         matrix = coordinate_matrix(self.rotation * angle, 1 + self.scaling * scale)
+        if self.mirror:
+            is_mirrored = torch.rand(len(network), generator=generator, device=network.device) < 0.5
+            matrix[:, :, 0] *= torch.where(is_mirrored, -1.0, 1.0).to(matrix)[:, None]
         return move_images(network, matrix, self.shift * torch.stack(shift, dim=1))
 
     def _change(self, tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -189,7 +193,7 @@ class Edit(Problem):
         chosen = shuffled[:PIXELS_PER_STEP]
         places = coordinates.to(targets.device)[chosen]
         changes = zip(stacks, model(stacks), strict=True)
-        rendered = torch.cat([render_at(add_change(network, change), places) for network, change in changes])
+        rendered = torch.cat([render_at(network.plus(change), places) for network, change in changes])
         return functional.mse_loss(rendered, targets.flatten(1, 2)[:, chosen].view_as(rendered))
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
@@ -199,9 +203,7 @@ class Edit(Problem):
         for index in corpus.chunks():
             for network, places in corpus.batch(index, device):
                 own = targets[index[places]]
-                after.append(
-                    mean_squared_error(render(add_change(network, model(network)), size).cpu(), own) * len(own)
-                )
+                after.append(mean_squared_error(render(network.plus(model(network)), size).cpu(), own) * len(own))
                 before.append(mean_squared_error(render(network, size).cpu(), own) * len(own))
         return {"mse": sum(after) / len(corpus), "mse_unedited": sum(before) / len(corpus)}
 
@@ -236,7 +238,7 @@ def edit_in_view(model: nn.Module, network: Network, angle: float, scale: float,
     matrix, offset = coordinate_matrix(angle * ones, scale * ones), ones.new_tensor(shift).expand(len(network), 2)
     moved = move_images(network, matrix, offset)
     inverse = torch.linalg.inv(matrix)
-    return move_images(add_change(moved, model(moved)), inverse, -(inverse @ offset[:, :, None])[..., 0])
+    return move_images(moved.plus(model(moved)), inverse, -(inverse @ offset[:, :, None])[..., 0])
 
 
 DEFAULT_EDIT = "dilate"

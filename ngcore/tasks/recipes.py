@@ -1,6 +1,7 @@
 """The trainings behind the shipped checkpoints, in one literal dict."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from ngcore.errors import UnknownNameError
@@ -20,7 +21,8 @@ class Recipe:
         config: Numbers of the training.
         augmentation: Changes of the input networks in training.
         edit: Key of `IMAGE_EDITS`, where the task is to edit.
-        start: Name of the checkpoint whose weights it starts from; None: random ones.
+        starts: Checkpoints whose weights it starts from, by the part of the model that they are for: the beginning of
+            its parameters' names, "" for all; none: random weights.
         model: The preset, with changes.
     """
 
@@ -31,7 +33,7 @@ class Recipe:
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     model: ModelConfig
     edit: str | None = None
-    start: str | None = None
+    starts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -43,7 +45,7 @@ class Recipe:
         *,
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         edit: str | None = None,
-        start: str | None = None,
+        starts: Mapping[str, str] | None = None,
         **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
@@ -55,7 +57,7 @@ class Recipe:
             augmentation=augmentation,
             model=preset(name, **changes),
             edit=edit,
-            start=start,
+            starts=starts or {},
         )
 
 
@@ -75,31 +77,46 @@ def _schedule(epochs: int, **changes: Any) -> TrainConfig:
 
 
 MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, noise=0.05)
-PURE_MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1)
-SMALL_MOVES = Augmentation(rotation=5.0, scaling=0.05, shift=0.05)
+PURE_MOVES = dataclasses.replace(MOVES, noise=0.0)
+SMALL_MOVES = Augmentation(rotation=5.0, scaling=0.05, shift=0.05, mirror=True, noise=0.05)
+SMALL_PURE_MOVES = dataclasses.replace(SMALL_MOVES, noise=0.0)
+COLOUR_MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, mirror=True, noise=0.05)
+PURE_COLOUR_MOVES = dataclasses.replace(COLOUR_MOVES, noise=0.0)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
 PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
 EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0}
 
+JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
+
+
+def _joined(images: str, num_probes: int, moves: Augmentation) -> Recipe:
+    """NG-Sweep with probes, from NG-Sweep without and output-only probing, each trained before by itself."""
+    return Recipe.of(
+        "classify",
+        f"{images}-inrs",
+        f"ng-sweep-{num_probes}-probes",
+        _schedule(1, **JOIN),
+        augmentation=moves,
+        starts={"": f"{images}-ng-sweep", "outputs.": f"{images}-output-probes-{num_probes}"},
+        input_noise=0.05,
+    )
+
+
 DILATION = "mnist-dilate-ng-sweep-64-probes"
 
 
-def _editor(edit: str, name: str, *, epochs: int, start: str | None = None) -> Recipe:
+def _editor(edit: str, name: str, *, epochs: int, starts: Mapping[str, str] | None = None) -> Recipe:
     """An editor of MNIST INRs; one that starts from another editor's weights needs fewer passes."""
     config = _schedule(epochs, **EDIT, compile=False, warmup_steps=100)
-    return Recipe.of("edit", "mnist-inrs", name, config, edit=edit, start=start)
+    return Recipe.of("edit", "mnist-inrs", name, config, edit=edit, starts=starts)
 
 
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-sweep": Recipe.of("classify", "mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=MOVES),
-    "mnist-ng-sweep-64-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-64-probes", _schedule(20, **SWEEP), augmentation=MOVES
-    ),
-    "mnist-ng-sweep-128-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-sweep-128-probes", _schedule(20, **SWEEP), augmentation=MOVES
-    ),
+    "mnist-ng-sweep-64-probes": _joined("mnist", 64, PURE_MOVES),
+    "mnist-ng-sweep-128-probes": _joined("mnist", 128, PURE_MOVES),
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=MOVES),
     "mnist-ng-gnn-64-probes": Recipe.of(
         "classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=PURE_MOVES
@@ -112,21 +129,42 @@ RECIPES: dict[str, Recipe] = {
         "classify", "mnist-inrs", "output-probes-128", _schedule(30, **PROBES), augmentation=PURE_MOVES
     ),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
-    "fashion-mnist-ng-gnn": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(12), augmentation=MOVES
+    "mnist-statnn": Recipe.of("classify", "mnist-inrs", "statnn", _schedule(20, **FULL)),
+    "fashion-mnist-ng-sweep": Recipe.of(
+        "classify", "fashion-mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=SMALL_MOVES
     ),
-    "fashion-mnist-ng-gnn-64-probes": Recipe.of("classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(8)),
+    "fashion-mnist-ng-sweep-64-probes": _joined("fashion-mnist", 64, SMALL_PURE_MOVES),
+    "fashion-mnist-ng-sweep-128-probes": _joined("fashion-mnist", 128, SMALL_PURE_MOVES),
+    "fashion-mnist-ng-gnn": Recipe.of(
+        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=SMALL_MOVES
+    ),
+    "fashion-mnist-ng-gnn-64-probes": Recipe.of(
+        "classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=SMALL_PURE_MOVES
+    ),
     "fashion-mnist-output-probes-64": Recipe.of(
-        "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=SMALL_MOVES
+        "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=SMALL_PURE_MOVES
     ),
     "fashion-mnist-output-probes-128": Recipe.of(
-        "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_MOVES
+        "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_PURE_MOVES
     ),
+    "fashion-mnist-flat-mlp": Recipe.of("classify", "fashion-mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
+    "cifar10-ng-sweep": Recipe.of(
+        "classify", "cifar10-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=COLOUR_MOVES
+    ),
+    "cifar10-ng-sweep-64-probes": _joined("cifar10", 64, PURE_COLOUR_MOVES),
+    "cifar10-ng-sweep-128-probes": _joined("cifar10", 128, PURE_COLOUR_MOVES),
+    "cifar10-output-probes-64": Recipe.of(
+        "classify", "cifar10-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=PURE_COLOUR_MOVES
+    ),
+    "cifar10-output-probes-128": Recipe.of(
+        "classify", "cifar10-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=PURE_COLOUR_MOVES
+    ),
+    "cifar10-ng-gnn": Recipe.of("classify", "cifar10-inrs", "ng-gnn-signs", _schedule(4), augmentation=COLOUR_MOVES),
     "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=4),
     "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=5),
-    "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
-    "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
-    "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=1, start=DILATION),
+    "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=1, starts={"": DILATION}),
+    "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=1, starts={"": DILATION}),
+    "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=1, starts={"": DILATION}),
     "mnist-dilate-ng-gnn-64-probes": Recipe.of(
         "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(2, **EDIT, compile=False)
     ),

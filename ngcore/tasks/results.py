@@ -16,7 +16,7 @@ STUDIES = "ngcore studies"
 """Names of the two places of a text that tables are written into; see `marks`."""
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
-    "classify": lambda test: f"{test['accuracy']:.1%} right",
+    "classify": lambda test: f"{test['accuracy']:.2%} right",
     "edit": lambda test: f"MSE {test['mse']:.4f}{_of_views(test)} (unedited {test['mse_unedited']:.4f})",
     "predict": lambda test: f"Kendall's τ {test['kendall_tau']:.3f}",
 }
@@ -59,7 +59,8 @@ COLUMNS = (
 
 def results(cards: Iterable[Card]) -> list[Row]:
     """One row a checkpoint, in plain values; grouped by task, zoo and edit, the best first."""
-    rows = [_row(card) for card in cards if card["metrics"].get("test")]
+    by_name = {card["name"]: card for card in cards}
+    rows = [_row(card, by_name) for card in by_name.values() if card["metrics"].get("test")]
     return sorted(rows, key=lambda row: (row["task"], row["zoo"], row["edit"] or "", _rank(row), row["name"]))
 
 
@@ -107,7 +108,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, num_words: in
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
 
 
-def _row(card: Card) -> Row:
+def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
     training = card["training"]
     mean, std, seeds = over_seeds(card, "test", PROBLEMS[card["task"]].monitor)
     return {
@@ -123,11 +124,17 @@ def _row(card: Card) -> Row:
         "seeds": seeds,
         "parameters": card["parameters"],
         "training_networks": card["corpus"]["counts"]["train"],
-        "training_seconds": training["seconds"],
+        "training_seconds": _seconds(card, by_name),
         "training_cores": training["cores"],
         "networks_per_second": training["networks_per_second"],
         "command": card["command"],
     }
+
+
+def _seconds(card: Card, by_name: Mapping[str, Card]) -> float:
+    """Time of a training, with that of the checkpoints that it started from."""
+    starts = (by_name[start["name"]] for start in card.get("starts", ()) if start["name"] in by_name)
+    return float(card["training"]["seconds"]) + sum(_seconds(start, by_name) for start in starts)
 
 
 def _rank(row: Row) -> float:

@@ -21,6 +21,7 @@ from ngcore.training import (
     TrainResult,
     describe_training,
     describe_versions,
+    expect_weights_fit,
     save_checkpoint,
     train,
 )
@@ -75,9 +76,8 @@ def train_recipe(
     card["command"] = _command(name, seed, limit)
     if recipe.task == "edit":
         card["edit"] = recipe.edit or DEFAULT_EDIT
-    if recipe.start is not None:
-        started = load_checkpoint(recipe.start, "cpu").card
-        card["start"] = {"name": started["name"], "weights_sha256": started["weights_sha256"]}
+    if recipe.starts:
+        card["starts"] = _starts(recipe)
     return save_checkpoint(out, trained.model.state_dict(), card)
 
 
@@ -178,8 +178,13 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
     if config.head == "invariant":
         config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
     model = build_model(config, [stack.architecture for stack in corpus.stacks], seed=seed)
-    if recipe.start is not None:
-        model.load_state_dict(load_checkpoint(recipe.start, "cpu").model.state_dict())
+    if recipe.starts:
+        weights: dict[str, Tensor] = {}
+        for prefix, name in recipe.starts.items():
+            part = load_checkpoint(name, "cpu").model.state_dict()
+            weights |= {prefix + key: tensor for key, tensor in part.items()}
+        expect_weights_fit(model, weights, source=" and ".join(recipe.starts.values()))
+        model.load_state_dict(weights)
     elif not isinstance(model, OutputProbes):
         model.fit_normalisation(list(corpus.stacks))
     return model
@@ -196,9 +201,16 @@ def _batch_loss(
     return loss
 
 
+def _starts(recipe: Recipe) -> list[dict[str, str]]:
+    """Which weights a training starts from."""
+    cards = [load_checkpoint(name, "cpu").card for name in recipe.starts.values()]
+    return [{key: card[key] for key in ("name", "weights_sha256")} for card in cards]
+
+
 def _run_name(name: str, recipe: Recipe, zoo: Zoo, seed: int, limit: int | None) -> str:
     """Another recipe or another zoo is another run, which does not go on where this one stopped."""
-    digest = hashlib.sha256(f"{zoo.hash} {recipe}".encode()).hexdigest()[:8]
+    described = f"{zoo.hash} {recipe} {_starts(recipe)}"
+    digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{name}-{digest}-seed{seed}" + (f"-{limit}" if limit else "")
 
 

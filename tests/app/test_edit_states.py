@@ -39,7 +39,10 @@ def selection():
     return Selection("tiny-inrs", "tiny-inrs/000003")
 
 
-CHAIN = (Step("rotate", 2.0), Step("dilate", 0.5), Step("invert", 1.0), Step("dilate", 1.25, "tiny-edit"))
+CHAIN = (
+    Step("rotate", 2.0), Step("dilate", 0.5), Step("invert", 1.0), Step("dilate", 1.25, "tiny-edit"),
+    Step("erode", 0.5, "fitting on"),
+)  # fmt: skip
 
 
 def coloured(seed=0):
@@ -51,14 +54,15 @@ def coloured(seed=0):
 
 def test_each_state_is_what_its_step_makes_of_the_one_before(selection):
     from app.edit_states import states
-    from ngcore.inr import edit_weights
+    from ngcore.inr import edit_by_fitting, edit_weights
     from ngcore.tasks import edit_inrs, load_checkpoint
 
-    start, turned, thick, *_, end = found = states(selection, CHAIN)
+    start, turned, thick, _, last_but_one, end = found = states(selection, CHAIN)
     assert turned.network.equals(edit_weights(start.network, "rotate", 2.0))
     assert thick.network.equals(edit_inrs(load_checkpoint("tiny-edit"), turned.network, strength=0.5))
-    assert [card and card["name"] for card in end.makers] == [None, "tiny-edit", None, "tiny-edit"]
-    assert len({state.key for state in found}) == len(found) == 5 and end.steps == CHAIN
+    assert end.network.equals(edit_by_fitting(last_but_one.network, "erode", 0.5))
+    assert end.makers == ("", "tiny-edit", "", "tiny-edit", "fitting on")
+    assert len({state.key for state in found}) == len(found) == 6 and end.steps == CHAIN
 
 
 def test_edits_of_colours_are_offered_for_colour_alone():
@@ -66,7 +70,9 @@ def test_edits_of_colours_are_offered_for_colour_alone():
 
     grey, colour = (possible_edits("upload", network) for network in (_grey(), coloured()))
     assert "desaturate" not in grey and colour["desaturate"] == [""]
-    assert "tiny-edit" in grey["dilate"] and "dilate" not in colour  # the tiny model reads grey INRs
+    assert "tiny-edit" in grey["dilate"][:-1] and grey["dilate"][-1] == "fitting on"
+    assert colour["dilate"] == ["fitting on"]  # the models read grey INRs
+    assert grey["rotate"] == colour["rotate"] == [""]
 
 
 def _grey():
@@ -91,6 +97,7 @@ def test_what_nothing_can_do_is_left_out_with_a_reason(selection):
     from app.edit_states import states
 
     start, left_out, end = states(selection, (Step("desaturate"), Step("mirror")))
+    assert (left_out.name, left_out.steps) == ("1. Desaturate", ())
     assert left_out.network is start.network and "Nothing here can do this edit (desaturate)" in left_out.problem
     assert end.steps == (Step("mirror"),) and end.problem is None
 
@@ -140,7 +147,7 @@ def test_the_code_of_a_chain_gives_the_same_weights(selection, tmp_path, monkeyp
     from app.edit_states import states
 
     end = states(selection, CHAIN)[-1]
-    code = python_code(selection, end.steps, end.makers)
+    code = python_code(selection, end)
     assert run(code, tmp_path, monkeypatch).equals(end.network)
     assert all("ngcore" in line for line in code.splitlines() if "import" in line)
 
@@ -151,9 +158,10 @@ def test_the_code_for_a_network_of_the_session_reads_its_file(tmp_path, monkeypa
     from app.state import Selection
     from ngcore.upload import export_network
 
-    start, *_, end = states_of("upload", coloured(), (Step("desaturate", 0.3), Step("enlarge", 0.15)), key="mine")
+    chain = (Step("desaturate", 0.3), Step("enlarge", 0.15), Step("blur", 1.5))
+    start, *_, end = states_of("upload", coloured(), chain, key="mine", size=(12, 10))
     export_network(start.network, tmp_path / START_FILE)
-    code = python_code(Selection("upload", "a" * 64), end.steps, end.makers)
+    code = python_code(Selection("upload", "a" * 64), end)
     assert run(code, tmp_path, monkeypatch).equals(end.network)
 
 
@@ -162,13 +170,15 @@ def test_the_code_of_an_empty_chain_writes_the_network_as_it_is(selection, tmp_p
     from app.edit_states import states
 
     (start,) = states(selection, ())
-    assert run(python_code(selection, (), ()), tmp_path, monkeypatch).equals(start.network)
+    assert run(python_code(selection, start), tmp_path, monkeypatch).equals(start.network)
 
 
 def test_several_models_have_a_variable_each(selection):
     from app.edit_code import python_code
+    from app.edit_states import State
 
-    code = python_code(selection, (Step("dilate"), Step("erode")), ({"name": "thick'"}, {"name": "thin"}))
+    end = State("end", coloured(), "key", (Step("dilate"), Step("erode")), ("thick'", "thin"))
+    code = python_code(selection, end)
     assert 'editor_1 = load_checkpoint("thick\'")' in code and "editor_2 = load_checkpoint('thin')" in code
     assert "edit_weights" not in code
 

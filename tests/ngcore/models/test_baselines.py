@@ -101,9 +101,10 @@ def test_the_flat_mlp_refuses_another_number_of_parameters():
         build("flat", SIREN)(random_network(mlp((2, 3, 1))))
 
 
-def test_output_probes_refuse_other_inputs():
-    with pytest.raises(ShapeMismatchError, match=r"from \(2,\) to \(1,\), got .* from \(3,\) to \(1,\)"):
-        build("probes", SIREN)(random_network(mlp((3, 3, 1))))
+@pytest.mark.parametrize("sizes", [(3, 3, 1), (2, 3, 2)])
+def test_output_probes_refuse_other_inputs_and_more_outputs(sizes):
+    with pytest.raises(ShapeMismatchError, match=r"from \(2,\) to at most \(1,\), got .* from \(\d,\) to \(\d,\)"):
+        build("probes", SIREN)(random_network(mlp(sizes)))
 
 
 def test_generated_images_fill_the_input_and_stay_in_range():

@@ -129,3 +129,33 @@ def test_a_sweep_of_maps_reads_every_entry_of_a_kernel():
     kernel = network.parameters["0.weight"].clone().requires_grad_()
     model(Network(architecture, {**network.parameters, "0.weight": kernel})).sum().backward()
     assert (kernel.grad != 0).all()
+
+
+def test_with_probes_the_answer_is_the_mean_of_both_branches_and_training_looks_at_each_alone():
+    architecture = siren((2, 6, 5, 1))
+    model = tiny_model("ng-sweep-64-probes", [architecture])
+    network = random_network(architecture, 400)
+    own = model.head.out(model.embed(network)[:, : model.head.out.in_features])
+    probed = model.outputs(network)
+    assert torch.allclose(model(network), (own + probed) / 2)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    torch.manual_seed(0)
+    answers = model(network)
+    shares = [float((answers - kind).abs().amax(dim=1).lt(1e-9).double().mean()) for kind in (own, probed)]
+    both = (answers - (own + probed) / 2).abs().amax(dim=1) < 1e-9
+    assert shares == pytest.approx([0.25, 0.25], abs=0.08) and float(both.double().mean()) > 0.35
+
+
+def test_noise_on_what_is_read_is_for_training_alone():
+    architecture = siren((2, 6, 5, 1))
+    model = tiny_model("ng-sweep", [architecture], input_noise=0.1)
+    network = random_network(architecture, 2)
+    assert torch.equal(model(network), model(network))
+    model.train()
+    read = [model.read(network).edges[1] for _ in range(200)]
+    exact = model.eval().read(network).edges[1]
+    noise = torch.stack(read) - exact
+    assert float(noise.std()) == pytest.approx(0.1, rel=0.1) and float(noise.mean().abs()) < 0.01

@@ -10,7 +10,6 @@ from ngcore.inr.siren import initial_siren
 from ngcore.networks import siren
 from ngcore.tasks import (
     Checkpoint,
-    add_change,
     change_of_inrs,
     classify_inrs,
     edit_inrs,
@@ -71,7 +70,7 @@ def test_an_edit_of_strength_0_leaves_every_bit_and_one_of_2_goes_twice_as_far(m
 def test_the_change_of_an_editing_model_is_what_an_edit_adds(models, network):
     change = change_of_inrs(models["tiny-edit"], network[:3])
     edited = edit_inrs(models["tiny-edit"], network[:3], strength=0.7)
-    assert edited.equals(add_change(network[:3], change, 0.7))
+    assert edited.equals(network[:3].plus(change, 0.7))
 
 
 def test_an_edit_changes_no_network_that_it_was_given(models, network):
@@ -82,7 +81,7 @@ def test_an_edit_changes_no_network_that_it_was_given(models, network):
 
 def test_a_change_is_added_parameter_by_parameter(network):
     ones = network.map(torch.ones_like)
-    assert torch.equal(add_change(network, ones, 0.5).flatten(), network.flatten() + 0.5)
+    assert torch.equal(network.plus(ones, 0.5).flatten(), network.flatten() + 0.5)
 
 
 @pytest.mark.parametrize(

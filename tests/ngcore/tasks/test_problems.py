@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ngcore.inr import edit_images, render
-from ngcore.networks import Network, mlp
+from ngcore.inr import edit_images, initial_siren, render
+from ngcore.networks import Network, mlp, siren
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.problems import PROBLEMS, VIEWS, Augmentation, edit_in_view, find_problem
 
@@ -170,3 +170,11 @@ def test_moved_images_stay_within_what_was_asked_for(twins):
     shift = torch.linalg.lstsq(before, (moved.parameters["0.bias"] - twins.parameters["0.bias"])[..., None]).solution
     assert (shift.abs() <= 0.2 + 1e-5).all() and (shift.abs() > 1e-4).all()
     assert torch.equal(moved.parameters["2.weight"], twins.parameters["2.weight"])
+
+
+def test_about_half_of_the_images_are_mirrored_exactly():
+    network = initial_siren(siren((2, 8, 1)), 0, 200, seed=0)
+    mirrored = render(Augmentation(mirror=True)(network, torch.Generator().manual_seed(0)), (9, 9))
+    before = render(network, (9, 9))
+    as_before, turned = ((mirrored - one).abs().amax(dim=(1, 2)) < 1e-5 for one in (before, before.flip(2)))
+    assert torch.equal(as_before, ~turned) and 0.4 < float(turned.double().mean()) < 0.6

@@ -45,14 +45,14 @@ def test_a_model_without_test_figures_is_left_out():
 
 def test_the_table_says_what_was_measured_on_how_many_networks_and_at_what_cost():
     *_, line = results_table(results([card("good", accuracy=0.9185)])).splitlines()
-    assert line == "| classify | inrs | good | ng-gnn | 91.8% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
+    assert line == "| classify | inrs | good | ng-gnn | 91.85% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
 
 
 def test_figures_over_several_seeds_have_a_mean_and_a_deviation():
     one = card("good", accuracy=0.9185)
     one["repeats"] = [{"metrics": {"test": {"n": 2_000, "accuracy": value}}} for value in (0.9085, 0.9285)]
     *_, line = results_table(results([one])).splitlines()
-    assert "| 91.8% right; 91.85 ± 1.00 % over 3 seeds | 2,000 | 3 |" in line
+    assert "| 91.85% right; 91.85 ± 1.00 % over 3 seeds | 2,000 | 3 |" in line
 
 
 def test_an_editor_is_shown_with_the_mean_of_its_views():
@@ -119,3 +119,10 @@ def test_the_readme_shows_the_figures_of_the_cards_and_studies_that_ship(pytestc
     monkeypatch.delenv("NGCORE_CHECKPOINTS")
     readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
     assert with_results(readme, results(list_checkpoints()), list_studies()) == readme
+
+
+def test_the_time_of_a_training_holds_that_of_what_it_started_from():
+    further = {**card("further", accuracy=0.9), "starts": [{"name": "first"}, {"name": "gone"}]}
+    last = {**card("last", accuracy=0.95), "starts": [{"name": "further"}]}
+    seconds = {row["name"]: row["training_seconds"] for row in results([last, further, card("first", accuracy=0.8)])}
+    assert seconds == {"first": 90.0, "further": 180.0, "last": 270.0}

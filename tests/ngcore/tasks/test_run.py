@@ -6,9 +6,10 @@ import json
 import pytest
 import torch
 
-from ngcore.errors import UnknownNameError, ZooError
+from ngcore.errors import CheckpointError, UnknownNameError, ZooError
 from ngcore.tasks import RECIPES, evaluate, load_checkpoint, train_recipe
 from ngcore.tasks.problems import Augmentation
+from ngcore.tasks.recipes import Recipe
 from ngcore.training import read_weights
 
 
@@ -89,13 +90,43 @@ def test_a_training_can_start_from_another_checkpoint(recipes, inrs, tmp_path, m
     options = {"zoo_folder": inrs.folder, "device": "cpu"}
     first = train_recipe("tiny-classify", out=tmp_path / "checkpoints" / "tiny-classify", **options)
     still = dataclasses.replace(RECIPES["tiny-classify"].config, learning_rate=1e-30, weight_decay=0.0)
-    further = dataclasses.replace(RECIPES["tiny-classify"], start="tiny-classify", config=still)
+    further = dataclasses.replace(RECIPES["tiny-classify"], starts={"": "tiny-classify"}, config=still)
     monkeypatch.setitem(RECIPES, "tiny-further", further)
     second = train_recipe("tiny-further", out=tmp_path / "further", **options)
-    assert second["start"] == {"name": "tiny-classify", "weights_sha256": first["weights_sha256"]}
+    assert second["starts"] == [{"name": "tiny-classify", "weights_sha256": first["weights_sha256"]}]
     before, after = (read_weights(tmp_path / name) for name in ("checkpoints/tiny-classify", "further"))
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
-    assert "start" not in first
+    assert "starts" not in first
+
+
+def test_a_joined_model_starts_as_the_mean_of_its_parts(recipes, inrs, tmp_path, monkeypatch):
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    small = {"d_node": 8, "d_hidden": 8}
+    probes = {"num_probes": 4, "generates_probes": True}
+    config = dataclasses.replace(RECIPES["tiny-classify"].config, steps=1, precision="32-true", ema_decay=0.0)
+    still = dataclasses.replace(config, learning_rate=1e-30, weight_decay=0.0)
+    starts = {"": "sweep", "outputs.": "probes"}
+    for name, recipe in {
+        "sweep": Recipe.of("classify", "tiny-inrs", "ng-sweep", config, **small),
+        "probes": Recipe.of("classify", "tiny-inrs", "output-probes-64", config, num_probes=4, d_hidden=8),
+        "joined": Recipe.of("classify", "tiny-inrs", "ng-sweep", still, starts=starts, **small, **probes),
+    }.items():
+        monkeypatch.setitem(RECIPES, name, recipe)
+        train_recipe(name, out=tmp_path / "checkpoints" / name, zoo_folder=inrs.folder, device="cpu")
+    networks = inrs.networks([0, 1, 2])
+    with torch.no_grad():
+        sweep, probed, joined = (load_checkpoint(name, "cpu").model(networks) for name in ("sweep", "probes", "joined"))
+    assert torch.allclose(joined, (sweep + probed) / 2, atol=1e-5) and not torch.allclose(sweep, probed, atol=1e-2)
+
+
+def test_parts_that_do_not_make_up_the_model_are_refused(recipes, inrs, tmp_path, monkeypatch):
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    options = {"zoo_folder": inrs.folder, "device": "cpu"}
+    train_recipe("tiny-classify", out=tmp_path / "checkpoints" / "tiny-classify", **options)
+    other = dataclasses.replace(RECIPES["tiny-classify"], starts={"outputs.": "tiny-classify"})
+    monkeypatch.setitem(RECIPES, "tiny-other", other)
+    with pytest.raises(CheckpointError, match="tiny-classify holds weights of another model"):
+        train_recipe("tiny-other", out=tmp_path / "other", **options)
 
 
 def test_an_evaluation_can_be_limited_and_says_how_many_networks_it_saw(recipes, inrs, tmp_path):
