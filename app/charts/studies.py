@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 Lines = Mapping[str, Sequence[tuple[float, float, str]]]
 
 SYMBOLS = ("circle", "rect", "triangle", "diamond", "pin")
-REFERENCES = ("left as it is", "image edited, refitted")
+REFERENCES = ("left as it is", "image edited, refitted", "own render edited, fitted on")
 LINES_HEIGHT, BAR_HEIGHT, LINE_HEIGHT, AXIS_HEIGHT = 340, 30, 14, 64  # pixels
 
 
@@ -55,18 +55,23 @@ def draw_worth_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[s
     return _draw_lines(lines, x_title="ms a network in training", is_log=True, theme=theme)
 
 
-def draw_normalisation(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
+def draw_settings(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
     """Test accuracy of each setting as a bar.
 
     Args:
         rows: With any settings.
         theme: Colours.
     """
-    names = ["\n".join(f"{value} ({column})" for column, value in row["setting"].items()) for row in rows]
+    names = ["\n".join(_name_parts(row["setting"])) for row in rows]
     bars = [_bar(i, _percent(row), f"{_percent(row):.1f} %", "right", theme.accent) for i, row in enumerate(rows)]
     option = _draw_bars(names, bars, theme=theme)
     option["xAxis"] |= {"min": 0, "max": 100, "name": "test accuracy", "axisLabel": {"formatter": "{value} %"}}
     return option
+
+
+def _name_parts(setting: Mapping[str, Any]) -> list[str]:
+    """Values of a setting in words; with the name of their column where there are several."""
+    return [f"{value} ({column})" if len(setting) > 1 else str(value) for column, value in setting.items()]
 
 
 def draw_editing(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:

@@ -16,6 +16,7 @@ NAMES = {
     "probes-and-data": "Probes and data",
     "normalisation": "Normalisation",
     "number-of-probes": "Number of probes",
+    "parts": "Parts",
     EDITING: "Editing",
 }
 FIGURES: dict[str, dict[str, Callable[..., dict[str, Any]]]] = {
@@ -32,7 +33,8 @@ FIGURES: dict[str, dict[str, Callable[..., dict[str, Any]]]] = {
             charts.draw_worth_of_probes
         ),
     },
-    "normalisation": {"Test accuracy of each way to normalise, as bars": charts.draw_normalisation},
+    "normalisation": {"Test accuracy of each way to normalise, as bars": charts.draw_settings},
+    "parts": {"Test accuracy after each change, as bars": charts.draw_settings},
     EDITING: {"Squared error of each method, as bars below their edits": charts.draw_editing},
 }
 """What the figures of each study show, in words for who does not see them, and how to draw them."""

@@ -19,7 +19,7 @@ def register(program: typer.Typer) -> None:
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="probes-and-data, normalisation, number-of-probes or editing.")],
+    name: Annotated[str, typer.Argument(help="probes-and-data, normalisation, number-of-probes, parts or editing.")],
     zoo: ZooOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The .json file to write.", show_default="assets/studies/NAME.json")

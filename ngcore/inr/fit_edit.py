@@ -7,8 +7,8 @@ from ngcore.inr.fit import FitConfig, fit_sirens
 from ngcore.inr.render import render
 from ngcore.networks import Network
 
-FIT_ON = FitConfig(sampling="quarters", steps=100, learning_rate=7e-4)
-"""Steps from a SIREN to one that shows its edited image; from a fresh one it takes ten times as many."""
+FIT_ON = FitConfig(sampling="quarters", steps=200, learning_rate=7e-4)
+"""Steps from a SIREN to one that shows its edited image; from a fresh one it takes many times as many."""
 
 
 def edit_by_fitting(

@@ -1,11 +1,11 @@
-"""Editors of INRs beside two references: leaving an INR as it is, and fitting a new one to the edited image."""
+"""Editors of INRs beside references: an INR left as it is, fitted on to its edited render, or fitted anew."""
 
 import time
 from typing import Any
 
 import torch
 
-from ngcore.inr import FitConfig, edit_images, fit_sirens, render
+from ngcore.inr import FitConfig, edit_by_fitting, edit_images, fit_sirens, render
 from ngcore.networks import Network
 from ngcore.tasks.answers import edit_inrs
 from ngcore.tasks.checkpoints import list_checkpoints, load_checkpoint
@@ -41,6 +41,9 @@ def edit_study(zoo: Zoo, *, device: str = "auto", limit: int | None = None) -> l
         config = FitConfig(**zoo.card["recipe"].get("fit", {}))
         fitted = fit_sirens(targets.clamp(0, 1), config, architecture=network.architecture, device=device).network
         study.append(_row(edit, "image edited, refitted", fitted, targets, seconds=time.perf_counter() - started))
+        started = time.perf_counter()
+        fitted = edit_by_fitting(network, edit, size=(targets.shape[1], targets.shape[2]), device=device)
+        study.append(_row(edit, "own render edited, fitted on", fitted, targets, seconds=time.perf_counter() - started))
         for card in (card for card in cards if edit_of(card) == edit):
             checkpoint = load_checkpoint(card["name"], device)
             edit_inrs(checkpoint, network[:1])  # the first call warms up

@@ -105,8 +105,25 @@ def _normalisations() -> Iterator[Cell]:
         ("per layer, of the corpus", "RMS norm", {"norm": "rms"}),
     )
     for weights, features, changes in variants:
-        recipe = _classifier("ng-gnn-signs", steps=800, batch_size=64, changes=changes)
+        recipe = _classifier("ng-gnn-signs", steps=400, batch_size=64, changes=changes)
         yield Cell(setting={"weights standardised": weights, "node features": features}, recipe=recipe)
+
+
+def _parts() -> Iterator[Cell]:
+    variants: tuple[tuple[str, Augmentation, dict[str, Any]], ...] = (
+        ("none", MOVES, {}),
+        ("weights without noise", PURE_MOVES, {}),
+        ("images not moved", Augmentation(noise=MOVES.noise), {}),
+        ("neither noise nor moves", Augmentation(), {}),
+        ("half as wide", MOVES, {"d_node": 64}),
+        ("two sweeps, forth and back", MOVES, {"num_layers": 2}),
+        ("hidden neurons read too", MOVES, {"readout": "all"}),
+        ("wide MLP at the outputs", MOVES, {"d_output": 512}),
+        ("weights not standardised", MOVES, {"input_scaling": "none"}),
+    )
+    for change, moves, changes in variants:
+        recipe = _classifier("ng-sweep", steps=1_500, moves=moves, changes=changes)
+        yield Cell(setting={"change": change}, recipe=recipe)
 
 
 def _numbers_of_probes() -> Iterator[Cell]:
@@ -137,6 +154,11 @@ STUDIES: dict[str, Study] = {
         question="How many probes are worth their time, and should they be generated?",
         zoo="mnist-inrs",
         cells=tuple(_numbers_of_probes()),
+    ),
+    "parts": Study(
+        question="Which parts of NG-Sweep and of its training help?",
+        zoo="mnist-inrs",
+        cells=tuple(_parts()),
     ),
 }
 

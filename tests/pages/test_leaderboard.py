@@ -107,7 +107,8 @@ def test_without_studies_there_is_no_section_of_them(open_page, with_tiny_models
 
 
 @pytest.mark.parametrize(
-    ("name", "figures"), [("probes-and-data", 1), ("normalisation", 1), ("number-of-probes", 2), ("editing", 1)]
+    ("name", "figures"),
+    [("probes-and-data", 1), ("normalisation", 1), ("number-of-probes", 2), ("parts", 1), ("editing", 1)],
 )
 def test_a_study_is_shown_with_its_question_figures_and_command(
     open_page, with_tiny_models, with_studies, name, figures

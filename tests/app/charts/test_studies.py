@@ -4,9 +4,9 @@ import pytest
 
 from app.charts.studies import (
     draw_editing,
-    draw_normalisation,
     draw_number_of_probes,
     draw_probes_and_data,
+    draw_settings,
     draw_worth_of_probes,
     figure_height,
 )
@@ -67,10 +67,15 @@ def test_time_is_that_of_one_network():
 
 def test_every_way_to_normalise_has_a_bar_that_begins_at_zero():
     rows = [training(0.8, weights="none", features="layer norm"), training(0.7, weights="each", features="RMS norm")]
-    option = draw_normalisation(rows, theme=DARK)
+    option = draw_settings(rows, theme=DARK)
     assert option["yAxis"]["data"][0] == "none (weights)\nlayer norm (features)"
     assert [bar["value"][:3] for bar in option["series"][0]["data"]] == [[80.0, 0, "80.0 %"], [70.0, 1, "70.0 %"]]
     assert (option["xAxis"]["min"], option["xAxis"]["max"]) == (0, 100)
+
+
+def test_the_one_setting_of_a_study_needs_no_name_of_its_column():
+    option = draw_settings([training(0.8, change="half as wide"), training(0.7, change="none")], theme=LIGHT)
+    assert option["yAxis"]["data"] == ["half as wide", "none"]
 
 
 def test_methods_stand_below_their_edit_and_references_stand_back():
@@ -94,9 +99,9 @@ def test_methods_stand_below_their_edit_and_references_stand_back():
 
 def test_more_bars_and_longer_names_take_more_room():
     one, two = (draw_editing([edited("dilate", f"editor {i}", 0.01) for i in range(n)]) for n in (1, 2))
-    split = draw_normalisation([training(0.8, weights="none", features="layer norm")])
+    split = draw_settings([training(0.8, weights="none", features="layer norm")])
     assert figure_height(two) > figure_height(one) > figure_height(split)
-    assert figure_height(split) > figure_height(draw_normalisation([training(0.8, weights="none")]))
+    assert figure_height(split) > figure_height(draw_settings([training(0.8, weights="none")]))
     assert figure_height(draw_probes_and_data([training(0.8, probes=0)])) > 300
 
 
