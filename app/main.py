@@ -10,7 +10,14 @@ from app.components.sidebar import show_device, show_selection
 from app.preload import start_preload
 
 ICON = Path(__file__).resolve().with_name("icon.svg")
-STYLE = "<style>.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }</style>"
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }
+/* buttons that show their icon alone; the label is for those who cannot see it */
+[class*="st-key-edit-move-"] button [data-testid="stMarkdownContainer"],
+[class*="st-key-edit-remove-"] button [data-testid="stMarkdownContainer"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
+</style>"""
 
 st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")

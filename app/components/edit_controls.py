@@ -92,12 +92,13 @@ def _show_step(chain: Chain, number: int, step: Step, possible: dict[str, list[s
             ("arrow_upward", -1, "Earlier", number == 1), ("arrow_downward", 1, "Later", number == len(chain)),
         ):  # fmt: skip
             st.button(
-                "", icon=f":material/{icon}:", key=f"edit.move.{step.id}.{by}", help=words, disabled=is_end,
-                on_click=edit_session.change, args=(partial(moved, step_id=step.id, by=by),), type="tertiary",
+                f"{words}: {step.title}", icon=f":material/{icon}:", key=f"edit.move.{step.id}.{by}", help=words,
+                disabled=is_end, on_click=edit_session.change, args=(partial(moved, step_id=step.id, by=by),),
+                type="tertiary",
             )  # fmt: skip
         st.button(
-            "", icon=":material/close:", key=f"edit.remove.{step.id}", help="Remove", type="tertiary",
-            on_click=edit_session.change, args=(partial(removed, step_id=step.id),),
+            f"Remove: {step.title}", icon=":material/close:", key=f"edit.remove.{step.id}", help="Remove",
+            type="tertiary", on_click=edit_session.change, args=(partial(removed, step_id=step.id),),
         )  # fmt: skip
     try:
         maker = maker_of(step, possible)

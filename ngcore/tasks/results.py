@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ngcore.errors import NeuralGraphError
+from ngcore.tasks.headlines import headlines
 from ngcore.tasks.problems import PROBLEMS, edit_of
 from ngcore.tasks.seeds import over_seeds
 from ngcore.tasks.studies import study_command, study_table
@@ -11,9 +12,10 @@ from ngcore.tasks.studies import study_command, study_table
 Card = Mapping[str, Any]
 Row = dict[str, Any]
 
+HEADLINES = "ngcore headlines"
 RESULTS = "ngcore results"
 STUDIES = "ngcore studies"
-"""Names of the two places of a text that tables are written into; see `marks`."""
+"""Names of the places of a text that tables are written into; see `marks`."""
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
     "classify": lambda test: f"{test['accuracy']:.2%} right",
@@ -79,17 +81,25 @@ def studies_text(studies: Iterable[Mapping[str, Any]]) -> str:
 
 
 def marks(name: str) -> tuple[str, str]:
-    """The lines of a Markdown text that a table stands between: `RESULTS` or `STUDIES`."""
+    """The lines of a Markdown text that a table stands between: `HEADLINES`, `RESULTS` or `STUDIES`."""
     return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
 
 
 def with_results(text: str, rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]) -> str:
-    """A Markdown text with the table of rows and those of studies written anew between their `marks`.
+    """A Markdown text with the tables of headlines, rows and studies written anew between their `marks`.
 
     Raises:
         NeuralGraphError: If the text has not exactly one such place for each.
     """
-    return _between(_between(text, RESULTS, results_table(rows)), STUDIES, studies_text(studies))
+    heads, lines = headlines(rows)
+    tables = {
+        HEADLINES: _table(heads, lines, num_words=1) if lines else "",
+        RESULTS: results_table(rows),
+        STUDIES: studies_text(studies),
+    }
+    for name, content in tables.items():
+        text = _between(text, name, content)
+    return text
 
 
 def _between(text: str, name: str, content: str) -> str:
@@ -117,6 +127,7 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
         "task": card["task"],
         "edit": edit_of(card) if card["task"] == "edit" else None,
         "zoo": card["corpus"]["name"],
+        "reads": "probes" if card["model"]["config"].get("num_probes") else "weights",
         "test": dict(card["metrics"]["test"]),
         "validation": dict(card["metrics"].get("validation", {})),
         "mean": mean,

@@ -4,13 +4,14 @@ import pytest
 
 from ngcore.errors import NeuralGraphError
 from ngcore.tasks import list_checkpoints
-from ngcore.tasks.results import RESULTS, STUDIES, marks, results, results_table, studies_text, with_results
+from ngcore.tasks.results import HEADLINES, RESULTS, STUDIES, marks, results, results_table, studies_text, with_results
 from ngcore.tasks.studies import list_studies
 
+NO_HEADLINES = "{}\n{}\n".format(*marks(HEADLINES))
 BEGIN, END = marks(RESULTS)
 BEGIN_STUDIES, END_STUDIES = marks(STUDIES)
 NO_STUDIES = f"{BEGIN_STUDIES}\n{END_STUDIES}\n"
-TEXT = f"before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\nafter\n"
+TEXT = f"{NO_HEADLINES}before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\nafter\n"
 
 
 def card(name, task="classify", zoo="inrs", **test):
@@ -18,6 +19,7 @@ def card(name, task="classify", zoo="inrs", **test):
         "name": name,
         "preset": "ng-gnn",
         "task": task,
+        "model": {"config": {"kind": "ng-gnn", "num_probes": 0}},
         "corpus": {"name": zoo, "counts": {"train": 20_000}},
         "metrics": {"test": {"n": 2_000, **test}} if test else {},
         "training": {"seconds": 90.0, "cores": 1, "networks_per_second": 123.4},
@@ -87,7 +89,7 @@ def test_the_tables_replace_what_stood_between_the_marks():
     rows = results([card("good", accuracy=0.9)])
     written = with_results(TEXT, rows, [study()])
     assert written == (
-        f"before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nbetween\n"
+        f"{NO_HEADLINES}before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nbetween\n"
         f"{BEGIN_STUDIES}\n\n{studies_text([study()])}\n{END_STUDIES}\nafter\n"
     )
     assert with_results(written, rows, [study()]) == written
@@ -102,10 +104,11 @@ def test_without_studies_nothing_stands_between_their_marks():
     "text",
     [
         "",
-        f"{BEGIN}\n{NO_STUDIES}",
-        f"{END}\n{BEGIN}\n{NO_STUDIES}",
-        f"{BEGIN}\n{END}\n",
-        f"{BEGIN}\n{END}\n{END_STUDIES}\n{BEGIN_STUDIES}\n",
+        f"{NO_HEADLINES}{BEGIN}\n{NO_STUDIES}",
+        TEXT.removeprefix(NO_HEADLINES),
+        f"{NO_HEADLINES}{END}\n{BEGIN}\n{NO_STUDIES}",
+        f"{NO_HEADLINES}{BEGIN}\n{END}\n",
+        f"{NO_HEADLINES}{BEGIN}\n{END}\n{END_STUDIES}\n{BEGIN_STUDIES}\n",
         TEXT + TEXT,
         TEXT + NO_STUDIES,
     ],

@@ -1,0 +1,105 @@
+"""The best models beside the best published figures, question by question."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+Row = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Question:
+    """Something that models were asked elsewhere, too.
+
+    Attributes:
+        words: What is asked.
+        zoo: Of which networks; the published figures are on networks that were fitted elsewhere.
+        reads: Whether models may run the networks on probes, or see weights alone.
+        metric: Test figure that is compared.
+        published: The best figure known from elsewhere; None: none is.
+        method: Whose it is.
+        edit: Of edits, which.
+    """
+
+    words: str
+    zoo: str
+    reads: Literal["weights", "probes", "any"]
+    metric: str = "accuracy"
+    published: float | None = None
+    method: str = ""
+    edit: str | None = None
+
+    @property
+    def task(self) -> str:
+        """The task of the models that answer."""
+        return "edit" if self.edit else "classify"
+
+    def asks(self, row: Row) -> bool:
+        """Whether a row of results is an answer."""
+        same = (row["task"], row["zoo"], row["edit"]) == (self.task, self.zoo, self.edit)
+        return same and self.metric in row["validation"] and self.reads in ("any", row["reads"])
+
+    def best(self, rows: Sequence[Row]) -> Row | None:
+        """The answer that is best on validation networks; None: there is none."""
+        answers = [row for row in rows if self.asks(row)]
+        if self.edit:
+            return min(answers, key=lambda row: row["validation"]["mse"], default=None)
+        return max(answers, key=lambda row: row["validation"][self.metric], default=None)
+
+    def write(self, value: float) -> str:
+        """A figure in words."""
+        return f"{value:.4f}" if self.edit else f"{value:.1%}"
+
+
+QUESTIONS = (
+    Question(
+        words="MNIST digits, from weights", zoo="mnist-inrs", reads="weights", published=0.966, method="ScaleGMN-B"
+    ),
+    Question(
+        words="MNIST digits, with probes", zoo="mnist-inrs", reads="probes", published=0.984, method="ProbeGen-128"
+    ),
+    Question(
+        words="Fashion-MNIST, from weights",
+        zoo="fashion-mnist-inrs",
+        reads="weights",
+        published=0.832,
+        method="ScaleGMN",
+    ),
+    Question(
+        words="Fashion-MNIST, with probes",
+        zoo="fashion-mnist-inrs",
+        reads="probes",
+        published=0.877,
+        method="ProbeGen-128",
+    ),
+    Question(
+        words="CIFAR-10, from weights",
+        zoo="cifar10-inrs",
+        reads="weights",
+        published=0.442,
+        method="weights only, one fit an image",
+    ),
+    Question(words="CIFAR-10, with probes", zoo="cifar10-inrs", reads="probes"),
+    Question(
+        words="MNIST dilated, squared error",
+        zoo="mnist-inrs",
+        reads="any",
+        metric="mse",
+        published=0.016,
+        method="OCE",
+        edit="dilate",
+    ),
+)
+
+
+def headlines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Column heads and cells of a table: a line for each question that a model here answers."""
+    heads = ["Question", "Published", "By", "Here", "Model (best on validation networks)"]
+    lines = []
+    for question in QUESTIONS:
+        best = question.best(rows)
+        if best is not None:
+            published = "–" if question.published is None else question.write(question.published)
+            own = question.write(best["test"][question.metric])
+            lines.append([question.words, published, question.method or "–", own, best["name"]])
+    return heads, lines
