@@ -10,7 +10,7 @@ from ngcore.models import PRESETS, build_model
 def tiny_config(name, **changes):
     """A preset with every size made small."""
     sizes = {"d_node": 8, "d_edge": 6, "d_hidden": 8, "d_out": 3, "num_layers": 2, "num_heads": 2, "d_attention": 8}
-    sizes |= {"fourier_frequencies": 5, "num_probes": min(3, PRESETS[name].num_probes)}
+    sizes |= {"fourier_frequencies": 5, "num_probes": min(4, PRESETS[name].num_probes)}
     return dataclasses.replace(PRESETS[name], **(sizes | changes))
 
 
@@ -31,7 +31,9 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
 
 
 # Presets that differ in their sizes alone make one small model; the first of them stands for all.
-GRAPH_PRESETS = list({tiny_config(n): n for n in reversed(PRESETS) if PRESETS[n].is_graph_model}.values())[::-1]
+# A lattice of probes lies over an image, and is of no use to networks that are none.
+ANY_NETWORK = [name for name in PRESETS if PRESETS[name].is_graph_model and not PRESETS[name].has_lattice]
+GRAPH_PRESETS = list({tiny_config(name): name for name in reversed(ANY_NETWORK)}.values())[::-1]
 LAYOUT_PRESETS = [name for name in GRAPH_PRESETS if PRESETS[name].kind != "ng-sweep"]
 INVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "invariant"]
 EQUIVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "parameters"]

@@ -1,6 +1,7 @@
 """Metanetworks: models that read networks; NG-GNN, NG-T, NG-Sweep, and baselines without a graph."""
 
 from ngcore.models.baselines import FlatMLP as FlatMLP
+from ngcore.models.baselines import LatticeProbes as LatticeProbes
 from ngcore.models.baselines import OutputProbes as OutputProbes
 from ngcore.models.baselines import StatNN as StatNN
 from ngcore.models.build import PRESETS as PRESETS
@@ -17,6 +18,7 @@ __all__ = [
     "PRESETS",
     "FlatMLP",
     "InputSpec",
+    "LatticeProbes",
     "Model",
     "ModelConfig",
     "NeuralGraphModel",

@@ -1,14 +1,16 @@
-"""Baselines without a graph: a flat MLP, weight statistics (StatNN), and output-only probing (ProbeGen)."""
+"""Baselines without a graph: a flat MLP, weight statistics (StatNN), and output-only probing (ProbeGen, a lattice)."""
 
 import abc
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import ShapeMismatchError
+from ngcore.errors import NeuralGraphError, ShapeMismatchError
+from ngcore.inr import image_coordinates
 from ngcore.models.probes import Probes
 from ngcore.networks import Network
 
@@ -214,3 +216,67 @@ class OutputProbes(_Baseline):
         with torch.autocast(probes.device.type, enabled=False):  # a sine's phases need full precision
             answers = network(probes.to(network.dtype))
         return self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, probes · outputs
+
+
+class LatticeProbes(nn.Module):
+    """A small convolutional network on what INRs answer in a lattice of places: on their image, coarsely rendered.
+
+    Three convolutions of 3 × 3, the second and third with stride 2, then the mean over what is left of the lattice.
+
+    Args:
+        num_probes: Places, G × G of them.
+        num_outputs: Length of the networks' longest output vector.
+        d_out: Width of the answer.
+        d_hidden: Channels of the last convolution, and width of the representation; the first has a quarter.
+        dropout: Probability of dropping a number of the representation in training.
+
+    Raises:
+        NeuralGraphError: If `num_probes` is no square.
+    """
+
+    places: Tensor
+
+    def __init__(
+        self, *, num_probes: int, num_outputs: int, d_out: int, d_hidden: int = 128, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.num_outputs, self.side = num_outputs, math.isqrt(num_probes)
+        if self.side**2 != num_probes:
+            raise NeuralGraphError(f"Expected a square number of probes for a lattice, got {num_probes}.")
+        self.register_buffer("places", image_coordinates(self.side, self.side), persistent=False)
+        self.norm = nn.LayerNorm(num_probes * num_outputs)
+        widths = (num_outputs, d_hidden // 4, d_hidden // 2, d_hidden)
+        self.convolutions = nn.Sequential()
+        for number, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+            convolution = nn.Conv2d(n_in, n_out, 3, stride=min(2, 1 + number), padding=1)
+            self.convolutions.extend([convolution, nn.GroupNorm(1, n_out), nn.SiLU()])
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(d_hidden, d_out)
+
+    def features(self, network: Network) -> Float[Tensor, "networks outputs side side"]:
+        """Every network's answers, brought to mean 0 and variance 1; missing outputs are 0.
+
+        Raises:
+            ShapeMismatchError: If the networks are no INRs, or have more outputs than the model expects.
+        """
+        architecture = network.architecture
+        missing = self.num_outputs - architecture.output_shape[0]
+        if architecture.input_shape != (2,) or len(architecture.output_shape) > 1 or missing < 0:
+            raise ShapeMismatchError(
+                f"Expected networks from (2,) to at most ({self.num_outputs},), got {network} from "
+                f"{architecture.input_shape} to {architecture.output_shape}."
+            )
+        with torch.autocast(network.device.type, enabled=False):  # a sine's phases need full precision
+            answers = network(self.places.to(network.dtype))
+        answers = self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))
+        return answers.view(-1, self.side, self.side, self.num_outputs).movedim(3, 1)
+
+    def embed(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of each network, of one stack or several, before the last Linear."""
+        stacks = [networks] if isinstance(networks, Network) else networks
+        maps = self.convolutions(torch.cat([self.features(stack) for stack in stacks]))
+        return self.dropout(maps.mean(dim=(2, 3)))
+
+    def forward(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_out"]:
+        """Answer for each network, of one stack or several."""
+        return self.head(self.embed(networks))

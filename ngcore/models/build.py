@@ -7,14 +7,16 @@ from typing import Any
 import torch
 
 from ngcore.errors import UnknownNameError
-from ngcore.models.baselines import FlatMLP, OutputProbes, StatNN
+from ngcore.models.baselines import FlatMLP, LatticeProbes, OutputProbes, StatNN
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.neural_graph_model import NeuralGraphModel
 from ngcore.models.sweep_editor import SweepEditor
-from ngcore.models.sweep_model import SweepModel
+from ngcore.models.sweep_model import SweepModel, output_probes
 from ngcore.networks import Architecture
 
 SWEEP: dict[str, Any] = {"d_node": 128, "num_layers": 1, "d_hidden": 256, "dropout": 0.2, "readout": "outputs"}
+OUTPUT_PROBES: dict[str, Any] = {"d_hidden": 256, "num_layers": 2, "generates_probes": True, "dropout": 0.2}
+LATTICE: dict[str, Any] = {"d_hidden": 256, "dropout": 0.2}
 SWEEP_EDIT: dict[str, Any] = {"d_node": 64, "d_edge": 64, "num_layers": 4, "d_output": 512}
 
 PRESETS: dict[str, ModelConfig] = {
@@ -31,6 +33,7 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-sweep": ModelConfig(kind="ng-sweep", **SWEEP),
     "ng-sweep-64-probes": ModelConfig(kind="ng-sweep", num_probes=64, generates_probes=True, **SWEEP),
     "ng-sweep-128-probes": ModelConfig(kind="ng-sweep", num_probes=128, generates_probes=True, **SWEEP),
+    "ng-sweep-lattice-256": ModelConfig(kind="ng-sweep", num_probes=256, has_lattice=True, **SWEEP),
     "ng-sweep-edit": ModelConfig(kind="ng-sweep", head="parameters", **SWEEP_EDIT),
     "ng-sweep-edit-64-probes": ModelConfig(
         kind="ng-sweep", head="parameters", num_probes=64, generates_probes=True, **SWEEP_EDIT
@@ -38,8 +41,9 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
     "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),
     "statnn": ModelConfig(kind="statnn", d_hidden=256, num_layers=2),
-    "output-probes-64": ModelConfig(kind="output-probes", d_hidden=256, num_layers=2, num_probes=64, dropout=0.2),
-    "output-probes-128": ModelConfig(kind="output-probes", d_hidden=256, num_layers=2, num_probes=128, dropout=0.2),
+    "output-probes-64": ModelConfig(kind="output-probes", num_probes=64, **OUTPUT_PROBES),
+    "output-probes-128": ModelConfig(kind="output-probes", num_probes=128, **OUTPUT_PROBES),
+    "output-lattice-256": ModelConfig(kind="output-probes", num_probes=256, has_lattice=True, **LATTICE),
 }
 
 
@@ -54,7 +58,7 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     return dataclasses.replace(PRESETS[name], **changes)
 
 
-Model = NeuralGraphModel | SweepModel | SweepEditor | FlatMLP | StatNN | OutputProbes
+Model = NeuralGraphModel | SweepModel | SweepEditor | FlatMLP | StatNN | OutputProbes | LatticeProbes
 """Every model answers `model(networks)` and `model.embed(networks)`."""
 
 
@@ -87,6 +91,4 @@ def _build(config: ModelConfig, spec: InputSpec) -> Model:
         return FlatMLP(num_parameters=spec.num_parameters, **sizes)
     if config.kind == "statnn":
         return StatNN(max_layers=spec.max_hidden_layers + 1, **sizes)
-    return OutputProbes(
-        input_shape=spec.input_shape, num_outputs=spec.num_outputs, num_probes=config.num_probes, **sizes
-    )
+    return output_probes(config, spec)

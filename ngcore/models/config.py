@@ -75,6 +75,8 @@ class ModelConfig:
         d_attention: Width of queries, keys and values over all heads (NG-T).
         num_probes: Learned inputs whose responses become node features; 0 for none.
         generates_probes: Whether a deep linear generator makes those inputs.
+        has_lattice: Whether those inputs are fixed instead, places in a lattice over the image, and convolutions read
+            what INRs answer there (NG-Sweep and output-only probing).
         readout: "outputs" reads the output nodes, "all" also means over the nodes of every layer.
         dropout: Share of node features dropped in training.
         fourier_frequencies: Random frequencies of the parameter embedding.
@@ -98,6 +100,7 @@ class ModelConfig:
     d_attention: int = 128
     num_probes: int = 0
     generates_probes: bool = False
+    has_lattice: bool = False
     readout: Literal["outputs", "all"] = "all"
     dropout: float = 0.0
     fourier_frequencies: int = 128

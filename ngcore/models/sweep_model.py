@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import Edges, GraphStructure, to_graph
-from ngcore.models.baselines import OutputProbes
+from ngcore.models.baselines import LatticeProbes, OutputProbes
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
 from ngcore.models.probe_features import layer_entry
@@ -114,17 +114,9 @@ class SweepModel(SweepReader):
     def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
         self.head = _AnswerHead(config, spec)
-        self.outputs = None
+        self.outputs: OutputProbes | LatticeProbes | None = None
         if config.num_probes:
-            self.outputs = OutputProbes(
-                input_shape=spec.input_shape,
-                num_outputs=spec.num_outputs,
-                d_out=config.d_out,
-                num_probes=config.num_probes,
-                d_hidden=config.d_hidden,
-                dropout=config.dropout,
-                is_generated=config.generates_probes,
-            )
+            self.outputs = output_probes(config, spec)
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, before the last Linear; with probes, of both branches side by side."""
@@ -152,6 +144,28 @@ class SweepModel(SweepReader):
             return halves
         drawn = torch.rand_like(halves)
         return halves.masked_fill(drawn < ALONE, 0.0).masked_fill(drawn > 1 - ALONE, 1.0)
+
+
+def output_probes(config: ModelConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
+    """Output-only probing of a configuration, by itself or as a branch."""
+    if config.has_lattice:
+        return LatticeProbes(
+            num_probes=config.num_probes,
+            num_outputs=spec.num_outputs,
+            d_out=config.d_out,
+            d_hidden=config.d_hidden,
+            dropout=config.dropout,
+        )
+    return OutputProbes(
+        input_shape=spec.input_shape,
+        num_outputs=spec.num_outputs,
+        d_out=config.d_out,
+        num_probes=config.num_probes,
+        d_hidden=config.d_hidden,
+        num_hidden_layers=config.num_layers if config.kind == "output-probes" else 2,
+        dropout=config.dropout,
+        is_generated=config.generates_probes,
+    )
 
 
 class _AnswerHead(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.device import choose_device
-from ngcore.models import Model, OutputProbes, build_model
+from ngcore.models import LatticeProbes, Model, OutputProbes, build_model
 from ngcore.paths import work_folder
 from ngcore.tasks.checkpoints import Checkpoint, load_checkpoint
 from ngcore.tasks.corpus import Corpus
@@ -185,7 +185,7 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
             weights |= {prefix + key: tensor for key, tensor in part.items()}
         expect_weights_fit(model, weights, source=" and ".join(recipe.starts.values()))
         model.load_state_dict(weights)
-    elif not isinstance(model, OutputProbes):
+    elif not isinstance(model, OutputProbes | LatticeProbes):
         model.fit_normalisation(list(corpus.stacks))
     return model
 

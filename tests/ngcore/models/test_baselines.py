@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from ngcore.errors import ShapeMismatchError
-from ngcore.models.baselines import FlatMLP, OutputProbes, StatNN
+from ngcore.errors import NeuralGraphError, ShapeMismatchError
+from ngcore.inr import render
+from ngcore.models.baselines import FlatMLP, LatticeProbes, OutputProbes, StatNN
 from ngcore.networks import Activation, Architecture, BatchNorm, Linear, mlp, siren, small_cnn
 from ngcore.testing import assert_invariant, random_network
 
@@ -119,3 +120,41 @@ def test_generated_points_spread_over_the_square():
     points = OutputProbes(input_shape=(2,), num_outputs=1, d_out=1, num_probes=256).probes.make()
     assert points.shape == (256, 2)
     assert 0.4 < points.std() < 0.8
+
+
+def lattice(num_outputs=3, num_probes=25):
+    torch.manual_seed(0)
+    return LatticeProbes(num_probes=num_probes, num_outputs=num_outputs, d_out=5, d_hidden=8).double().eval()
+
+
+def test_a_lattice_reads_the_coarse_image_of_an_inr():
+    network = random_network(siren((2, 6, 3)), 2)
+    features = lattice().features(network)
+    image = render(network, (5, 5)).movedim(3, 1)
+    mean, std = (getattr(image.flatten(1), name)(dim=1)[:, None, None, None] for name in ("mean", "std"))
+    assert torch.allclose(features, (image - mean) / (std * (74 / 75) ** 0.5), atol=1e-4)
+
+
+def test_a_lattice_answers_one_row_a_network_whatever_stands_beside():
+    small, large = random_network(siren((2, 6, 6, 1)), 2), random_network(siren((2, 9, 3)), 3)
+    model = lattice()
+    together = model([small, large])
+    assert together.shape == (5, 5) and model.embed(small).shape == (2, 8)
+    assert torch.allclose(together, torch.cat([model(small), model(large)]))
+    assert_invariant(model, large)
+
+
+def test_gradients_reach_all_parameters_of_a_lattice_and_the_networks():
+    model = lattice()
+    network = random_network(siren((2, 6, 3)), 2).map(lambda tensor: tensor.requires_grad_())
+    model(network).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+    assert all(tensor.grad.isfinite().all() for tensor in network.parameters.values())
+
+
+def test_a_lattice_refuses_what_it_cannot_read():
+    with pytest.raises(NeuralGraphError, match="square number of probes for a lattice, got 24"):
+        lattice(num_probes=24)
+    for network in (random_network(CNN), random_network(siren((3, 4, 3))), random_network(siren((2, 4, 4)))):
+        with pytest.raises(ShapeMismatchError, match=r"Expected networks from \(2,\) to at most \(3,\)"):
+            lattice()(network)
