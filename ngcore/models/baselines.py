@@ -221,13 +221,15 @@ class OutputProbes(_Baseline):
 class LatticeProbes(nn.Module):
     """A small convolutional network on what INRs answer in a lattice of places: on their image, coarsely rendered.
 
-    Three convolutions of 3 × 3, the second and third with stride 2, then the mean over what is left of the lattice.
+    Three convolutions of 3 × 3, the second and third with stride 2, the mean over what is left of the lattice, and a
+    hidden layer.
 
     Args:
         num_probes: Places, G × G of them.
         num_outputs: Length of the networks' longest output vector.
         d_out: Width of the answer.
-        d_hidden: Channels of the last convolution, and width of the representation; the first has a quarter.
+        d_hidden: Width of the hidden layer and of the representation; the convolutions have ⅛, ¼ and ½ as many
+            channels.
         dropout: Probability of dropping a number of the representation in training.
 
     Raises:
@@ -237,7 +239,7 @@ class LatticeProbes(nn.Module):
     places: Tensor
 
     def __init__(
-        self, *, num_probes: int, num_outputs: int, d_out: int, d_hidden: int = 128, dropout: float = 0.0
+        self, *, num_probes: int, num_outputs: int, d_out: int, d_hidden: int = 256, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.num_outputs, self.side = num_outputs, math.isqrt(num_probes)
@@ -245,12 +247,12 @@ class LatticeProbes(nn.Module):
             raise NeuralGraphError(f"Expected a square number of probes for a lattice, got {num_probes}.")
         self.register_buffer("places", image_coordinates(self.side, self.side), persistent=False)
         self.norm = nn.LayerNorm(num_probes * num_outputs)
-        widths = (num_outputs, d_hidden // 4, d_hidden // 2, d_hidden)
+        widths = (num_outputs, d_hidden // 8, d_hidden // 4, d_hidden // 2)
         self.convolutions = nn.Sequential()
         for number, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
             convolution = nn.Conv2d(n_in, n_out, 3, stride=min(2, 1 + number), padding=1)
             self.convolutions.extend([convolution, nn.GroupNorm(1, n_out), nn.SiLU()])
-        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Sequential(nn.Linear(d_hidden // 2, d_hidden), nn.SiLU(), nn.Dropout(dropout))
         self.head = nn.Linear(d_hidden, d_out)
 
     def features(self, network: Network) -> Float[Tensor, "networks outputs side side"]:
@@ -275,7 +277,7 @@ class LatticeProbes(nn.Module):
         """Representation of each network, of one stack or several, before the last Linear."""
         stacks = [networks] if isinstance(networks, Network) else networks
         maps = self.convolutions(torch.cat([self.features(stack) for stack in stacks]))
-        return self.dropout(maps.mean(dim=(2, 3)))
+        return self.hidden(maps.mean(dim=(2, 3)))
 
     def forward(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_out"]:
         """Answer for each network, of one stack or several."""
