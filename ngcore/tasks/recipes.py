@@ -91,17 +91,17 @@ EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0}
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
 
-def _joined(images: str, num_probes: int, moves: Augmentation) -> Recipe:
+def _joined(images: str, name: str, outputs: str, moves: Augmentation) -> Recipe:
     """NG-Sweep with probes, from NG-Sweep without and output-only probing, each trained before by itself."""
-    return Recipe.of(
-        "classify",
-        f"{images}-inrs",
-        f"ng-sweep-{num_probes}-probes",
-        _schedule(1, **JOIN),
-        augmentation=moves,
-        starts={"": f"{images}-ng-sweep", "outputs.": f"{images}-output-probes-{num_probes}"},
-        input_noise=0.05,
-    )
+    starts = {"": f"{images}-ng-sweep", "outputs.": f"{images}-{outputs}"}
+    config = _schedule(1, **JOIN)
+    zoo = f"{images}-inrs"
+    return Recipe.of("classify", zoo, name, config, augmentation=moves, starts=starts, input_noise=0.05)
+
+
+def _output_probes(images: str, name: str, moves: Augmentation, *, epochs: int) -> Recipe:
+    """Output-only probing, with images moved."""
+    return Recipe.of("classify", f"{images}-inrs", name, _schedule(epochs, **PROBES), augmentation=moves)
 
 
 DILATION = "mnist-dilate-ng-sweep-64-probes"
@@ -115,50 +115,54 @@ def _editor(edit: str, name: str, *, epochs: int, starts: Mapping[str, str] | No
 
 RECIPES: dict[str, Recipe] = {
     "mnist-ng-sweep": Recipe.of("classify", "mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=MOVES),
-    "mnist-ng-sweep-64-probes": _joined("mnist", 64, PURE_MOVES),
-    "mnist-ng-sweep-128-probes": _joined("mnist", 128, PURE_MOVES),
+    "mnist-ng-sweep-64-probes": _joined("mnist", "ng-sweep-64-probes", "output-probes-64", PURE_MOVES),
+    "mnist-ng-sweep-128-probes": _joined("mnist", "ng-sweep-128-probes", "output-probes-128", PURE_MOVES),
+    "mnist-ng-sweep-lattice-256": _joined("mnist", "ng-sweep-lattice-256", "output-lattice-256", PURE_MOVES),
+    "mnist-output-lattice-256": _output_probes("mnist", "output-lattice-256", PURE_MOVES, epochs=12),
     "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=MOVES),
     "mnist-ng-gnn-64-probes": Recipe.of(
         "classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=PURE_MOVES
     ),
     "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(2), augmentation=MOVES),
-    "mnist-output-probes-64": Recipe.of(
-        "classify", "mnist-inrs", "output-probes-64", _schedule(30, **PROBES), augmentation=PURE_MOVES
-    ),
-    "mnist-output-probes-128": Recipe.of(
-        "classify", "mnist-inrs", "output-probes-128", _schedule(30, **PROBES), augmentation=PURE_MOVES
-    ),
+    "mnist-output-probes-64": _output_probes("mnist", "output-probes-64", PURE_MOVES, epochs=30),
+    "mnist-output-probes-128": _output_probes("mnist", "output-probes-128", PURE_MOVES, epochs=30),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "mnist-statnn": Recipe.of("classify", "mnist-inrs", "statnn", _schedule(20, **FULL)),
     "fashion-mnist-ng-sweep": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=SMALL_MOVES
     ),
-    "fashion-mnist-ng-sweep-64-probes": _joined("fashion-mnist", 64, SMALL_PURE_MOVES),
-    "fashion-mnist-ng-sweep-128-probes": _joined("fashion-mnist", 128, SMALL_PURE_MOVES),
+    "fashion-mnist-ng-sweep-64-probes": _joined(
+        "fashion-mnist", "ng-sweep-64-probes", "output-probes-64", SMALL_PURE_MOVES
+    ),
+    "fashion-mnist-ng-sweep-128-probes": _joined(
+        "fashion-mnist", "ng-sweep-128-probes", "output-probes-128", SMALL_PURE_MOVES
+    ),
+    "fashion-mnist-ng-sweep-lattice-256": _joined(
+        "fashion-mnist", "ng-sweep-lattice-256", "output-lattice-256", SMALL_PURE_MOVES
+    ),
+    "fashion-mnist-output-lattice-256": _output_probes(
+        "fashion-mnist", "output-lattice-256", SMALL_PURE_MOVES, epochs=12
+    ),
     "fashion-mnist-ng-gnn": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=SMALL_MOVES
     ),
     "fashion-mnist-ng-gnn-64-probes": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=SMALL_PURE_MOVES
     ),
-    "fashion-mnist-output-probes-64": Recipe.of(
-        "classify", "fashion-mnist-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=SMALL_PURE_MOVES
-    ),
-    "fashion-mnist-output-probes-128": Recipe.of(
-        "classify", "fashion-mnist-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=SMALL_PURE_MOVES
+    "fashion-mnist-output-probes-64": _output_probes("fashion-mnist", "output-probes-64", SMALL_PURE_MOVES, epochs=40),
+    "fashion-mnist-output-probes-128": _output_probes(
+        "fashion-mnist", "output-probes-128", SMALL_PURE_MOVES, epochs=40
     ),
     "fashion-mnist-flat-mlp": Recipe.of("classify", "fashion-mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "cifar10-ng-sweep": Recipe.of(
         "classify", "cifar10-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=COLOUR_MOVES
     ),
-    "cifar10-ng-sweep-64-probes": _joined("cifar10", 64, PURE_COLOUR_MOVES),
-    "cifar10-ng-sweep-128-probes": _joined("cifar10", 128, PURE_COLOUR_MOVES),
-    "cifar10-output-probes-64": Recipe.of(
-        "classify", "cifar10-inrs", "output-probes-64", _schedule(40, **PROBES), augmentation=PURE_COLOUR_MOVES
-    ),
-    "cifar10-output-probes-128": Recipe.of(
-        "classify", "cifar10-inrs", "output-probes-128", _schedule(40, **PROBES), augmentation=PURE_COLOUR_MOVES
-    ),
+    "cifar10-ng-sweep-64-probes": _joined("cifar10", "ng-sweep-64-probes", "output-probes-64", PURE_COLOUR_MOVES),
+    "cifar10-ng-sweep-128-probes": _joined("cifar10", "ng-sweep-128-probes", "output-probes-128", PURE_COLOUR_MOVES),
+    "cifar10-ng-sweep-lattice-256": _joined("cifar10", "ng-sweep-lattice-256", "output-lattice-256", PURE_COLOUR_MOVES),
+    "cifar10-output-lattice-256": _output_probes("cifar10", "output-lattice-256", PURE_COLOUR_MOVES, epochs=30),
+    "cifar10-output-probes-64": _output_probes("cifar10", "output-probes-64", PURE_COLOUR_MOVES, epochs=40),
+    "cifar10-output-probes-128": _output_probes("cifar10", "output-probes-128", PURE_COLOUR_MOVES, epochs=40),
     "cifar10-ng-gnn": Recipe.of("classify", "cifar10-inrs", "ng-gnn-signs", _schedule(4), augmentation=COLOUR_MOVES),
     "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=4),
     "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=5),
