@@ -53,7 +53,8 @@ class State:
 def possible_edits(zoo: str, network: "Network") -> dict[str, list[str]]:
     """The edits that can be done to INRs, and for each who can do it, the first by default.
 
-    A formula comes first, then models, the best first, and last, where there is no formula, fitting on.
+    A formula comes first, then models that were trained on the zoo, the best first; then, where there is no formula,
+    fitting on, which knows no zoo, and last, other models.
 
     Args:
         zoo: Name of the zoo that they come from.
@@ -67,9 +68,10 @@ def possible_edits(zoo: str, network: "Network") -> dict[str, list[str]]:
         if edit.needs_colour and network.architecture.output_shape != (3,):
             continue
         has_formula = _has_formula(name, network[:1])
-        models = [card["name"] for card in editors.get(name, [])]
         can_fit = not has_formula and is_siren(network.architecture)
-        makers[name] = [FORMULA] * has_formula + models + [FITTING] * can_fit
+        own = [card["name"] for card in editors.get(name, []) if card["corpus"]["name"] == zoo]
+        other = [card["name"] for card in editors.get(name, []) if card["corpus"]["name"] != zoo]
+        makers[name] = [FORMULA] * has_formula + own + [FITTING] * can_fit + other
     return {name: found for name, found in makers.items() if found}
 
 

@@ -124,6 +124,13 @@ def test_of_several_models_for_an_edit_one_is_chosen(open_page, tiny_zoos, tmp_p
     assert app.session_state["edit.history"].now[0].model == "tiny-other"
 
 
+def test_fitting_on_can_be_chosen_instead_of_a_model(edit_page):
+    app = edit_page()
+    app.selectbox(key="edit.model.1").select("fitting on").run()
+    assert not app.exception and not app.error
+    assert app.session_state["edit.history"].now[0].model == "fitting on"
+
+
 def test_any_two_states_can_be_compared(edit_page):
     app = edit_page()
     add(app, "invert")
@@ -222,13 +229,15 @@ def test_a_cnn_cannot_be_edited_and_the_page_says_why(edit_page):
     assert app.button(key="edit.to_draw").label == "Draw or upload a picture"
 
 
-def test_without_models_exact_edits_are_left(edit_page, monkeypatch):
+def test_without_models_edits_are_done_by_fitting_on_and_by_formulas(edit_page, monkeypatch):
     from app import cached
 
     monkeypatch.setattr(cached, "checkpoints", lambda task=None: [])
     app = edit_page()
     assert not app.exception and not app.error
-    assert chain(app) == [("contrast", 1.0)]
+    add(app, "contrast")
+    assert not app.exception and not app.error and chain(app) == [("dilate", 1.0), ("contrast", 1.0)]
+    assert "fitting the network on" in captions(app) and "by a formula, exactly" in captions(app)
     assert "No trained model here classifies" in captions(app)
 
 
