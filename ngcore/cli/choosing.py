@@ -23,7 +23,7 @@ def choose_cards(given: InputNetwork, cards: dict[str, dict[str, Any]]) -> dict[
 
 
 def choose_editor(given: InputNetwork, edit: str) -> str:
-    """The checkpoint for an edit that fits a network and left the smallest error on test networks.
+    """The checkpoint for an edit that fits a network and left the smallest error on validation networks.
 
     Raises:
         NeuralGraphError: If none fits.
@@ -37,9 +37,9 @@ def choose_editor(given: InputNetwork, edit: str) -> str:
         raise NeuralGraphError(
             f"Expected a network and an edit that a trained model knows, got {given.source} "
             f"({given.network.architecture.name}) and {edit}; models are here for: {known}. "
-            "Name a checkpoint with --model."
+            "Edit without a model with --fit-on, or name a checkpoint with --model."
         )
-    return min(fitting, key=lambda name: fitting[name]["metrics"].get("test", {}).get("mse", float("inf")))
+    return min(fitting, key=lambda name: fitting[name]["metrics"].get("validation", {}).get("mse", float("inf")))
 
 
 def named_cards(names: list[str], *tasks: str) -> dict[str, dict[str, Any]]:

@@ -129,7 +129,27 @@ def test_an_edit_that_nobody_knows_or_has_learned_is_refused(run, tmp_path, shel
     assert run("edit", "tiny-inrs/000008", "--edit", "sharpen", "--out", out).code == 2
     unlearned = run("edit", "tiny-inrs/000008", "--edit", "blur", "--out", out)
     assert (unlearned.code, out.exists()) == (2, False)
-    assert "models are here for: dilate" in unlearned.stderr
+    assert "models are here for: dilate" in unlearned.stderr and "--fit-on" in unlearned.stderr
+
+
+def test_what_nobody_has_learned_can_be_fitted_on(run, tmp_path, shelf):
+    from ngcore.inr import edit_by_fitting
+    from ngcore.upload import read_network
+    from ngcore.zoo import Zoo
+    from ngcore.zoo.originals import original_images
+
+    out = tmp_path / "soft.safetensors"
+    command = ("edit", "tiny-inrs/000008", "--edit", "blur", "--fit-on", "--out", out, "--device", "cpu")
+    result = run(*command, "--json").json
+    assert (result["model"], result["fitted_on"]) == (None, True)
+    zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
+    position = zoo.position("tiny-inrs/000008")
+    size = original_images(zoo, [position]).shape[1:3]
+    expected = edit_by_fitting(zoo.networks([position]), "blur", size=size, device="cpu")
+    assert read_network(out.read_bytes()).network.equals(expected)
+    assert "fitting on" in run(*command).stdout
+    both = run(*command, "--model", "tiny-edit")
+    assert both.code == 2 and "--fit-on or --model, got both" in both.stderr
 
 
 def test_the_help_names_all_edits():
