@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import cached, map_data
 from app.answers import CLASSIFY
-from app.components.leaderboard_table import QUESTIONS, leaderboard_table
+from app.components.leaderboard_table import QUESTIONS, leaderboard_table, show_headlines
 from app.components.model_comparison import model_comparison
 from app.components.study_section import study_section
 from app.errors import reported
@@ -19,12 +19,14 @@ with st.expander("What am I looking at?", icon=":material/help:"):
         "`ngcore evaluate --all` measures them again.\n\n"
         "*Graph* models (NG-GNN, NG-T, NG-Sweep) give the same answer whatever the order of the hidden neurons. "
         "NG-Sweep passes messages layer by layer, forth and back; the weights enter linearly and in place. Models with "
-        "*probes* also run the network on a few learned inputs; *output probes* see nothing but the answers to them. "
-        "A *flat MLP* reads the weights as one long list.\n\n"
+        "*probes* also run the network on a few learned inputs; *output probes* see nothing but the answers to them, "
+        "and where the probes are a *lattice*, that is the picture itself, coarsely. A *flat MLP* reads the weights as "
+        "one long list.\n\n"
         "*Studies*, where there are some, are short trainings that differ in one or two respects: what they show is "
         "what makes a difference, not the best that a model can do."
     )
 rows = results(cached.checkpoints())
+show_headlines(rows)
 tasks = [task for task in QUESTIONS if any(row["task"] == task for row in rows)]
 if not tasks:
     st.info("No trained model is here yet: `ngcore train` makes one.", icon=":material/info:")

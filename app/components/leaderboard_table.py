@@ -8,6 +8,9 @@ import streamlit as st
 from app.answers import CLASSIFY, EDIT, PREDICT
 from app.charts.leaderboard import draw_figures
 from app.components.appearance import theme
+from app.errors import plain
+from ngcore.tasks.headlines import QUESTIONS as KNOWN_ELSEWHERE
+from ngcore.tasks.headlines import headlines
 from ngcore.tasks.problems import PROBLEMS
 from ngcore.tasks.results import SPREADS
 
@@ -25,9 +28,25 @@ SPREAD = "over seeds"
 FORMATS = {CLASSIFY: "percent", EDIT: "%.4f", PREDICT: "%.3f"}
 
 
+def show_headlines(rows: Sequence["Row"]) -> None:
+    """Show the best models beside the best published figures, where there is a model that answers such a question."""
+    heads, lines = headlines(rows)
+    if not lines:
+        return
+    st.table([dict(zip(heads, map(plain, cells), strict=True)) for cells in lines], border="horizontal")
+    st.caption("Published figures are on networks that were fitted elsewhere, by a recipe near the one here.")
+
+
 def leaderboard_table(rows: Sequence["Row"]) -> None:
-    """Show the rows of one task."""
+    """Show the rows of one task, of one zoo at a time."""
     task = rows[0]["task"]
+    zoos = list(dict.fromkeys(row["zoo"] for row in rows))
+    if len(zoos) > 1:
+        zoo = st.segmented_control(
+            "Networks of", zoos, default=_first(zoos), required=True, key=f"leaderboard.zoo.{task}",
+            persist_state="session",
+        )  # fmt: skip
+        rows = [row for row in rows if row["zoo"] == zoo]
     title = FIGURE_TITLES[task]
     has_seeds = any(row["std"] is not None for row in rows)
     st.dataframe(
@@ -48,7 +67,7 @@ def leaderboard_table(rows: Sequence["Row"]) -> None:
         key="leaderboard.cost", persist_state="session",
     )  # fmt: skip
     figure = draw_figures(
-        [row["name"] for row in rows], [row["zoo"] for row in rows], [row[cost] for row in rows],
+        [row["name"] for row in rows], [row["reads"] for row in rows], [row[cost] for row in rows],
         [row["test"][PROBLEMS[task].monitor] for row in rows],
         cost_title=COSTS[cost], figure_title=title, theme=theme(),
     )  # fmt: skip
@@ -56,6 +75,11 @@ def leaderboard_table(rows: Sequence["Row"]) -> None:
         figure, height=340, key="leaderboard.figures",
         alt=f"The {title} of each model on test networks against its {COSTS[cost]}; the table has the numbers",
     )  # fmt: skip
+
+
+def _first(zoos: Sequence[str]) -> str:
+    """The zoo that questions are most often asked about elsewhere, if it is among them."""
+    return next((question.zoo for question in KNOWN_ELSEWHERE if question.zoo in zoos), zoos[0])
 
 
 def _shown(row: "Row", title: str, *, has_seeds: bool) -> dict[str, Any]:
@@ -66,7 +90,7 @@ def _shown(row: "Row", title: str, *, has_seeds: bool) -> dict[str, Any]:
         **({"edit": row["edit"]} if row["edit"] else {}),
         "model": row["name"],
         "preset": row["preset"],
-        "zoo": row["zoo"],
+        "reads": row["reads"],
         title: test[PROBLEMS[row["task"]].monitor],
         **({SPREAD: spread} if has_seeds else {}),
         **unedited,

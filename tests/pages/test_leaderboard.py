@@ -78,6 +78,23 @@ def test_figures_over_seeds_are_shown_where_there_are_some(open_page, with_tiny_
     assert table.loc[cards[1]["name"], "over seeds"] == ""
 
 
+def test_models_of_one_zoo_are_shown_at_a_time_and_the_best_beside_published_figures(
+    open_page, with_tiny_models, monkeypatch
+):
+    from app import cached
+
+    first, second = (dict(card) for card in cached.checkpoints("classify"))
+    renamed = first | {"corpus": first["corpus"] | {"name": "mnist-inrs"}}
+    monkeypatch.setattr(cached, "checkpoints", lambda task=None: [second, renamed])
+    app = open_page("leaderboard")
+    assert not app.exception and not app.error
+    assert app.dataframe[0].value["model"].tolist() == [renamed["name"]]
+    (line,) = app.table[0].value.to_dict("records")
+    assert (line["Question"], line["Here"]) == (r"MNIST digits\, from weights", r"50\.0\%")
+    app.segmented_control(key="leaderboard.zoo.classify").set_value("tiny-inrs").run()
+    assert app.dataframe[0].value["model"].tolist() == [second["name"]]
+
+
 @pytest.fixture
 def with_studies(tmp_path, monkeypatch):
     """A file for each study that there is, with made-up figures."""
