@@ -78,7 +78,9 @@ def train_recipe(
         card["edit"] = recipe.edit or DEFAULT_EDIT
     if recipe.starts:
         card["starts"] = _starts(recipe)
-    return save_checkpoint(out, trained.model.state_dict(), card)
+    state = trained.model.state_dict()
+    weights = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    return save_checkpoint(out, weights, card)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Trained:
     """A model that was trained, and how it did.
 
     Attributes:
-        model: With the weights that were best on validation.
+        model: With the weights that were best on validation, rounded to what half precision can hold, in which
+            checkpoints ship.
         result: Steps, time and speed.
         metrics: By split, with `n`.
     """
@@ -138,6 +141,10 @@ def train_on(
     )
     if not result.is_finished:
         return None
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half())
     metrics = {s: _measured(problem, model, corpora[s], targets[s], place) for s in SPLITS}
     return Trained(model, result, metrics)
 

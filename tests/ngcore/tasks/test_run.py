@@ -143,3 +143,12 @@ def test_an_unknown_recipe_split_or_an_empty_zoo_is_refused(recipes, inrs, tmp_p
     train_recipe("tiny-edit", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu")
     with pytest.raises(UnknownNameError, match="Unknown split 'all'; choose from: test, train, validation"):
         evaluate(str(tmp_path / "out"), zoo_folder=inrs.folder, split="all", device="cpu")
+
+
+def test_checkpoints_are_written_in_half_precision_and_read_in_single(recipes, inrs, tmp_path):
+    train_recipe("tiny-classify", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu")
+    written, model = read_weights(tmp_path / "out"), load_checkpoint(tmp_path / "out", "cpu").model
+    assert {tensor.dtype for tensor in written.values() if tensor.is_floating_point()} == {torch.float16}
+    for name, tensor in model.state_dict().items():
+        assert tensor.dtype == (torch.float32 if tensor.is_floating_point() else written[name].dtype)
+        assert torch.equal(tensor, written[name].to(tensor.dtype))
