@@ -74,6 +74,20 @@ def describe_score(card: Card) -> str:
     return f"{text} (n = {test['n']:,})"
 
 
+def describe_reading(card: Card) -> str:
+    """What a model of INRs is given, in a sentence."""
+    config = card["model"]["config"]
+    count = config.get("num_probes", 0)
+    if not count:
+        return "The model is given the weights, not a picture."
+    answers = f"what the network answers at {count} places" + (
+        " in a lattice, a coarse picture" if config.get("has_lattice") else " of the model's own choice"
+    )
+    if config["kind"] == "output-probes":
+        return f"The model is given {answers}, not the weights."
+    return f"The model is given the weights, and {answers}."
+
+
 def class_names(card: Card, count: int) -> list[str]:
     """Names of the classes that a model tells apart; their numbers where its zoo is not here."""
     name = card["corpus"]["name"]

@@ -26,6 +26,7 @@ def class_prediction(selection: Selection, said: Answered) -> None:
     left, right = st.columns([0.3, 0.7], gap="large")
     with left:
         _show_picture(selection)
+        st.caption(answers.describe_reading(said.cards[by_name[name]]))
     with right:
         say(names, probabilities, label)
         st.echarts_chart(
@@ -52,7 +53,6 @@ def _show_picture(selection: Selection) -> None:
         caption="What the network computes" + (f" · label {plain(label)}" if label else ""),
         alt="The picture that the selected network computes",
     )  # fmt: skip
-    st.caption("The model is given the weights of the network, not this picture.")
 
 
 def say(names: list[str], probabilities: np.ndarray, label: int | None) -> None:

@@ -33,4 +33,4 @@ def show_classes(selection: Selection, before: State, after: State) -> None:
         draw_before_and_after(names, first.tolist(), last.tolist(), theme=theme()), height=190, key="edit.classes",
         alt=f"Probabilities of {len(names)} classes before and after: {plain(said[0])} → {plain(said[1])}",
     )  # fmt: skip
-    st.caption("The model is given the weights of both networks, not their pictures.")
+    st.caption(answers.describe_reading(card))

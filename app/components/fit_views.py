@@ -120,7 +120,7 @@ def _show_class(fit: Fit) -> None:
         draw_probabilities(names, probabilities.tolist(), label=label, theme=theme()), height=290,
         key="draw.probabilities", alt=f"Probabilities of {len(names)} classes",
     )  # fmt: skip
-    st.caption("The model is given the weights of the network, not a picture.")
+    st.caption(answers.describe_reading(by_name[name]))
 
 
 def _corpora(fit: Fit) -> dict[str, list[answers.Card]]:
