@@ -125,7 +125,7 @@ class Classify(Problem):
         return corpus.column("label").long()
 
     def loss(self, model: nn.Module, stacks: Sequence[Network], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy."""
+        """Cross-entropy with labels, or with probabilities of the classes."""
         return functional.cross_entropy(model(stacks).float(), targets)
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:

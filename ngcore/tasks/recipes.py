@@ -23,6 +23,8 @@ class Recipe:
         edit: Key of `IMAGE_EDITS`, where the task is to edit.
         starts: Checkpoints whose weights it starts from, by the part of the model that they are for: the beginning of
             its parameters' names, "" for all; none: random weights.
+        teacher: Name of a classifier whose answers about the same networks are the larger part of what is learned
+            (distillation, Hinton et al. 2015); None: labels alone.
         model: The preset, with changes.
     """
 
@@ -34,6 +36,7 @@ class Recipe:
     model: ModelConfig
     edit: str | None = None
     starts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    teacher: str | None = None
 
     @classmethod
     def of(
@@ -46,6 +49,7 @@ class Recipe:
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         edit: str | None = None,
         starts: Mapping[str, str] | None = None,
+        teacher: str | None = None,
         **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
@@ -58,6 +62,7 @@ class Recipe:
             model=preset(name, **changes),
             edit=edit,
             starts=starts or {},
+            teacher=teacher,
         )
 
 
@@ -130,6 +135,15 @@ RECIPES: dict[str, Recipe] = {
     "mnist-statnn": Recipe.of("classify", "mnist-inrs", "statnn", _schedule(20, **FULL)),
     "fashion-mnist-ng-sweep": Recipe.of(
         "classify", "fashion-mnist-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=SMALL_MOVES
+    ),
+    "fashion-mnist-ng-sweep-taught": Recipe.of(
+        "classify",
+        "fashion-mnist-inrs",
+        "ng-sweep",
+        _schedule(40, **SWEEP),
+        augmentation=SMALL_PURE_MOVES,
+        teacher="fashion-mnist-output-lattice-256",
+        input_noise=0.05,
     ),
     "fashion-mnist-ng-sweep-64-probes": _joined(
         "fashion-mnist", "ng-sweep-64-probes", "output-probes-64", SMALL_PURE_MOVES

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ from ngcore.training import (
 from ngcore.zoo import Zoo, find_zoo
 
 SPLITS = ("validation", "test")
+
+TAUGHT = 0.7
+"""Share of a teacher's answer in what is learned; the rest is the label."""
 
 
 def train_recipe(
@@ -77,7 +80,9 @@ def train_recipe(
     if recipe.task == "edit":
         card["edit"] = recipe.edit or DEFAULT_EDIT
     if recipe.starts:
-        card["starts"] = _starts(recipe)
+        card["starts"] = _named(recipe.starts.values())
+    if recipe.teacher is not None:
+        card["teacher"] = _named([recipe.teacher])[0]
     state = trained.model.state_dict()
     weights = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     return save_checkpoint(out, weights, card)
@@ -200,23 +205,31 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
 def _batch_loss(
     recipe: Recipe, problem: Problem, corpus: Corpus, targets: Tensor, device: torch.device
 ) -> Callable[[nn.Module, Tensor, torch.Generator], Tensor]:
+    teacher = load_checkpoint(recipe.teacher, device).model if recipe.teacher else None
+
     def loss(model: nn.Module, index: Tensor, generator: torch.Generator) -> Tensor:
         stacks, places = zip(*corpus.batch(index, device), strict=True)
         augmented = [recipe.augmentation(stack, generator) for stack in stacks]
-        return problem.loss(model, augmented, targets[index[torch.cat(places)]].to(device), generator)
+        wanted = targets[index[torch.cat(places)]].to(device)
+        if teacher is not None:
+            with torch.no_grad():
+                said = teacher(augmented).float().softmax(dim=1)
+            wanted = torch.lerp(nn.functional.one_hot(wanted, said.shape[1]).float(), said, TAUGHT)
+        return problem.loss(model, augmented, wanted, generator)
 
     return loss
 
 
-def _starts(recipe: Recipe) -> list[dict[str, str]]:
-    """Which weights a training starts from."""
-    cards = [load_checkpoint(name, "cpu").card for name in recipe.starts.values()]
+def _named(names: Iterable[str]) -> list[dict[str, str]]:
+    """Checkpoints that a training needs, with the hashes of their weights."""
+    cards = [load_checkpoint(name, "cpu").card for name in names]
     return [{key: card[key] for key in ("name", "weights_sha256")} for card in cards]
 
 
 def _run_name(name: str, recipe: Recipe, zoo: Zoo, seed: int, limit: int | None) -> str:
     """Another recipe or another zoo is another run, which does not go on where this one stopped."""
-    described = f"{zoo.hash} {recipe} {_starts(recipe)}"
+    others = [*recipe.starts.values(), *([recipe.teacher] if recipe.teacher else [])]
+    described = f"{zoo.hash} {recipe} {_named(others)}"
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{name}-{digest}-seed{seed}" + (f"-{limit}" if limit else "")
 

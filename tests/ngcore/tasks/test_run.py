@@ -152,3 +152,31 @@ def test_checkpoints_are_written_in_half_precision_and_read_in_single(recipes, i
     for name, tensor in model.state_dict().items():
         assert tensor.dtype == (torch.float32 if tensor.is_floating_point() else written[name].dtype)
         assert torch.equal(tensor, written[name].to(tensor.dtype))
+
+
+def test_a_taught_model_learns_labels_and_the_teachers_answers_about_the_same_networks(
+    recipes, inrs, tmp_path, monkeypatch
+):
+    from ngcore.tasks import run
+    from ngcore.tasks.corpus import Corpus
+    from ngcore.tasks.problems import find_problem
+
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    options = {"zoo_folder": inrs.folder, "device": "cpu"}
+    first = train_recipe("tiny-classify", out=tmp_path / "checkpoints" / "tiny-classify", **options)
+    taught = dataclasses.replace(RECIPES["tiny-classify"], augmentation=Augmentation(), teacher="tiny-classify")
+    monkeypatch.setitem(RECIPES, "tiny-taught", taught)
+    card = train_recipe("tiny-taught", out=tmp_path / "taught", **options)
+    assert card["teacher"] == {"name": "tiny-classify", "weights_sha256": first["weights_sha256"]}
+
+    corpus, problem, cpu = Corpus.load(inrs, "train"), find_problem("classify"), torch.device("cpu")
+    labels = problem.targets(corpus)
+    student, teacher = (load_checkpoint(tmp_path / name, cpu).model for name in ("taught", "checkpoints/tiny-classify"))
+    index = torch.tensor([2, 0, 5])
+    with torch.no_grad():
+        loss = run._batch_loss(taught, problem, corpus, labels, cpu)(student, index, torch.Generator())
+        networks = corpus.stacks[0][corpus.row[index]]
+        log_likely, said = student(networks).log_softmax(1), teacher(networks).softmax(1)
+    of_labels = -log_likely.gather(1, labels[index, None]).mean()
+    of_answers = -(said * log_likely).sum(1).mean()
+    assert loss.item() == pytest.approx(float(0.3 * of_labels + 0.7 * of_answers), rel=1e-4)
