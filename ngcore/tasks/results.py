@@ -143,9 +143,10 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
 
 
 def _seconds(card: Card, by_name: Mapping[str, Card]) -> float:
-    """Time of a training, with that of the checkpoints that it started from."""
-    starts = (by_name[start["name"]] for start in card.get("starts", ()) if start["name"] in by_name)
-    return float(card["training"]["seconds"]) + sum(_seconds(start, by_name) for start in starts)
+    """Time of a training, with that of the checkpoints that it started from or learned from."""
+    needed = [*card.get("starts", ()), *([card["teacher"]] if "teacher" in card else [])]
+    others = {other["name"]: by_name[other["name"]] for other in needed if other["name"] in by_name}
+    return float(card["training"]["seconds"]) + sum(_seconds(other, by_name) for other in others.values())
 
 
 def _rank(row: Row) -> float:

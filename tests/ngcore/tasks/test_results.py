@@ -127,5 +127,7 @@ def test_the_readme_shows_the_figures_of_the_cards_and_studies_that_ship(pytestc
 def test_the_time_of_a_training_holds_that_of_what_it_started_from():
     further = {**card("further", accuracy=0.9), "starts": [{"name": "first"}, {"name": "gone"}]}
     last = {**card("last", accuracy=0.95), "starts": [{"name": "further"}]}
-    seconds = {row["name"]: row["training_seconds"] for row in results([last, further, card("first", accuracy=0.8)])}
-    assert seconds == {"first": 90.0, "further": 180.0, "last": 270.0}
+    taught = {**card("taught", accuracy=0.7), "teacher": {"name": "further"}}
+    rows = results([last, further, taught, card("first", accuracy=0.8)])
+    seconds = {row["name"]: row["training_seconds"] for row in rows}
+    assert seconds == {"first": 90.0, "further": 180.0, "last": 270.0, "taught": 270.0}
