@@ -96,9 +96,9 @@ EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0}
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
 
-def _joined(images: str, name: str, outputs: str, moves: Augmentation) -> Recipe:
+def _joined(images: str, name: str, outputs: str, moves: Augmentation, *, sweep: str = "ng-sweep") -> Recipe:
     """NG-Sweep with probes, from NG-Sweep without and output-only probing, each trained before by itself."""
-    starts = {"": f"{images}-ng-sweep", "outputs.": f"{images}-{outputs}"}
+    starts = {"": f"{images}-{sweep}", "outputs.": f"{images}-{outputs}"}
     config = _schedule(1, **JOIN)
     zoo = f"{images}-inrs"
     return Recipe.of("classify", zoo, name, config, augmentation=moves, starts=starts, input_noise=0.05)
@@ -146,13 +146,13 @@ RECIPES: dict[str, Recipe] = {
         input_noise=0.05,
     ),
     "fashion-mnist-ng-sweep-64-probes": _joined(
-        "fashion-mnist", "ng-sweep-64-probes", "output-probes-64", SMALL_PURE_MOVES
+        "fashion-mnist", "ng-sweep-64-probes", "output-probes-64", SMALL_PURE_MOVES, sweep="ng-sweep-taught"
     ),
     "fashion-mnist-ng-sweep-128-probes": _joined(
-        "fashion-mnist", "ng-sweep-128-probes", "output-probes-128", SMALL_PURE_MOVES
+        "fashion-mnist", "ng-sweep-128-probes", "output-probes-128", SMALL_PURE_MOVES, sweep="ng-sweep-taught"
     ),
     "fashion-mnist-ng-sweep-lattice-256": _joined(
-        "fashion-mnist", "ng-sweep-lattice-256", "output-lattice-256", SMALL_PURE_MOVES
+        "fashion-mnist", "ng-sweep-lattice-256", "output-lattice-256", SMALL_PURE_MOVES, sweep="ng-sweep-taught"
     ),
     "fashion-mnist-output-lattice-256": _output_probes(
         "fashion-mnist", "output-lattice-256", SMALL_PURE_MOVES, epochs=12
