@@ -1,4 +1,4 @@
-"""What all tests share: seeds, folders, the running app, and a browser page that may talk to this machine alone.
+"""What all tests share: seeds, folders, tiny zoos and models, the running app, and a browser page for this machine alone.
 
 Importing ngcore belongs inside tests and fixtures: pytest checks its shapes only if it comes after this file.
 """
@@ -207,3 +207,22 @@ def visit(page, settle):
         return page
 
     return open_address
+
+
+@pytest.fixture(scope="session")
+def tiny_zoos(tmp_path_factory):
+    """A folder with the zoos tiny-inrs and tiny-cnns."""
+    from tiny_zoos import write_tiny_zoos
+
+    return write_tiny_zoos(tmp_path_factory.mktemp("zoos"))
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tiny_zoos, tmp_path_factory):
+    """A folder with a model of every task; see `write_tiny_checkpoints`."""
+    from tiny_checkpoints import write_tiny_checkpoints
+
+    from ngcore.zoo import Zoo
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return write_tiny_checkpoints(folder, Zoo.open(tiny_zoos / "tiny-inrs"), Zoo.open(tiny_zoos / "tiny-cnns"))

@@ -9,27 +9,10 @@ from app.edit_chain import Step
 COLOURED = (0.2, 0.5, 0.9)
 
 
-@pytest.fixture(scope="module")
-def zoos(tmp_path_factory):
-    from tiny_zoos import write_tiny_zoos
-
-    return write_tiny_zoos(tmp_path_factory.mktemp("zoos"))
-
-
-@pytest.fixture(scope="module")
-def models(zoos, tmp_path_factory):
-    from tiny_checkpoints import write_tiny_checkpoints
-
-    from ngcore.zoo import Zoo
-
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return write_tiny_checkpoints(folder, Zoo.open(zoos / "tiny-inrs"), Zoo.open(zoos / "tiny-cnns"))
-
-
 @pytest.fixture(autouse=True)
-def tiny_world(zoos, models, monkeypatch):
-    monkeypatch.setenv("NGCORE_ZOOS", str(zoos))
-    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(models))
+def tiny_world(tiny_zoos, checkpoints, monkeypatch):
+    monkeypatch.setenv("NGCORE_ZOOS", str(tiny_zoos))
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(checkpoints))
 
 
 @pytest.fixture

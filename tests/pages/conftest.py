@@ -1,25 +1,8 @@
-"""What the tests of pages share: tiny zoos, and pages run by Streamlit's own test driver inside the whole app."""
+"""What the tests of pages share: pages run by Streamlit's own test driver inside the whole app."""
 
 import pytest
-from tiny_checkpoints import write_tiny_checkpoints
-from tiny_zoos import write_tiny_zoos
 
 WAIT_S = 60
-
-
-@pytest.fixture(scope="session")
-def tiny_zoos(tmp_path_factory):
-    """A folder with the zoos tiny-inrs and tiny-cnns."""
-    return write_tiny_zoos(tmp_path_factory.mktemp("zoos"))
-
-
-@pytest.fixture(scope="session")
-def checkpoints(tiny_zoos, tmp_path_factory):
-    """A folder with a model of every task; see `write_tiny_checkpoints`."""
-    from ngcore.zoo import Zoo
-
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return write_tiny_checkpoints(folder, Zoo.open(tiny_zoos / "tiny-inrs"), Zoo.open(tiny_zoos / "tiny-cnns"))
 
 
 @pytest.fixture
