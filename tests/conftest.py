@@ -1,4 +1,4 @@
-"""What all tests share: seeds, folders, tiny zoos and models, the running app, and a browser page for this machine alone.
+"""What all tests share: seeds, folders, tiny zoos and models, the running app, and a page that asks no other machine.
 
 Importing ngcore belongs inside tests and fixtures: pytest checks its shapes only if it comes after this file.
 """
