@@ -42,7 +42,8 @@ def edit(
         str | None, typer.Option(help="A checkpoint that edits.", show_default="the best that fits, if one is needed")
     ] = None,
     fit_on: Annotated[
-        bool, typer.Option("--fit-on", help="Edit the picture and fit the network on to it; needs no model.")
+        bool,
+        typer.Option("--fit-on", help="Edit the picture and fit the network on to it, by itself or after --model."),
     ] = False,
     strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the full edit, more goes on.")] = 1.0,
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
@@ -59,18 +60,20 @@ def edit(
 
     if out.suffix != ".safetensors":
         raise NeuralGraphError(f"Expected --out to end in .safetensors, got {out}.")
-    if fit_on and model is not None:
-        raise NeuralGraphError(f"Expected --fit-on or --model, got both (--model {model}); leave one out.")
     given = read_input(source, activation=activation, omega_0=omega_0)
-    if fit_on:
-        edited = edit_by_fitting(given.network, name, strength, size=_size_of_images(given), device=device)
-    elif model is None and find_image_edit(name).is_exact:
-        edited = edit_weights(given.network, name, strength)
-    else:
-        model = model or choose_editor(given, name)
+    edited = None
+    if model is None and not fit_on and not find_image_edit(name).is_exact:
+        model = choose_editor(given, name)
+    if model is not None:
         checkpoint = load_checkpoint(model, device)
         name = edit_of(checkpoint.card)
         edited = edit_inrs(checkpoint, given.network, strength=strength).to("cpu")
+    if fit_on:
+        edited = edit_by_fitting(
+            given.network, name, strength, start=edited, size=_size_of_images(given), device=device
+        )
+    elif edited is None:
+        edited = edit_weights(given.network, name, strength)
     export_network(edited, out)
     files = [str(out)]
     if png:
@@ -130,7 +133,8 @@ def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
     rows = [("Network", result["network"]), ("Edit", result["edit"]), ("Strength", f"{result['strength']:g}")]
-    rows.append(("By", result["model"] or ("fitting on" if result["fitted_on"] else "a formula, exactly")))
+    makers = [result["model"], "fitting on" if result["fitted_on"] else None]
+    rows.append(("By", ", then ".join(filter(None, makers)) or "a formula, exactly"))
     rows.append(("Change of the weights", f"{result['relative_change']:.2%} of their norm"))
     if "mse_after" in result:
         rows.append(("MSE to the edited image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))

@@ -1,6 +1,5 @@
 """`ngcore train`: a recipe becomes a checkpoint with its card."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +8,6 @@ from rich.console import Console
 from ngcore.cli.options import Device, Json, Limit, Out, Seed, ZooOption, example
 from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.progress import ProgressBar, describe_seconds, progress_bar
-from ngcore.paths import ASSETS, work_folder
 
 if TYPE_CHECKING:
     from ngcore.training import ProgressEvent
@@ -40,11 +38,11 @@ def train(
     """
     import torch
 
-    from ngcore.tasks import find_recipe, train_recipe
+    from ngcore.tasks import find_recipe, folder_of_training, train_recipe
     from ngcore.zoo import find_zoo
 
     recipe = find_recipe(name)
-    folder = out or default_checkpoint_folder(name, seed=seed, limit=limit)
+    folder = out or folder_of_training(name, seed=seed, limit=limit)
     if threads is not None:
         torch.set_num_threads(threads)
     with progress_bar(f"Training {name}") as bar:
@@ -65,14 +63,6 @@ def train(
         return
     say(f"Written to {folder}.")
     print_result({"is_finished": True, "folder": str(folder), "card": card}, as_json=as_json, show=_shower(card))
-
-
-def default_checkpoint_folder(name: str, *, seed: int, limit: int | None) -> Path:
-    """Where a checkpoint is written: among those that ship only if it is trained as its card will say."""
-    if seed == 0 and limit is None:
-        return ASSETS / "checkpoints" / name
-    suffix = (f"-seed{seed}" if seed else "") + (f"-limit{limit}" if limit else "")
-    return work_folder() / "checkpoints" / f"{name}{suffix}"
 
 
 class _Reporter:

@@ -10,14 +10,18 @@ from ngcore.networks import Network
 FIT_ON = FitConfig(sampling="quarters", steps=200, learning_rate=7e-4)
 """Steps from a SIREN to one that shows its edited image; from a fresh one it takes many times as many."""
 
+FIT_ON_FROM_EDITED = FitConfig(sampling="quarters", steps=20, learning_rate=3e-4)
+"""Steps from what a trained editor made of a SIREN, which is on the way already."""
+
 
 def edit_by_fitting(
     network: Network,
     edit: str,
     strength: float = 1.0,
     *,
+    start: Network | None = None,
     size: tuple[int, int] = (28, 28),
-    config: FitConfig = FIT_ON,
+    config: FitConfig | None = None,
     seed: int = 0,
     device: torch.device | str = "auto",
     compiled: bool = False,
@@ -30,8 +34,9 @@ def edit_by_fitting(
         network: N SIRENs.
         edit: Key of `IMAGE_EDITS`.
         strength: 0 leaves the images as they are, 1 is the full edit.
+        start: The networks after a trained editor's answer, to go on from; None: the networks as they are.
         size: (height, width) in pixels at which images are edited.
-        config: How to fit.
+        config: How to fit; None: `FIT_ON`, or `FIT_ON_FROM_EDITED` where there is a start.
         seed: Seed of the pixel choice.
         device: Where to compute.
         compiled: Compile the step; see `fit_sirens`.
@@ -49,9 +54,9 @@ def edit_by_fitting(
         targets = edit_images(render(network, size).float().cpu().clamp(0, 1), edit, strength)
     return fit_sirens(
         targets,
-        config,
+        config or (FIT_ON if start is None else FIT_ON_FROM_EDITED),
         architecture=network.architecture,
-        start=network,
+        start=network if start is None else start,
         seed=seed,
         device=device,
         compiled=compiled,

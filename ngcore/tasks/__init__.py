@@ -8,6 +8,7 @@ from ngcore.tasks.answers import predict_accuracy as predict_accuracy
 from ngcore.tasks.checkpoints import Checkpoint as Checkpoint
 from ngcore.tasks.checkpoints import can_read as can_read
 from ngcore.tasks.checkpoints import find_checkpoints as find_checkpoints
+from ngcore.tasks.checkpoints import folder_of_training as folder_of_training
 from ngcore.tasks.checkpoints import list_checkpoints as list_checkpoints
 from ngcore.tasks.checkpoints import load_checkpoint as load_checkpoint
 from ngcore.tasks.problems import PROBLEMS as PROBLEMS
@@ -34,6 +35,7 @@ __all__ = [
     "find_checkpoints",
     "find_problem",
     "find_recipe",
+    "folder_of_training",
     "list_checkpoints",
     "load_checkpoint",
     "predict_accuracy",

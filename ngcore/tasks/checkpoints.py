@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ngcore.device import choose_device
-from ngcore.errors import UnknownNameError
+from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.models import Model, ModelConfig, build_model
 from ngcore.networks import Architecture
-from ngcore.paths import ASSETS
+from ngcore.paths import ASSETS, work_folder
 from ngcore.training import load_weights, read_card
 
 CARD_FILE = "card.json"
@@ -47,6 +47,46 @@ def find_checkpoints() -> dict[str, Path]:
     return {card.parent.name: card.parent for card in cards}
 
 
+def find_checkpoint(name: str | Path) -> Path:
+    """Folder of a checkpoint by name; a folder of one is its own.
+
+    Raises:
+        UnknownNameError: If there is none of this name; the message lists those that there are.
+    """
+    if (Path(name) / CARD_FILE).is_file():
+        return Path(name)
+    known = find_checkpoints()
+    if str(name) not in known:
+        raise UnknownNameError("checkpoint", str(name), known)
+    return known[str(name)]
+
+
+def folder_of_training(name: str, *, seed: int = 0, limit: int | None = None) -> Path:
+    """Where a training's checkpoint is written: among those that ship only if it is trained as its card will say."""
+    if seed == 0 and limit is None:
+        return ASSETS / "checkpoints" / name
+    suffix = (f"-seed{seed}" if seed else "") + (f"-limit{limit}" if limit else "")
+    return work_folder() / "checkpoints" / f"{name}{suffix}"
+
+
+def find_part(name: str, seed: int) -> Path:
+    """Folder of a checkpoint that a training with a seed starts from or learns from: one of the same seed.
+
+    Raises:
+        UnknownNameError: If there is none of this name.
+        CheckpointError: If it was not trained with this seed yet; the message says how to.
+    """
+    if seed == 0:
+        return find_checkpoint(name)
+    folder = folder_of_training(name, seed=seed)
+    if not (folder / CARD_FILE).is_file():
+        raise CheckpointError(
+            f"Expected {name} of seed {seed} in {folder}, which a training with that seed goes on from; "
+            f"run ngcore train {name} --seed {seed} first."
+        )
+    return folder
+
+
 def list_checkpoints(task: str | None = None) -> list[dict[str, Any]]:
     """Cards of all checkpoints, by name; of one task if named ("classify", "predict" or "edit")."""
     cards = [read_card(folder) for _, folder in sorted(find_checkpoints().items())]
@@ -67,12 +107,7 @@ def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Ch
         UnknownNameError: If there is none of this name; the message lists those that there are.
         CheckpointError: If weights and card do not fit.
     """
-    folder = Path(name)
-    if not (folder / CARD_FILE).is_file():
-        known = find_checkpoints()
-        if str(name) not in known:
-            raise UnknownNameError("checkpoint", str(name), known)
-        folder = known[str(name)]
+    folder = find_checkpoint(name)
     card = read_card(folder)
     fields = card["model"]
     architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ngcore.device import choose_device
 from ngcore.models import LatticeProbes, Model, OutputProbes, build_model
 from ngcore.paths import work_folder
-from ngcore.tasks.checkpoints import Checkpoint, load_checkpoint
+from ngcore.tasks.checkpoints import Checkpoint, find_part, load_checkpoint
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.problems import DEFAULT_EDIT, Problem, edit_of, find_problem
 from ngcore.tasks.recipes import Recipe, find_recipe
@@ -22,6 +22,7 @@ from ngcore.training import (
     describe_training,
     describe_versions,
     expect_weights_fit,
+    read_card,
     save_checkpoint,
     train,
 )
@@ -53,7 +54,7 @@ def train_recipe(
         out: Folder of the checkpoint.
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
-        seed: Seed of parameters, order and noise.
+        seed: Seed of parameters, order and noise; parts and teachers are those of the same seed.
         limit: Use the first so many networks of each split only.
         max_seconds: Stop this call after so long; call again to go on.
         progress: Called about twice a second.
@@ -80,9 +81,9 @@ def train_recipe(
     if recipe.task == "edit":
         card["edit"] = recipe.edit or DEFAULT_EDIT
     if recipe.starts:
-        card["starts"] = _named(recipe.starts.values())
+        card["starts"] = [_named(part, seed) for part in recipe.starts.values()]
     if recipe.teacher is not None:
-        card["teacher"] = _named([recipe.teacher])[0]
+        card["teacher"] = _named(recipe.teacher, seed)
     state = trained.model.state_dict()
     weights = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     return save_checkpoint(out, weights, card)
@@ -134,7 +135,7 @@ def train_on(
     result = train(
         model,
         num_items=len(corpora["train"]),
-        loss=_batch_loss(recipe, problem, corpora["train"], targets["train"], place),
+        loss=_batch_loss(recipe, problem, corpora["train"], targets["train"], place, seed),
         validate=lambda current: problem.measure(current, corpora["validation"], targets["validation"], place),
         config=dataclasses.replace(recipe.config, seed=seed),
         folder=folder,
@@ -193,7 +194,7 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
     if recipe.starts:
         weights: dict[str, Tensor] = {}
         for prefix, name in recipe.starts.items():
-            part = load_checkpoint(name, "cpu").model.state_dict()
+            part = load_checkpoint(find_part(name, seed), "cpu").model.state_dict()
             weights |= {prefix + key: tensor for key, tensor in part.items()}
         expect_weights_fit(model, weights, source=" and ".join(recipe.starts.values()))
         model.load_state_dict(weights)
@@ -203,9 +204,9 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
 
 
 def _batch_loss(
-    recipe: Recipe, problem: Problem, corpus: Corpus, targets: Tensor, device: torch.device
+    recipe: Recipe, problem: Problem, corpus: Corpus, targets: Tensor, device: torch.device, seed: int
 ) -> Callable[[nn.Module, Tensor, torch.Generator], Tensor]:
-    teacher = load_checkpoint(recipe.teacher, device).model if recipe.teacher else None
+    teacher = load_checkpoint(find_part(recipe.teacher, seed), device).model if recipe.teacher else None
 
     def loss(model: nn.Module, index: Tensor, generator: torch.Generator) -> Tensor:
         stacks, places = zip(*corpus.batch(index, device), strict=True)
@@ -220,16 +221,16 @@ def _batch_loss(
     return loss
 
 
-def _named(names: Iterable[str]) -> list[dict[str, str]]:
-    """Checkpoints that a training needs, with the hashes of their weights."""
-    cards = [load_checkpoint(name, "cpu").card for name in names]
-    return [{key: card[key] for key in ("name", "weights_sha256")} for card in cards]
+def _named(name: str, seed: int) -> dict[str, str]:
+    """A checkpoint that a training needs, with the hash of its weights."""
+    card = read_card(find_part(name, seed))
+    return {key: card[key] for key in ("name", "weights_sha256")}
 
 
 def _run_name(name: str, recipe: Recipe, zoo: Zoo, seed: int, limit: int | None) -> str:
     """Another recipe or another zoo is another run, which does not go on where this one stopped."""
     others = [*recipe.starts.values(), *([recipe.teacher] if recipe.teacher else [])]
-    described = f"{zoo.hash} {recipe} {_named(others)}"
+    described = f"{zoo.hash} {recipe} {[_named(other, seed) for other in others]}"
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{name}-{digest}-seed{seed}" + (f"-{limit}" if limit else "")
 

@@ -148,8 +148,26 @@ def test_what_nobody_has_learned_can_be_fitted_on(run, tmp_path, shelf):
     expected = edit_by_fitting(zoo.networks([position]), "blur", size=size, device="cpu")
     assert read_network(out.read_bytes()).network.equals(expected)
     assert "fitting on" in run(*command).stdout
-    both = run(*command, "--model", "tiny-edit")
-    assert both.code == 2 and "--fit-on or --model, got both" in both.stderr
+
+
+def test_the_answer_of_a_model_can_be_fitted_on(run, tmp_path, shelf):
+    from ngcore.inr import edit_by_fitting
+    from ngcore.tasks import edit_inrs, load_checkpoint
+    from ngcore.upload import read_network
+    from ngcore.zoo import Zoo
+    from ngcore.zoo.originals import original_images
+
+    out = tmp_path / "thick.safetensors"
+    command = ("edit", "tiny-inrs/000008", "--model", "tiny-edit", "--fit-on", "--out", out, "--device", "cpu")
+    result = run(*command, "--strength", "0.5", "--json").json
+    assert (result["model"], result["fitted_on"]) == ("tiny-edit", True)
+    zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
+    position = zoo.position("tiny-inrs/000008")
+    own, size = zoo.networks([position]), original_images(zoo, [position]).shape[1:3]
+    start = edit_inrs(load_checkpoint("tiny-edit", "cpu"), own, strength=0.5)
+    expected = edit_by_fitting(own, "dilate", 0.5, start=start, size=size, device="cpu")
+    assert read_network(out.read_bytes()).network.equals(expected)
+    assert "tiny-edit, then fitting on" in run(*command).stdout
 
 
 def test_the_help_names_all_edits():

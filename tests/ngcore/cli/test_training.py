@@ -36,14 +36,6 @@ def test_figures_of_a_training_are_shown(run, tiny_recipe, tmp_path):
     assert f"Written to {tmp_path / 'tiny'}." in outcome.stderr
 
 
-def test_only_a_training_as_its_card_says_goes_where_checkpoints_ship(tmp_path):
-    from ngcore.cli.train import default_checkpoint_folder
-    from ngcore.paths import ASSETS
-
-    assert default_checkpoint_folder("m", seed=0, limit=None) == ASSETS / "checkpoints" / "m"
-    assert default_checkpoint_folder("m", seed=2, limit=50) == tmp_path / "work" / "checkpoints" / "m-seed2-limit50"
-
-
 def test_an_unknown_recipe_is_refused_with_the_choices(run):
     outcome = run("train", "no-such-recipe")
     assert (outcome.code, outcome.stdout) == (2, "")

@@ -5,6 +5,7 @@ import torch
 
 from ngcore.errors import ArchitectureError, ShapeMismatchError, UnknownNameError
 from ngcore.inr import FitConfig, edit_by_fitting, edit_images, fit_sirens, image_coordinates, is_siren, render
+from ngcore.inr.fit_edit import FIT_ON_FROM_EDITED
 from ngcore.networks import mlp, siren
 from ngcore.testing import random_network
 
@@ -30,6 +31,15 @@ def test_it_comes_nearer_to_the_edit_of_what_was_shown(discs, edit, strength):
     targets = edit_images(render(discs, SIZE).clamp(0, 1), edit, strength)
     edited = edit_by_fitting(discs, edit, strength, size=SIZE, config=CONFIG)
     assert (errors(edited, targets) < 0.5 * errors(discs, targets)).all()
+
+
+def test_it_goes_on_from_an_editors_answer_in_fewer_steps(discs):
+    targets = edit_images(render(discs, SIZE).clamp(0, 1), "dilate")
+    start = edit_by_fitting(discs, "dilate", size=SIZE, config=CONFIG)
+    edited = edit_by_fitting(discs, "dilate", size=SIZE, start=start)
+    expected = fit_sirens(targets, FIT_ON_FROM_EDITED, architecture=discs.architecture, start=start).network
+    assert edited.equals(expected)
+    assert (errors(edited, targets) < errors(discs, targets)).all()
 
 
 def test_strength_0_leaves_the_networks_as_they_are(discs):

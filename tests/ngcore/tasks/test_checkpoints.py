@@ -8,7 +8,9 @@ import torch
 from tiny_checkpoints import write_tiny_checkpoint
 
 from ngcore.errors import CheckpointError, UnknownNameError
-from ngcore.tasks import checkpoints, find_checkpoints, list_checkpoints, load_checkpoint
+from ngcore.paths import ASSETS
+from ngcore.tasks import checkpoints, find_checkpoints, folder_of_training, list_checkpoints, load_checkpoint
+from ngcore.tasks.checkpoints import find_part
 
 
 @pytest.fixture
@@ -28,10 +30,24 @@ def test_of_two_checkpoints_of_a_name_that_of_the_first_folder_is_found(roots):
 
 
 def test_the_folder_of_the_environment_is_searched_before_the_assets(tmp_path, monkeypatch):
-    from ngcore.paths import ASSETS
-
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
     assert checkpoints.checkpoint_roots() == [tmp_path, ASSETS / "checkpoints"]
+
+
+def test_only_a_training_as_its_card_says_goes_where_checkpoints_ship(tmp_path, monkeypatch):
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path))
+    assert folder_of_training("m") == ASSETS / "checkpoints" / "m"
+    assert folder_of_training("m", seed=2, limit=50) == tmp_path / "checkpoints" / "m-seed2-limit50"
+
+
+def test_a_part_is_the_checkpoint_itself_or_its_repeat_with_the_same_seed(roots, tmp_path, monkeypatch):
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path))
+    assert find_part("both", 0) == roots[0] / "both"
+    with pytest.raises(CheckpointError, match="run ngcore train both --seed 1 first"):
+        find_part("both", 1)
+    repeat = folder_of_training("both", seed=1)
+    shutil.copytree(roots[0] / "both", repeat)
+    assert find_part("both", 1) == repeat
 
 
 def test_cards_are_listed_by_name_and_by_task(roots):

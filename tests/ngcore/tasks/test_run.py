@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ngcore.errors import CheckpointError, UnknownNameError, ZooError
-from ngcore.tasks import RECIPES, evaluate, load_checkpoint, train_recipe
+from ngcore.tasks import RECIPES, evaluate, folder_of_training, load_checkpoint, train_recipe
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import Recipe
 from ngcore.training import read_weights
@@ -97,6 +97,9 @@ def test_a_training_can_start_from_another_checkpoint(recipes, inrs, tmp_path, m
     before, after = (read_weights(tmp_path / name) for name in ("checkpoints/tiny-classify", "further"))
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
     assert "starts" not in first
+    repeat = train_recipe("tiny-classify", out=folder_of_training("tiny-classify", seed=1), seed=1, **options)
+    third = train_recipe("tiny-further", out=tmp_path / "again", seed=1, **options)
+    assert third["starts"] == [{"name": "tiny-classify-seed1", "weights_sha256": repeat["weights_sha256"]}]
 
 
 def test_a_joined_model_starts_as_the_mean_of_its_parts(recipes, inrs, tmp_path, monkeypatch):
@@ -174,7 +177,7 @@ def test_a_taught_model_learns_labels_and_the_teachers_answers_about_the_same_ne
     student, teacher = (load_checkpoint(tmp_path / name, cpu).model for name in ("taught", "checkpoints/tiny-classify"))
     index = torch.tensor([2, 0, 3])
     with torch.no_grad():
-        loss = run._batch_loss(taught, problem, corpus, labels, cpu)(student, index, torch.Generator())
+        loss = run._batch_loss(taught, problem, corpus, labels, cpu, seed=0)(student, index, torch.Generator())
         networks = corpus.stacks[0][corpus.row[index]]
         log_likely, said = student(networks).log_softmax(1), teacher(networks).softmax(1)
     of_labels = -log_likely.gather(1, labels[index, None]).mean()
