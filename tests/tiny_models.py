@@ -21,9 +21,9 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(dtype))
-        for head in getattr(model, "heads", ()):
+        for head in getattr(getattr(model, "editor", model), "heads", ()):
             head.scales.fill_(0.01)  # a stage that changes a network beyond measure is chaotic in the next
-        normaliser = getattr(model, "encoder", model).normaliser
+        normaliser = getattr(model, "encoder", getattr(model, "editor", model)).normaliser
         if normaliser.is_centred:
             normaliser.mean.normal_(0, 0.2, generator=generator)
         normaliser.std.uniform_(0.5, 1.5, generator=generator)
@@ -31,8 +31,7 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
 
 
 # Presets that differ in their sizes alone make one small model; the first of them stands for all.
-# A lattice of probes lies over an image, and is of no use to networks that are none.
-ANY_NETWORK = [name for name in PRESETS if PRESETS[name].is_graph_model and not PRESETS[name].has_lattice]
+ANY_NETWORK = [name for name in PRESETS if PRESETS[name].is_graph_model and not PRESETS[name].is_for_inrs]
 GRAPH_PRESETS = list({tiny_config(name): name for name in reversed(ANY_NETWORK)}.values())[::-1]
 LAYOUT_PRESETS = [name for name in GRAPH_PRESETS if PRESETS[name].kind != "ng-sweep"]
 INVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "invariant"]

@@ -9,6 +9,7 @@ import torch
 from ngcore.errors import UnknownNameError
 from ngcore.models.baselines import FlatMLP, LatticeProbes, OutputProbes, StatNN
 from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.descent import DescentEditor
 from ngcore.models.neural_graph_model import NeuralGraphModel
 from ngcore.models.sweep_editor import SweepEditor
 from ngcore.models.sweep_model import SweepModel, output_probes
@@ -38,6 +39,9 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-sweep-edit-64-probes": ModelConfig(
         kind="ng-sweep", head="parameters", num_probes=64, generates_probes=True, **SWEEP_EDIT
     ),
+    "ng-sweep-edit-descent": ModelConfig(
+        kind="ng-sweep", head="parameters", num_probes=64, generates_probes=True, num_steps=12, **SWEEP_EDIT
+    ),
     "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
     "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),
     "statnn": ModelConfig(kind="statnn", d_hidden=256, num_layers=2),
@@ -58,7 +62,7 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     return dataclasses.replace(PRESETS[name], **changes)
 
 
-Model = NeuralGraphModel | SweepModel | SweepEditor | FlatMLP | StatNN | OutputProbes | LatticeProbes
+Model = NeuralGraphModel | SweepModel | SweepEditor | DescentEditor | FlatMLP | StatNN | OutputProbes | LatticeProbes
 """Every model answers `model(networks)` and `model.embed(networks)`."""
 
 
@@ -78,7 +82,9 @@ def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, s
 
 def _build(config: ModelConfig, spec: InputSpec) -> Model:
     if config.kind == "ng-sweep":
-        return (SweepEditor if config.head == "parameters" else SweepModel)(config, spec)
+        if config.head == "invariant":
+            return SweepModel(config, spec)
+        return DescentEditor(config, spec) if config.num_steps else SweepEditor(config, spec)
     if config.is_graph_model:
         return NeuralGraphModel(config, spec)
     sizes: dict[str, Any] = {

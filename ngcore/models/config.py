@@ -77,6 +77,9 @@ class ModelConfig:
         generates_probes: Whether a deep linear generator makes those inputs.
         has_lattice: Whether those inputs are fixed instead, places in a lattice over the image, and convolutions read
             what INRs answer there (NG-Sweep and output-only probing).
+        num_steps: Steps of learned descent that an editor of INRs ends with; 0 for none.
+        edit: Key of `IMAGE_EDITS` towards which it descends.
+        image_side: Height and width in pixels of the pictures that it edits for that.
         readout: "outputs" reads the output nodes, "all" also means over the nodes of every layer.
         dropout: Share of node features dropped in training.
         fourier_frequencies: Random frequencies of the parameter embedding.
@@ -101,6 +104,9 @@ class ModelConfig:
     num_probes: int = 0
     generates_probes: bool = False
     has_lattice: bool = False
+    num_steps: int = 0
+    edit: str = "dilate"
+    image_side: int = 28
     readout: Literal["outputs", "all"] = "all"
     dropout: float = 0.0
     fourier_frequencies: int = 128
@@ -120,6 +126,11 @@ class ModelConfig:
     def is_graph_model(self) -> bool:
         """Whether the model reads the neural graph."""
         return self.kind in GRAPH_KINDS
+
+    @property
+    def is_for_inrs(self) -> bool:
+        """Whether the model looks at the image that a network draws, and can read no other network."""
+        return self.has_lattice or self.num_steps > 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; inverse of `from_dict`."""

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ngcore.networks import BatchNorm, Network
+from ngcore.networks import Architecture, BatchNorm, Network
 
 SMALL = 1e-8  # a standard deviation below it is none
 
@@ -42,7 +42,7 @@ class Normaliser(nn.Module):
         if self.scaling == "none":
             return network
         parameters = dict(network.parameters)
-        for name, entry, column in self._entries(network):
+        for name, entry, column in weights_and_biases(network.architecture, self.num_entries):
             if self.scaling == "corpus":
                 parameters[name] = (parameters[name] - self.mean[entry, column]) / self.std[entry, column]
             else:
@@ -61,7 +61,7 @@ class Normaliser(nn.Module):
         """Set the statistics to those of a training corpus; entries without parameters keep mean 0 and std 1."""
         values: dict[tuple[int, int], list[Tensor]] = {}
         for network in networks:
-            for name, entry, column in self._entries(network):
+            for name, entry, column in weights_and_biases(network.architecture, self.num_entries):
                 values.setdefault((entry, column), []).append(network.parameters[name].flatten())
         for (entry, column), parts in values.items():
             flat = torch.cat(parts).double()
@@ -70,15 +70,19 @@ class Normaliser(nn.Module):
             self.mean[entry, column] = mean
             self.std[entry, column] = std if std > SMALL else 1.0
 
-    def _entries(self, network: Network) -> Iterator[tuple[str, int, int]]:
-        """(parameter name, row, column) of every weight and bias of a Linear or Conv2d."""
-        positions = list(network.architecture.weight_layers)
-        for number, position in enumerate(positions):
-            is_last = number == len(positions) - 1
-            entry = self.num_entries - 1 if is_last else min(number, self.num_entries - 2)
-            for column, name in enumerate(("weight", "bias")):
-                if f"{position}.{name}" in network.parameters:
-                    yield f"{position}.{name}", entry, column
+
+def weights_and_biases(architecture: Architecture, num_entries: int) -> Iterator[tuple[str, int, int]]:
+    """(parameter name, row, column) of every weight and bias of a Linear or Conv2d in a per-layer table.
+
+    The last layer has the last row, whatever the depth; deep hidden layers share the row before.
+    """
+    positions = list(architecture.weight_layers)
+    for number, position in enumerate(positions):
+        is_last = number == len(positions) - 1
+        entry = num_entries - 1 if is_last else min(number, num_entries - 2)
+        for column, name in enumerate(("weight", "bias")):
+            if f"{position}.{name}" in architecture.parameter_shapes:
+                yield f"{position}.{name}", entry, column
 
 
 def fold_running_statistics(network: Network) -> Network:

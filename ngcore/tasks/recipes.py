@@ -22,7 +22,7 @@ class Recipe:
         augmentation: Changes of the input networks in training.
         edit: Key of `IMAGE_EDITS`, where the task is to edit.
         starts: Checkpoints whose weights it starts from, by the part of the model that they are for: the beginning of
-            its parameters' names, "" for all; none: random weights.
+            their names, "" for all; parts that are not named start from random weights.
         teacher: Name of a classifier whose answers about the same networks are the larger part of what is learned
             (distillation, Hinton et al. 2015); None: labels alone.
         model: The preset, with changes.
@@ -53,6 +53,8 @@ class Recipe:
         **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
+        if edit is not None and preset(name).num_steps:
+            changes["edit"] = edit
         return cls(
             task=task,
             zoo=zoo,
@@ -91,7 +93,7 @@ CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
 PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
-EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0}
+EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0, "compile": False, "warmup_steps": 100}
 
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
@@ -109,13 +111,19 @@ def _output_probes(images: str, name: str, moves: Augmentation, *, epochs: int) 
     return Recipe.of("classify", f"{images}-inrs", name, _schedule(epochs, **PROBES), augmentation=moves)
 
 
-DILATION = "mnist-dilate-ng-sweep-64-probes"
+DILATION = "mnist-dilate-ng-sweep-descent"
 
 
-def _editor(edit: str, name: str, *, epochs: int, starts: Mapping[str, str] | None = None) -> Recipe:
-    """An editor of MNIST INRs; one that starts from another editor's weights needs fewer passes."""
-    config = _schedule(epochs, **EDIT, compile=False, warmup_steps=100)
-    return Recipe.of("edit", "mnist-inrs", name, config, edit=edit, starts=starts)
+def _editor(name: str, **changes: Any) -> Recipe:
+    """An editor that dilates the images of MNIST INRs."""
+    config = _schedule(**EDIT | changes)
+    return Recipe.of("edit", "mnist-inrs", name, config, edit="dilate")
+
+
+def _descending(edit: str, starts: Mapping[str, str], **changes: Any) -> Recipe:
+    """An editor of MNIST INRs that ends with learned descent."""
+    config = _schedule(**EDIT | changes)
+    return Recipe.of("edit", "mnist-inrs", "ng-sweep-edit-descent", config, edit=edit, starts=starts)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -171,21 +179,35 @@ RECIPES: dict[str, Recipe] = {
     "cifar10-ng-sweep": Recipe.of(
         "classify", "cifar10-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=COLOUR_MOVES
     ),
-    "cifar10-ng-sweep-64-probes": _joined("cifar10", "ng-sweep-64-probes", "output-probes-64", PURE_COLOUR_MOVES),
-    "cifar10-ng-sweep-128-probes": _joined("cifar10", "ng-sweep-128-probes", "output-probes-128", PURE_COLOUR_MOVES),
-    "cifar10-ng-sweep-lattice-256": _joined("cifar10", "ng-sweep-lattice-256", "output-lattice-256", PURE_COLOUR_MOVES),
+    "cifar10-ng-sweep-taught": Recipe.of(
+        "classify",
+        "cifar10-inrs",
+        "ng-sweep",
+        _schedule(40, **SWEEP),
+        augmentation=PURE_COLOUR_MOVES,
+        teacher="cifar10-output-lattice-256",
+        input_noise=0.05,
+    ),
+    "cifar10-ng-sweep-64-probes": _joined(
+        "cifar10", "ng-sweep-64-probes", "output-probes-64", PURE_COLOUR_MOVES, sweep="ng-sweep-taught"
+    ),
+    "cifar10-ng-sweep-128-probes": _joined(
+        "cifar10", "ng-sweep-128-probes", "output-probes-128", PURE_COLOUR_MOVES, sweep="ng-sweep-taught"
+    ),
+    "cifar10-ng-sweep-lattice-256": _joined(
+        "cifar10", "ng-sweep-lattice-256", "output-lattice-256", PURE_COLOUR_MOVES, sweep="ng-sweep-taught"
+    ),
     "cifar10-output-lattice-256": _output_probes("cifar10", "output-lattice-256", PURE_COLOUR_MOVES, epochs=30),
     "cifar10-output-probes-64": _output_probes("cifar10", "output-probes-64", PURE_COLOUR_MOVES, epochs=40),
     "cifar10-output-probes-128": _output_probes("cifar10", "output-probes-128", PURE_COLOUR_MOVES, epochs=40),
     "cifar10-ng-gnn": Recipe.of("classify", "cifar10-inrs", "ng-gnn-signs", _schedule(4), augmentation=COLOUR_MOVES),
-    "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=4),
-    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=5),
-    "mnist-erode-ng-sweep-64-probes": _editor("erode", "ng-sweep-edit-64-probes", epochs=1, starts={"": DILATION}),
-    "mnist-outline-ng-sweep-64-probes": _editor("outline", "ng-sweep-edit-64-probes", epochs=1, starts={"": DILATION}),
-    "mnist-blur-ng-sweep-64-probes": _editor("blur", "ng-sweep-edit-64-probes", epochs=1, starts={"": DILATION}),
-    "mnist-dilate-ng-gnn-64-probes": Recipe.of(
-        "edit", "mnist-inrs", "ng-gnn-edit-64-probes", _schedule(2, **EDIT, compile=False)
-    ),
+    "mnist-dilate-ng-sweep": _editor("ng-sweep-edit", epochs=4),
+    "mnist-dilate-ng-sweep-64-probes": _editor("ng-sweep-edit-64-probes", epochs=5),
+    "mnist-dilate-ng-gnn-64-probes": _editor("ng-gnn-edit-64-probes", epochs=2, warmup_steps=300),
+    DILATION: _descending("dilate", {"editor.": "mnist-dilate-ng-sweep-64-probes"}, epochs=3, learning_rate=3e-4),
+    "mnist-erode-ng-sweep-descent": _descending("erode", {"": DILATION}, epochs=1, learning_rate=1e-3),
+    "mnist-outline-ng-sweep-descent": _descending("outline", {"": DILATION}, epochs=1, learning_rate=1e-3),
+    "mnist-blur-ng-sweep-descent": _descending("blur", {"": DILATION}, epochs=1, learning_rate=1e-3),
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict",
         "cifar10-gs-cnns",

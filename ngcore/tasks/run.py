@@ -192,7 +192,8 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
         config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
     model = build_model(config, [stack.architecture for stack in corpus.stacks], seed=seed)
     if recipe.starts:
-        weights: dict[str, Tensor] = {}
+        prefixes = tuple(recipe.starts)
+        weights = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(prefixes)}
         for prefix, name in recipe.starts.items():
             part = load_checkpoint(find_part(name, seed), "cpu").model.state_dict()
             weights |= {prefix + key: tensor for key, tensor in part.items()}

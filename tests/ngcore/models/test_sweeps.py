@@ -15,7 +15,7 @@ from ngcore.networks import Architecture, Linear, Network, mlp, siren, small_cnn
 from ngcore.networks.symmetry import flip_signs
 from ngcore.testing import random_network
 
-SWEEPS = [name for name in PRESETS if PRESETS[name].kind == "ng-sweep" and not PRESETS[name].has_lattice]
+SWEEPS = [name for name in PRESETS if PRESETS[name].kind == "ng-sweep" and not PRESETS[name].is_for_inrs]
 every_sweep = pytest.mark.parametrize("name", SWEEPS)
 
 
