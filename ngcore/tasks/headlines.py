@@ -93,13 +93,17 @@ QUESTIONS = (
 
 
 def headlines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Column heads and cells of a table: a line for each question that a model here answers."""
+    """Column heads and cells of a table: a line for each question that a model here answers.
+
+    Figures are means over the seeds of a model, with their standard deviation where there are several.
+    """
     heads = ["Question", "Published", "By", "Here", "Model (best on validation networks)"]
     lines = []
     for question in QUESTIONS:
         best = question.best(rows)
         if best is not None:
             published = "–" if question.published is None else question.write(question.published)
-            own = question.write(best["test"][question.metric])
+            spread = "" if best["std"] is None else f" ± {question.write(best['std'])}"
+            own = f"{question.write(best['mean'])}{spread}"
             lines.append([question.words, published, question.method or "–", own, best["name"]])
     return heads, lines
