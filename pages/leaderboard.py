@@ -20,9 +20,9 @@ with st.expander("What am I looking at?", icon=":material/help:"):
         "*Graph* models (NG-GNN, NG-T, NG-Sweep) give the same answer whatever the order of the hidden neurons. "
         "NG-Sweep passes messages layer by layer, forth and back; the weights enter linearly and in place. Models with "
         "*probes* also run the network on a few learned inputs; *output probes* see nothing but the answers to them, "
-        "and where the probes are a *lattice*, that is the picture itself, coarsely. A *flat MLP* reads the weights as one "
-        "long list. Editors with *descent* end with a few gradient steps of learned sizes, down the distance to the "
-        "edit of the picture that the network itself draws.\n\n"
+        "and where the probes are a *lattice*, that is the picture itself, coarsely. A *flat MLP* reads the weights as "
+        "one long list. Editors with *descent* end with a few gradient steps of learned sizes, down the distance to "
+        "the edit of the picture that the network itself draws.\n\n"
         "*Studies*, where there are some, are short trainings that differ in one or two respects: what they show is "
         "what makes a difference, not the best that a model can do."
     )

@@ -62,7 +62,9 @@ def study_section(studies: Sequence[Study]) -> None:
 def _describe(study: Study) -> str:
     rows = study["rows"]
     if study["name"] == EDITING:
-        return f"On {rows[0]['n']:,} test networks of {plain(study['zoo'])}; less is better."
+        counts = [row["n"] for row in rows]
+        fewer = f" (refitting on {min(counts):,})" if min(counts) < max(counts) else ""
+        return f"On {max(counts):,} test networks of {plain(study['zoo'])}{fewer}; less is better."
     return f"{len(rows)} short trainings on {plain(study['zoo'])}, each on {rows[0]['test']['n']:,} test networks."
 
 

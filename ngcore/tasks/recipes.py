@@ -87,23 +87,26 @@ MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, noise=0.05)
 PURE_MOVES = dataclasses.replace(MOVES, noise=0.0)
 SMALL_MOVES = Augmentation(rotation=5.0, scaling=0.05, shift=0.05, mirror=True, noise=0.05)
 SMALL_PURE_MOVES = dataclasses.replace(SMALL_MOVES, noise=0.0)
-COLOUR_MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, mirror=True, noise=0.05)
+COLOUR_MOVES = Augmentation(rotation=10.0, scaling=0.1, shift=0.1, mirror=True, noise=0.02)
 PURE_COLOUR_MOVES = dataclasses.replace(COLOUR_MOVES, noise=0.0)
 CNN_NOISE = Augmentation(noise=0.1, weight_dropout=0.01)
 FULL: dict[str, Any] = {"precision": "32-true", "compile": False}
 PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
+COLOUR_SWEEP: dict[str, Any] = SWEEP | {"learning_rate": 5e-4}
 EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0, "compile": False, "warmup_steps": 100}
 
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
 
-def _joined(images: str, name: str, outputs: str, moves: Augmentation, *, sweep: str = "ng-sweep") -> Recipe:
+def _joined(
+    images: str, name: str, outputs: str, moves: Augmentation, *, sweep: str = "ng-sweep", noise: float = 0.05
+) -> Recipe:
     """NG-Sweep with probes, from NG-Sweep without and output-only probing, each trained before by itself."""
     starts = {"": f"{images}-{sweep}", "outputs.": f"{images}-{outputs}"}
     config = _schedule(1, **JOIN)
     zoo = f"{images}-inrs"
-    return Recipe.of("classify", zoo, name, config, augmentation=moves, starts=starts, input_noise=0.05)
+    return Recipe.of("classify", zoo, name, config, augmentation=moves, starts=starts, input_noise=noise)
 
 
 def _output_probes(images: str, name: str, moves: Augmentation, *, epochs: int) -> Recipe:
@@ -177,25 +180,25 @@ RECIPES: dict[str, Recipe] = {
     ),
     "fashion-mnist-flat-mlp": Recipe.of("classify", "fashion-mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
     "cifar10-ng-sweep": Recipe.of(
-        "classify", "cifar10-inrs", "ng-sweep", _schedule(40, **SWEEP), augmentation=COLOUR_MOVES
+        "classify", "cifar10-inrs", "ng-sweep", _schedule(40, **COLOUR_SWEEP), augmentation=COLOUR_MOVES
     ),
     "cifar10-ng-sweep-taught": Recipe.of(
         "classify",
         "cifar10-inrs",
         "ng-sweep",
-        _schedule(40, **SWEEP),
+        _schedule(40, **COLOUR_SWEEP),
         augmentation=PURE_COLOUR_MOVES,
         teacher="cifar10-output-lattice-256",
-        input_noise=0.05,
+        input_noise=0.02,
     ),
     "cifar10-ng-sweep-64-probes": _joined(
-        "cifar10", "ng-sweep-64-probes", "output-probes-64", PURE_COLOUR_MOVES, sweep="ng-sweep-taught"
+        "cifar10", "ng-sweep-64-probes", "output-probes-64", PURE_COLOUR_MOVES, sweep="ng-sweep-taught", noise=0.02
     ),
     "cifar10-ng-sweep-128-probes": _joined(
-        "cifar10", "ng-sweep-128-probes", "output-probes-128", PURE_COLOUR_MOVES, sweep="ng-sweep-taught"
+        "cifar10", "ng-sweep-128-probes", "output-probes-128", PURE_COLOUR_MOVES, sweep="ng-sweep-taught", noise=0.02
     ),
     "cifar10-ng-sweep-lattice-256": _joined(
-        "cifar10", "ng-sweep-lattice-256", "output-lattice-256", PURE_COLOUR_MOVES, sweep="ng-sweep-taught"
+        "cifar10", "ng-sweep-lattice-256", "output-lattice-256", PURE_COLOUR_MOVES, sweep="ng-sweep-taught", noise=0.02
     ),
     "cifar10-output-lattice-256": _output_probes("cifar10", "output-lattice-256", PURE_COLOUR_MOVES, epochs=30),
     "cifar10-output-probes-64": _output_probes("cifar10", "output-probes-64", PURE_COLOUR_MOVES, epochs=40),
