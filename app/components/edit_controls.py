@@ -144,6 +144,5 @@ def _show_maker(step: Step, maker: str, makers: list[str], cards: dict[str, Card
         st.caption(full if len(makers) > 1 else f"{full}; {IN_WORDS[maker]}")
     else:
         card = cards[maker]
-        by = "" if len(makers) > 1 else f"; by {plain(maker)}"
         measured, corpus = answers.describe_score(card), card["corpus"]["name"]
-        st.caption(f"{full}{by}; {plain(measured)} on test networks of {plain(corpus)}")
+        st.caption(f"{full}; by {plain(maker)}: {plain(measured)} on test networks of {plain(corpus)}")
