@@ -15,7 +15,7 @@ from ngcore.zoo import Zoo
 from ngcore.zoo.originals import original_images
 
 QUESTION = "How near do editors come to the edited image, and how long do they take?"
-MEASURED = 2_048
+MEASURED = 1_024
 """Test networks that rows are measured on."""
 
 REFITTED = 256

@@ -208,9 +208,9 @@ RECIPES: dict[str, Recipe] = {
     "mnist-dilate-ng-sweep-64-probes": _editor("ng-sweep-edit-64-probes", epochs=5),
     "mnist-dilate-ng-gnn-64-probes": _editor("ng-gnn-edit-64-probes", epochs=2, warmup_steps=300),
     DILATION: _descending("dilate", {"editor.": "mnist-dilate-ng-sweep-64-probes"}, epochs=3, learning_rate=3e-4),
-    "mnist-erode-ng-sweep-descent": _descending("erode", {"": DILATION}, epochs=1, learning_rate=1e-3),
-    "mnist-outline-ng-sweep-descent": _descending("outline", {"": DILATION}, epochs=1, learning_rate=1e-3),
-    "mnist-blur-ng-sweep-descent": _descending("blur", {"": DILATION}, epochs=1, learning_rate=1e-3),
+    "mnist-erode-ng-sweep-descent": _descending("erode", {"": DILATION}, epochs=1, learning_rate=3e-4),
+    "mnist-outline-ng-sweep-descent": _descending("outline", {"": DILATION}, epochs=1, learning_rate=3e-4),
+    "mnist-blur-ng-sweep-descent": _descending("blur", {"": DILATION}, epochs=1, learning_rate=3e-4),
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict",
         "cifar10-gs-cnns",
