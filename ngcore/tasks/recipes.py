@@ -201,7 +201,6 @@ RECIPES: dict[str, Recipe] = {
     "cifar10-output-lattice-256": _output_probes("cifar10", "output-lattice-256", PURE_COLOUR_MOVES, epochs=30),
     "cifar10-output-probes-64": _output_probes("cifar10", "output-probes-64", PURE_COLOUR_MOVES, epochs=40),
     "cifar10-output-probes-128": _output_probes("cifar10", "output-probes-128", PURE_COLOUR_MOVES, epochs=40),
-    "cifar10-ng-gnn": Recipe.of("classify", "cifar10-inrs", "ng-gnn-signs", _schedule(4), augmentation=COLOUR_MOVES),
     "mnist-dilate-ng-sweep": _editor("ng-sweep-edit", epochs=4),
     "mnist-dilate-ng-sweep-64-probes": _editor("ng-sweep-edit-64-probes", epochs=5),
     "mnist-dilate-ng-gnn-64-probes": _editor("ng-gnn-edit-64-probes", epochs=2, warmup_steps=300),
