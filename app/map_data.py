@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from app import cached, state
+from app import answers, cached, state
 from app.charts.image_grid import to_png
 from app.charts.zoo_map import Colouring
 
@@ -36,12 +36,7 @@ METHOD_NAMES: "dict[MapMethod, str]" = {"umap": "UMAP", "pca": "PCA"}
 def models_for(zoo_name: str) -> dict[str, Card]:
     """Cards by name of the checkpoints that were trained on the zoo and answer with numbers, the best first."""
     cards = [card for card in cached.checkpoints() if card["corpus"]["name"] == zoo_name and card["task"] != "edit"]
-    return {card["name"]: card for card in sorted(cards, key=_test_score, reverse=True)}
-
-
-def _test_score(card: Card) -> float:
-    metrics = card["metrics"].get("test", {})
-    return max((float(metrics[name]) for name in ("accuracy", "kendall_tau") if name in metrics), default=-1.0)
+    return {card["name"]: card for card in sorted(cards, key=answers.score, reverse=True)}
 
 
 def points(zoo: "Zoo", card: Card | None) -> "ZooPoints":

@@ -27,7 +27,9 @@ def fit_maps(
     zoo: Annotated[str, typer.Argument(help="A zoo, by name (the one that ships, if there is one) or folder.")],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A checkpoint, or weights for raw weights; may be repeated.", show_default="all that fit"),
+        typer.Option(
+            help="A checkpoint, or weights for raw weights; may be repeated.", show_default="all that fit, but editors"
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into.", show_default="assets/maps")] = None,
     device: Device = "auto",
@@ -51,12 +53,16 @@ def fit_maps(
 
 
 def _cards(zoo: str, names: list[str] | None) -> dict[str, dict[str, Any] | None]:
-    """Cards by name, None for raw weights; unless named, those of the zoo's checkpoints."""
+    """Cards by name, None for raw weights; unless named, those of the zoo's checkpoints but editors, as in the app."""
     known: dict[str, dict[str, Any] | None] = {**cards_by_name(*TASKS), RAW_WEIGHTS: None}
     for name in names or ():
         if name not in known:
             raise UnknownNameError("checkpoint", name, known)
-    own = [name for name, card in known.items() if card is None or card["corpus"]["name"] == zoo]
+    own = [
+        name
+        for name, card in known.items()
+        if card is None or (card["corpus"]["name"] == zoo and card["task"] != "edit")
+    ]
     return {name: known[name] for name in names or own}
 
 

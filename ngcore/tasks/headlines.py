@@ -46,9 +46,9 @@ class Question:
             return min(answers, key=lambda row: row["validation"]["mse"], default=None)
         return max(answers, key=lambda row: row["validation"][self.metric], default=None)
 
-    def write(self, value: float) -> str:
-        """A figure in words."""
-        return f"{value:.4f}" if self.edit else f"{value:.1%}"
+    def write(self, value: float, *, digits: int = 1) -> str:
+        """A figure in words; shares with so many digits after the point."""
+        return f"{value:.4f}" if self.edit else f"{value:.{digits}%}"
 
 
 QUESTIONS = (
@@ -103,7 +103,7 @@ def headlines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         best = question.best(rows)
         if best is not None:
             published = "–" if question.published is None else question.write(question.published)
-            spread = "" if best["std"] is None else f" ± {question.write(best['std'])}"
-            own = f"{question.write(best['mean'])}{spread}"
+            spread = "" if best["std"] is None else f" ± {question.write(best['std'], digits=2)}"
+            own = f"{question.write(best['mean'], digits=2)}{spread}"
             lines.append([question.words, published, question.method or "–", own, best["name"]])
     return heads, lines

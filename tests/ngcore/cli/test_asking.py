@@ -212,7 +212,7 @@ def test_embeddings_of_a_zoo_are_the_same_in_both_files_and_in_its_order(run, tm
     assert refused.stderr == "Error: Expected --out to end in .parquet or .npz, got e.csv.\n"
 
 
-def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it(run, tmp_path, monkeypatch):
+def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it_but_editors(run, tmp_path, monkeypatch):
     from ngcore.tasks import zoo_maps
 
     fitted = []
@@ -226,8 +226,10 @@ def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it(run, tmp_
 
     monkeypatch.setattr(zoo_maps, "write_shipped_map", write)
     result = run("map", "tiny-inrs", "--out", tmp_path, "--device", "cpu", "--json").json
-    assert [name for _, name, _ in fitted] == ["tiny-classify", "tiny-probes", "tiny-edit", None]
-    assert [entry["model"] for entry in result] == ["tiny-classify", "tiny-probes", "tiny-edit", "weights"]
+    assert [name for _, name, _ in fitted] == ["tiny-classify", "tiny-probes", None]
+    assert [entry["model"] for entry in result] == ["tiny-classify", "tiny-probes", "weights"]
+    run("map", "tiny-inrs", "--model", "tiny-edit", "--out", tmp_path, "--device", "cpu")
+    assert fitted[-1] == ("tiny-inrs", "tiny-edit", "cpu")
     run("map", "tiny-cnns", "--model", "weights", "--out", tmp_path, "--device", "cpu")
     assert fitted[-1] == ("tiny-cnns", None, "cpu")
     assert run("map", "tiny-inrs", "--model", "x").stderr.startswith(

@@ -25,14 +25,14 @@ def test_the_best_on_validation_networks_stands_beside_the_published_figure():
     heads, lines = headlines(rows)
     assert len(heads) == 5
     assert lines == [
-        ["MNIST digits, from weights", "96.6%", "ScaleGMN-B", "80.0%", "chosen"],
-        ["MNIST digits, with probes", "98.4%", "ProbeGen-128", "94.0%", "probed"],
+        ["MNIST digits, from weights", "96.6%", "ScaleGMN-B", "80.00%", "chosen"],
+        ["MNIST digits, with probes", "98.4%", "ProbeGen-128", "94.00%", "probed"],
     ]
 
 
 def test_the_figure_of_a_model_that_was_trained_several_times_is_the_mean():
     _, lines = headlines([row("thrice", 0.9, 0.81, mean=0.803, std=0.0061)])
-    assert lines == [["MNIST digits, from weights", "96.6%", "ScaleGMN-B", "80.3% ± 0.6%", "thrice"]]
+    assert lines == [["MNIST digits, from weights", "96.6%", "ScaleGMN-B", "80.30% ± 0.61%", "thrice"]]
 
 
 def test_less_error_is_better_and_what_was_never_measured_elsewhere_says_so():
@@ -40,7 +40,7 @@ def test_less_error_is_better_and_what_was_never_measured_elsewhere_says_so():
     rows += [row("thin", 0.001, 0.001, edit="erode"), row("colours", 0.5, 0.4, zoo="cifar10-inrs", reads="probes")]
     _, lines = headlines(rows)
     assert lines == [
-        ["CIFAR-10, with probes", "–", "–", "40.0%", "colours"],
+        ["CIFAR-10, with probes", "–", "–", "40.00%", "colours"],
         ["MNIST dilated, squared error", "0.0160", "OCE", "0.0200", "near"],
     ]
 
