@@ -141,9 +141,14 @@ def test_a_fit_that_is_stopped_is_kept_as_far_as_it_came(draw_page, monkeypatch)
     assert app.dataframe[-1].value["steps"].tolist() == [f"stopped at step 5 of {STEPS}"]
 
 
-def test_an_image_file_in_colour_becomes_a_network_of_three_outputs_that_no_model_reads(draw_page):
+@pytest.mark.parametrize("is_read", [True, False])
+def test_an_image_file_in_colour_becomes_a_network_of_three_outputs(draw_page, monkeypatch, is_read):
     from PIL import Image
 
+    from app import cached
+
+    if not is_read:
+        monkeypatch.setattr(cached, "checkpoints", lambda task=None: [])
     file = io.BytesIO()
     Image.new("RGB", (40, 20), (255, 128, 0)).save(file, format="PNG")
     app = draw_page("file")
@@ -152,8 +157,8 @@ def test_an_image_file_in_colour_becomes_a_network_of_three_outputs_that_no_mode
     app = fit(app)
     kept = app.session_state["state.kept"][selected(app).id]
     assert kept.network.architecture.output_shape == (3,) and kept.title == "sun*.png, seed 0"
-    assert any("No trained model here reads" in info.value for info in app.info)
-    assert not [button for button in app.button if button.key in ("draw.to_edit", "draw.to_predict")]
+    assert any("No trained model here reads" in info.value for info in app.info) != is_read
+    assert bool([button for button in app.button if button.key == "draw.to_predict"]) == is_read
 
 
 def test_a_file_that_is_no_image_is_refused_in_words(draw_page):

@@ -90,7 +90,7 @@ def test_models_of_one_zoo_are_shown_at_a_time_and_the_best_beside_published_fig
     assert not app.exception and not app.error
     assert app.dataframe[0].value["model"].tolist() == [renamed["name"]]
     (line,) = app.table[0].value.to_dict("records")
-    assert (line["Question"], line["Here"]) == (r"MNIST digits\, from weights", r"50\.0\%")
+    assert (line["Question"], line["Here"]) == (r"MNIST digits\, from weights", r"50\.00\%")
     app.segmented_control(key="leaderboard.zoo.classify").set_value("tiny-inrs").run()
     assert app.dataframe[0].value["model"].tolist() == [second["name"]]
 
