@@ -18,7 +18,7 @@ DECAYS = (0.5, 0.9)
 """Decays of the momenta, and of the mean squares that they are divided by."""
 
 UNIT = 1e-3
-"""Step sizes are learned in this unit, with which an optimiser of their size of gradient can turn them."""
+"""Step sizes are learned in this unit, in which they are of the order of 1."""
 
 START = 0.4
 """Step size of all parameters at first, in `UNIT`: that of Adam."""
@@ -27,7 +27,7 @@ RELATIVE_FLOOR = 1e-6
 """Added to mean squares, in units of their mean over the parameter tensor."""
 
 TINY = 1e-20
-LR_SCALE = 10.0
+LR_SCALE = 10.0  # step sizes learn so many times as fast as the editor, which has learned before
 NUM_DIRECTIONS = 1 + 2 * len(DECAYS)
 ADAM = 3  # place of Adam's direction, with the longer of the decays, among them
 
