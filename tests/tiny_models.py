@@ -21,9 +21,10 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(dtype))
-        for head in getattr(getattr(model, "editor", model), "heads", ()):
+        inner = getattr(model, "encoder", getattr(model, "editor", model))
+        for head in getattr(inner, "heads", ()):
             head.scales.fill_(0.01)  # a stage that changes a network beyond measure is chaotic in the next
-        normaliser = getattr(model, "encoder", getattr(model, "editor", model)).normaliser
+        normaliser = inner.normaliser
         if normaliser.is_centred:
             normaliser.mean.normal_(0, 0.2, generator=generator)
         normaliser.std.uniform_(0.5, 1.5, generator=generator)
@@ -31,7 +32,12 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
 
 
 # Presets that differ in their sizes alone make one small model; the first of them stands for all.
-ANY_NETWORK = [name for name in PRESETS if PRESETS[name].is_graph_model and not PRESETS[name].is_for_inrs]
+# A lattice of probes and learned descent look at an image, and are of no use to networks that draw none.
+ANY_NETWORK = [
+    name
+    for name, config in PRESETS.items()
+    if config.is_graph_model and not config.has_lattice and not config.num_steps
+]
 GRAPH_PRESETS = list({tiny_config(name): name for name in reversed(ANY_NETWORK)}.values())[::-1]
 LAYOUT_PRESETS = [name for name in GRAPH_PRESETS if PRESETS[name].kind != "ng-sweep"]
 INVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "invariant"]

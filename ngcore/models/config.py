@@ -127,11 +127,6 @@ class ModelConfig:
         """Whether the model reads the neural graph."""
         return self.kind in GRAPH_KINDS
 
-    @property
-    def is_for_inrs(self) -> bool:
-        """Whether the model looks at the image that a network draws, and can read no other network."""
-        return self.has_lattice or self.num_steps > 0
-
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; inverse of `from_dict`."""
         return dataclasses.asdict(self)

@@ -77,15 +77,13 @@ class LearnedDescent(nn.Module):
             network: N INRs, whose picture is edited.
             start: The networks to go down from.
         """
-        is_differentiated = torch.is_grad_enabled()
-        with torch.autocast(network.device.type, enabled=False), torch.enable_grad():
-            end = self._descend(start, self._target(network))
-        return end if is_differentiated else end.detach()
+        with torch.autocast(network.device.type, enabled=False):
+            return self._descend(start, self._target(network))
 
     @torch.no_grad()
     def _target(self, network: Network) -> Float[Tensor, "networks pixels channels"]:
         """The edit of what networks show, in the order of `places`."""
-        shown = render(network.detach(), (self.image_side, self.image_side)).clamp(0, 1)
+        shown = render(network, (self.image_side, self.image_side)).clamp(0, 1)
         return edit_images(shown, self.edit).reshape(len(network), self.image_side**2, -1)
 
     def _descend(self, start: Network, target: Tensor) -> Network:
@@ -110,14 +108,13 @@ class LearnedDescent(nn.Module):
             current = Network(start.architecture, moved)
         return current
 
+    @torch.enable_grad()
     def _gradients(self, network: Network, target: Tensor, step: int) -> dict[str, Tensor]:
         """Gradients of each network's mean squared error at the pixels of a step."""
-        parameters = dict(network.parameters)
-        if not self.training:
-            parameters = {name: tensor.detach() for name, tensor in parameters.items()}
-        for name, tensor in parameters.items():
-            if not tensor.requires_grad:
-                parameters[name] = tensor.detach().requires_grad_()
+        parameters = {
+            name: tensor if self.training and tensor.requires_grad else tensor.detach().requires_grad_()
+            for name, tensor in network.parameters.items()
+        }
         pixels = self.quarters[step % len(self.quarters)]
         shown = render_at(Network(network.architecture, parameters), self.places[pixels])
         error = (shown - target[:, pixels]).square().mean(dim=(1, 2)).sum()

@@ -53,7 +53,7 @@ class Recipe:
         **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
-        if edit is not None and preset(name).num_steps:
+        if edit is not None:
             changes["edit"] = edit
         return cls(
             task=task,
@@ -95,7 +95,6 @@ PROBES: dict[str, Any] = FULL | {"batch_size": 128, "amsgrad": True}
 SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
 COLOUR_SWEEP: dict[str, Any] = SWEEP | {"learning_rate": 5e-4}
 EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0, "compile": False, "warmup_steps": 100}
-RETRAINED: dict[str, Any] = {"learning_rate": 1e-4, "clip_norm": 0.2}  # at higher rates the steps overshoot
 
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
@@ -131,16 +130,15 @@ def _taught(images: str, numbers: Mapping[str, Any], moves: Augmentation, *, noi
 DILATION = "mnist-dilate-ng-sweep-descent"
 
 
-def _editor(name: str, **changes: Any) -> Recipe:
-    """An editor that dilates the images of MNIST INRs."""
-    config = _schedule(**EDIT | changes)
-    return Recipe.of("edit", "mnist-inrs", name, config, edit="dilate")
+def _editor(edit: str, name: str, *, starts: Mapping[str, str] | None = None, **changes: Any) -> Recipe:
+    """An editor of MNIST INRs, with changes of the numbers of `EDIT`."""
+    return Recipe.of("edit", "mnist-inrs", name, _schedule(**EDIT | changes), edit=edit, starts=starts)
 
 
-def _descending(edit: str, starts: Mapping[str, str], **changes: Any) -> Recipe:
-    """An editor of MNIST INRs that ends with learned descent."""
-    config = _schedule(**EDIT | changes)
-    return Recipe.of("edit", "mnist-inrs", "ng-sweep-edit-descent", config, edit=edit, starts=starts)
+def _retrained(edit: str) -> Recipe:
+    """The editor that dilates, trained on for another edit; at higher rates its steps overshoot."""
+    numbers = {"epochs": 1, "learning_rate": 1e-4, "clip_norm": 0.2}
+    return _editor(edit, "ng-sweep-edit-descent", starts={"": DILATION}, **numbers)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -201,13 +199,19 @@ RECIPES: dict[str, Recipe] = {
     "cifar10-output-lattice-256": _output_probes("cifar10", "output-lattice-256", PURE_COLOUR_MOVES, epochs=30),
     "cifar10-output-probes-64": _output_probes("cifar10", "output-probes-64", PURE_COLOUR_MOVES, epochs=40),
     "cifar10-output-probes-128": _output_probes("cifar10", "output-probes-128", PURE_COLOUR_MOVES, epochs=40),
-    "mnist-dilate-ng-sweep": _editor("ng-sweep-edit", epochs=4),
-    "mnist-dilate-ng-sweep-64-probes": _editor("ng-sweep-edit-64-probes", epochs=5),
-    "mnist-dilate-ng-gnn-64-probes": _editor("ng-gnn-edit-64-probes", epochs=2, warmup_steps=300),
-    DILATION: _descending("dilate", {"editor.": "mnist-dilate-ng-sweep-64-probes"}, epochs=3, learning_rate=3e-4),
-    "mnist-erode-ng-sweep-descent": _descending("erode", {"": DILATION}, epochs=1, **RETRAINED),
-    "mnist-outline-ng-sweep-descent": _descending("outline", {"": DILATION}, epochs=1, **RETRAINED),
-    "mnist-blur-ng-sweep-descent": _descending("blur", {"": DILATION}, epochs=1, **RETRAINED),
+    "mnist-dilate-ng-sweep": _editor("dilate", "ng-sweep-edit", epochs=4),
+    "mnist-dilate-ng-sweep-64-probes": _editor("dilate", "ng-sweep-edit-64-probes", epochs=5),
+    "mnist-dilate-ng-gnn-64-probes": _editor("dilate", "ng-gnn-edit-64-probes", epochs=2, warmup_steps=300),
+    DILATION: _editor(
+        "dilate",
+        "ng-sweep-edit-descent",
+        starts={"editor.": "mnist-dilate-ng-sweep-64-probes"},
+        epochs=3,
+        learning_rate=3e-4,
+    ),
+    "mnist-erode-ng-sweep-descent": _retrained("erode"),
+    "mnist-outline-ng-sweep-descent": _retrained("outline"),
+    "mnist-blur-ng-sweep-descent": _retrained("blur"),
     "cifar10-gs-ng-gnn": Recipe.of(
         "predict",
         "cifar10-gs-cnns",

@@ -105,8 +105,10 @@ def with_studies(tmp_path, monkeypatch):
         name: [{"setting": cell.setting, "training_networks": cell.num_networks, **figures} for cell in study.cells]
         for name, study in studies.STUDIES.items()
     }
-    setting = {"edit": "dilate", "method": "left as it is"}
-    rows[studies.EDITING] = [{"setting": setting, "mse": 0.01, "milliseconds_per_network": 0.0, "n": 4}]
+    rows[studies.EDITING] = [
+        {"setting": {"edit": "dilate", "method": method}, "mse": 0.01, "milliseconds_per_network": 0.0, "n": count}
+        for method, count in (("left as it is", 1024), ("image edited, refitted", 256))
+    ]
     (tmp_path / "studies").mkdir()
     for name in rows:
         content = {"name": name, "question": f"What of {name}?", "zoo": "tiny-inrs", "rows": rows[name]}
@@ -140,6 +142,13 @@ def test_a_study_is_shown_with_its_question_figures_and_command(
     charts = app.get("echarts_chart")
     assert len(charts) - (before - 1) == figures  # one study is shown at first
     assert all("the table below has the numbers" in chart.proto.alt for chart in charts[-figures:])
+
+
+def test_the_study_of_editors_says_on_how_many_networks_each_figure_is(open_page, with_tiny_models, with_studies):
+    app = open_page("leaderboard")
+    app.segmented_control(key="study").set_value("editing").run()
+    captions = [caption.value for caption in app.caption]
+    assert r"On 1,024 test networks of tiny\-inrs (refitting on 256); less is better." in captions
 
 
 def test_the_table_of_a_study_is_there_once_it_is_opened(open_page, with_tiny_models, with_studies):

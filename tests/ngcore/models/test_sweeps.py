@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from example_architectures import MAPS, VECTORS
-from tiny_models import tiny_model
+from tiny_models import ANY_NETWORK, tiny_model
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure, to_graph
@@ -15,7 +15,7 @@ from ngcore.networks import Architecture, Linear, Network, mlp, siren, small_cnn
 from ngcore.networks.symmetry import flip_signs
 from ngcore.testing import random_network
 
-SWEEPS = [name for name in PRESETS if PRESETS[name].kind == "ng-sweep" and not PRESETS[name].is_for_inrs]
+SWEEPS = [name for name in ANY_NETWORK if PRESETS[name].kind == "ng-sweep"]
 every_sweep = pytest.mark.parametrize("name", SWEEPS)
 
 
