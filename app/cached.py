@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import torch
 
     from app.graph_view import GraphView
-    from app.permutation_lab import Shuffled
     from ngcore.networks import Architecture, Network
     from ngcore.zoo import Zoo
 
@@ -212,18 +211,3 @@ def _card(folder: str, changed: int) -> dict[str, Any] | None:
         return read_card(folder)
     except CheckpointError:
         return None
-
-
-def shuffled(selection: Selection, seed: int) -> "Shuffled":
-    """The selected network with its hidden neurons in the order that a seed draws."""
-    return _shuffled(content_key(selection), seed, network(selection))
-
-
-@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
-def _shuffled(key: str, seed: int, _network: "Network") -> "Shuffled":
-    import torch
-
-    from app.permutation_lab import shuffle
-    from app.sample_inputs import random_inputs
-
-    return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)

@@ -1,11 +1,14 @@
 """Drawings and strangers' pictures as the small images that networks are fitted to."""
 
-import numpy as np
+import io
 
-from app.sample_inputs import picture_from_file
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
 from ngcore.errors import DataError
 
 SIDE, COLOUR_SIDE = 28, 32
+MAX_SIDE = 4_096  # pixels of the longer side of an image file
 MNIST_BOX = 20  # pixels of the longer side of an MNIST digit
 FAINT = 0.1  # share of the brightest value below which a pixel is ground, not ink
 FINE = 10  # an image file is first read this many times larger, so that a small digit in it stays sharp
@@ -52,8 +55,6 @@ def as_mnist(drawing: np.ndarray) -> np.ndarray:
 
 def _scaled(digit: np.ndarray) -> np.ndarray:
     """The digit with `MNIST_BOX` pixels on its longer side."""
-    from PIL import Image
-
     scale = MNIST_BOX / max(digit.shape)
     height, width = (max(1, round(side * scale)) for side in digit.shape)
     image = Image.fromarray(digit).resize((width, height), Image.Resampling.BILINEAR)
@@ -64,6 +65,28 @@ def _start(mass: np.ndarray) -> int:
     """The first row (or column) of a digit whose centre of mass along that axis comes into the middle."""
     centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
     return int(np.clip(round(SIDE / 2 - centre), 0, SIDE - len(mass)))
+
+
+def picture_from_file(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """An image file as an input, float32 (channels, height, width) in [−1, 1], cut to a square or what is asked for.
+
+    Raises:
+        DataError: If it is no PNG or JPEG image of a reasonable size.
+    """
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise DataError(f"Expected a network that reads grey or colour images, got one of {channels} channels.")
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
+            if max(opened.size) > MAX_SIDE:
+                raise DataError(f"Expected an image of at most {MAX_SIDE} pixels a side, got {opened.size}.")
+            image = ImageOps.fit(opened.convert("L" if channels == 1 else "RGB"), (width, height))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError("Expected a PNG or JPEG image, got something else.") from error
+    pixels = np.asarray(image, dtype=np.float32).reshape(height, width, channels) / 127.5 - 1
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def image_from_file(data: bytes, *, colour: bool = False, invert: bool = False, centre: bool = False) -> np.ndarray:

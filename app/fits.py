@@ -287,7 +287,11 @@ def _psnr(picture: np.ndarray, target: Target) -> float:
 def distance(fit: Fit, other: Fit) -> float:
     """How far the weights of two fits of one architecture are apart, as a share of the size of the first."""
     pairs = [(tensor, other.network.parameters[name]) for name, tensor in fit.network.parameters.items()]
-    apart, size = (sum(float(part.square().sum()) for part in parts) for parts in (
-        [a - b for a, b in pairs], [a for a, _ in pairs],
-    ))  # fmt: skip
+    apart, size = (
+        sum(float(part.square().sum()) for part in parts)
+        for parts in (
+            [a - b for a, b in pairs],
+            [a for a, _ in pairs],
+        )
+    )
     return (apart / size) ** 0.5

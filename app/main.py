@@ -5,9 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from app import page_table, state
-from app.components.chunks import load_chunks_when_idle
-from app.components.sidebar import show_device, show_selection
+from app.chunks import load_chunks_when_idle
 from app.preload import start_preload
+from app.sidebar import show_device, show_selection
 
 ICON = Path(__file__).resolve().with_name("icon.svg")
 STYLE = """<style>

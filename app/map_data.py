@@ -1,6 +1,5 @@
 """What the map shows: networks as points, layouts and colourings, cached for all sessions."""
 
-import base64
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,16 +8,15 @@ import numpy as np
 import streamlit as st
 
 from app import answers, cached, state
-from app.charts.image_grid import to_png
 from app.charts.zoo_map import Colouring
 
 if TYPE_CHECKING:
     import pandas
     from torch import Tensor
 
+    from ngcore.maps.layouts import MapFit, MapMethod
+    from ngcore.maps.zoo_maps import ZooPoints
     from ngcore.networks import Architecture, Network
-    from ngcore.tasks.maps import MapFit, MapMethod
-    from ngcore.tasks.zoo_maps import ZooPoints
     from ngcore.zoo import Zoo
 
 Card = Mapping[str, Any]
@@ -41,7 +39,7 @@ def models_for(zoo_name: str) -> dict[str, Card]:
 
 def points(zoo: "Zoo", card: Card | None) -> "ZooPoints":
     """The zoo's networks as a model sees them, or as raw weights; a progress bar is shown while a model runs."""
-    from ngcore.tasks.zoo_maps import are_at_hand, read_points
+    from ngcore.maps.zoo_maps import are_at_hand, read_points
 
     key = (zoo.hash, card["weights_sha256"] if card else "")
     if key not in _at_hand() and not are_at_hand(zoo, card):
@@ -66,14 +64,14 @@ def _at_hand() -> set[tuple[str, str]]:
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
 def _points(zoo_hash: str, weights: str, _zoo: "Zoo", _card: Card | None) -> "ZooPoints":
-    from ngcore.tasks.zoo_maps import read_points
+    from ngcore.maps.zoo_maps import read_points
 
     return read_points(_zoo, _card)
 
 
 def is_instant(seen: "ZooPoints", method: "MapMethod") -> bool:
     """Whether a layout is at hand."""
-    from ngcore.tasks.maps import is_fitted
+    from ngcore.maps.layouts import is_fitted
 
     return method == "pca" or seen.coordinates is not None or is_fitted(seen.features)
 
@@ -134,7 +132,7 @@ def neighbours(
     seen: "ZooPoints", centre: Focus, *, metric: str = "cosine", k: int = NUM_NEIGHBOURS
 ) -> tuple[list[int], list[float]]:
     """Rows and distances of the networks nearest to the selected one, without itself."""
-    from ngcore.tasks.maps import nearest
+    from ngcore.maps.layouts import nearest
 
     row, features = centre
     indices, distances = nearest(seen.features, features, k + 1, metric=metric)  # type: ignore[arg-type]
@@ -149,7 +147,7 @@ def features_of(key: str, network: "Network", card: Card | None) -> "Tensor":
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _features_of(key: str, weights: str, _network: "Network", _card: Card | None) -> "Tensor":
-    from ngcore.tasks.zoo_maps import network_features
+    from ngcore.maps.zoo_maps import network_features
 
     return network_features(_network, _card, device=cached.device())
 
@@ -259,8 +257,3 @@ def column_formats(zoo: "Zoo", seen: "ZooPoints") -> dict[str, Any]:
         if colouring.kind != "category":
             formats[title] = st.column_config.NumberColumn(title, format="percent" if colouring.percent else "%.4g")
     return formats
-
-
-def data_address(pixels: np.ndarray) -> str:
-    """Pixels in [0, 1] as an address that holds the picture itself."""
-    return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()

@@ -40,9 +40,12 @@ def page(name: str) -> st.Page:
     """The page of this name, for `st.navigation`, `st.page_link` and `st.switch_page`."""
     entry = TABLE[name]
     return st.Page(
-        FOLDER / f"{name}.py", title=entry.title, icon=f":material/{entry.icon}:", default=name == HOME,
+        FOLDER / f"{name}.py",
+        title=entry.title,
+        icon=f":material/{entry.icon}:",
+        default=name == HOME,
         url_path=None if name == HOME else name,
-    )  # fmt: skip
+    )
 
 
 def pages() -> list[st.Page]:

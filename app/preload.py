@@ -64,7 +64,7 @@ def _preload_model(card: answers.Card) -> None:
 
 def _preload_map(name: str) -> None:
     """Read the points of a zoo's first map, unless a model would have to compute them."""
-    from ngcore.tasks.zoo_maps import are_at_hand
+    from ngcore.maps.zoo_maps import are_at_hand
 
     card = next(iter(map_data.models_for(name).values()), None)
     zoo = cached.zoo(name)

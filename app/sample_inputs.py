@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from ngcore.networks import Architecture
 
 PICTURES = ("Stripes", "Gradient", "Disc", "Checks", "Noise")
-PICTURE_MAX_SIDE = 4_096
 
 
 def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
@@ -30,34 +29,6 @@ def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
     if name == "Noise":
         return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
     return np.broadcast_to(formulas[name], (channels, height, width)).astype(np.float32).copy()
-
-
-def picture_from_file(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """An image file as an input, float32 (channels, height, width) in [−1, 1], cut to a square or what is asked for.
-
-    Raises:
-        DataError: If it is no PNG or JPEG image of a reasonable size.
-    """
-    import io
-
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    from ngcore.errors import DataError
-
-    channels, height, width = shape
-    if channels not in (1, 3):
-        raise DataError(f"Expected a network that reads grey or colour images, got one of {channels} channels.")
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
-            if max(opened.size) > PICTURE_MAX_SIDE:
-                raise DataError(f"Expected an image of at most {PICTURE_MAX_SIDE} pixels a side, got {opened.size}.")
-            image = ImageOps.fit(opened.convert("L" if channels == 1 else "RGB"), (width, height))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError("Expected a PNG or JPEG image, got something else.") from error
-    pixels = np.asarray(image, dtype=np.float32).reshape(height, width, channels) / 127.5 - 1
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def random_inputs(architecture: "Architecture", *, count: int = 64, seed: int = 0) -> np.ndarray:

@@ -19,6 +19,7 @@ DEVICE_KEY = "state.device"
 _SELECTION_KEY = "state.selection"
 _ADDRESS_KEY = "state.address"
 _KEPT_KEY = "state.kept"
+REGION_KEY = "map.region"
 MAX_KEPT = 20
 
 
@@ -56,6 +57,12 @@ class Selection:
         """The id without the name of the zoo."""
         return self.id[:12] if self.is_upload else self.id.removeprefix(f"{self.zoo}/")
 
+    @property
+    def file_name(self) -> str:
+        """A name for files of the selected network, made of letters, digits and dashes alone."""
+        text = f"network-{self.id[:12]}" if self.is_upload else self.id
+        return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
+
     @classmethod
     def parse(cls, text: str) -> "Selection | None":
         """The selection that a text means; None if it means none. Whether the network exists is not asked."""
@@ -63,6 +70,21 @@ class Selection:
             return cls(UPLOAD, text.removeprefix(f"{UPLOAD}:"))
         zoo, slash, rest = text.partition("/")
         return cls(zoo, text) if slash and zoo and rest else None
+
+
+@dataclass(frozen=True)
+class Region:
+    """Networks that were circled on a map.
+
+    Attributes:
+        zoo: Name of their zoo.
+        chart: Key of the chart on which they were circled.
+        ids: Their ids.
+    """
+
+    zoo: str
+    chart: str
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)

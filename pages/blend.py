@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import cached
-from app.components.blend_views import second_network, show_blend
+from app.blend.views import second_network, show_blend
 from app.components.network_picker import network_picker
 from app.errors import reported
 

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from app import fits
-from app.components.fit_controls import fit_controls, show_live
-from app.components.fit_views import show_fit, show_fits, show_small
-from app.components.picture_source import picture_source, show_target
+from app.draw.controls import fit_controls, show_live
+from app.draw.picture_source import picture_source, show_target
+from app.draw.views import show_fit, show_fits, show_small
 from app.errors import reported
 
 st.title("Draw")

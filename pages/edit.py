@@ -3,15 +3,14 @@
 import streamlit as st
 
 from app import answers, cached
-from app.components.edit_batch_views import show_batch, show_mode
-from app.components.edit_controls import edit_controls, show_problems
-from app.components.edit_exports import show_main_exports
-from app.components.edit_studio import show_studio
-from app.components.edit_ways import show_ways
+from app.components.edit_ways import MANY, show_ways
 from app.components.network_picker import network_picker
-from app.edit_session import MANY
-from app.edit_states import possible_edits, states
 from app.errors import reported
+from app.studio.batch_views import show_batch, show_mode
+from app.studio.controls import edit_controls, show_problems
+from app.studio.exports import show_main_exports
+from app.studio.states import possible_edits, states
+from app.studio.studio import show_studio
 
 st.title("Edit")
 with st.expander("What am I looking at?", icon=":material/help:"):

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from app import page_table
-from app.components.live_example import live_example
-from app.components.what_ships import checkpoint_table, zoo_table
 from app.errors import reported
+from app.home.live_example import live_example
+from app.home.what_ships import checkpoint_table, zoo_table
 
 CARD_WIDTH, CARD_HEIGHT = 262, 116
 

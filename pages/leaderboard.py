@@ -4,12 +4,12 @@ import streamlit as st
 
 from app import cached, map_data
 from app.answers import CLASSIFY
-from app.components.leaderboard_table import QUESTIONS, leaderboard_table, show_headlines
-from app.components.model_comparison import model_comparison
-from app.components.study_section import study_section
 from app.errors import reported
-from ngcore.tasks.results import results
-from ngcore.tasks.studies import list_studies
+from app.leaderboard.comparison import model_comparison
+from app.leaderboard.studies import study_section
+from app.leaderboard.table import QUESTIONS, leaderboard_table, show_headlines
+from ngcore.report.results import results
+from ngcore.report.studies import list_studies
 
 st.title("Leaderboard")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -33,9 +33,14 @@ if not tasks:
     st.info("No trained model is here yet: `ngcore train` makes one.", icon=":material/info:")
     st.stop()
 task = st.segmented_control(
-    "Question", tasks, default=tasks[0], format_func=QUESTIONS.__getitem__, required=True, key="leaderboard_question",
+    "Question",
+    tasks,
+    default=tasks[0],
+    format_func=QUESTIONS.__getitem__,
+    required=True,
+    key="leaderboard_question",
     bind="query-params",
-)  # fmt: skip
+)
 leaderboard_table([row for row in rows if row["task"] == task])
 
 if task == CLASSIFY:
@@ -47,8 +52,12 @@ if task == CLASSIFY:
     if comparable:
         st.subheader("Two models on the same networks")
         name = st.segmented_control(
-            "Zoo", list(comparable), default=next(iter(comparable)), required=True, key="compare.zoo",
-        )  # fmt: skip
+            "Zoo",
+            list(comparable),
+            default=next(iter(comparable)),
+            required=True,
+            key="compare.zoo",
+        )
         with reported():
             model_comparison(cached.zoo(name), comparable[name])
 

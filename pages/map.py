@@ -3,10 +3,10 @@
 import streamlit as st
 
 from app import cached, map_data, state
-from app.components.map_chart import map_chart
-from app.components.map_network import map_network
-from app.components.map_selection import map_selection
 from app.errors import plain, reported
+from app.map.chart import map_chart
+from app.map.network import map_network
+from app.map.selection import map_selection
 
 RAW = "raw weights"
 
@@ -36,13 +36,22 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="map-control
         zoo = cached.zoo(name)
     models = map_data.models_for(name)
     model = st.selectbox(
-        "Seen by", [*models, RAW], key=f"map_model_{name}", width=230, help="The model whose embeddings are laid out.",
+        "Seen by",
+        [*models, RAW],
+        key=f"map_model_{name}",
+        width=230,
+        help="The model whose embeddings are laid out.",
         persist_state="session",
-    )  # fmt: skip
+    )
     method = st.segmented_control(
-        "Laid out by", list(map_data.METHOD_NAMES), default="umap", format_func=map_data.METHOD_NAMES.__getitem__,
-        required=True, key="map_layout", bind="query-params",
-    )  # fmt: skip
+        "Laid out by",
+        list(map_data.METHOD_NAMES),
+        default="umap",
+        format_func=map_data.METHOD_NAMES.__getitem__,
+        required=True,
+        key="map_layout",
+        bind="query-params",
+    )
     below = st.container(width=215)
 
 with reported(stop=True):
@@ -51,9 +60,12 @@ with reported(stop=True):
     choices = map_data.colourings(zoo, seen)
     with below:
         title = st.selectbox(
-            "Coloured by", list(choices), key=f"map_colour_{name}_{model}", format_func=lambda text: text,
+            "Coloured by",
+            list(choices),
+            key=f"map_colour_{name}_{model}",
+            format_func=lambda text: text,
             persist_state="session",
-        )  # fmt: skip
+        )
     left, right = st.columns([0.67, 0.33], gap="medium")
     with left:
         rows = map_chart(zoo, seen, card, method, choices[title])

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from app.components.export_tab import export_tab
-from app.components.graph_tab import graph_tab
-from app.components.network_facts import network_facts
 from app.components.network_picker import network_picker
-from app.components.shuffle_tab import shuffle_tab
-from app.components.weights_tab import weights_tab
 from app.errors import reported
+from app.network.export_tab import export_tab
+from app.network.facts import network_facts
+from app.network.graph_tab import graph_tab
+from app.network.shuffle_tab import shuffle_tab
+from app.network.weights_tab import weights_tab
 
 TABS = {
     ":material/hub: Graph": graph_tab,

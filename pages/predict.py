@@ -3,10 +3,10 @@
 import streamlit as st
 
 from app import answers, cached
-from app.components.accuracy_prediction import accuracy_prediction
-from app.components.class_prediction import class_prediction
 from app.components.network_picker import network_picker
 from app.errors import reported, show_error
+from app.predict.accuracy import accuracy_prediction
+from app.predict.classes import class_prediction
 
 st.title("Predict")
 with st.expander("What am I looking at?", icon=":material/help:"):

@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 ALLOWED = {"ngcore": {"ngcore"}, "app": {"app", "ngcore"}, "pages": {"app", "ngcore"}}
 OWN = {"ngcore", "app", "pages", "tests"}
-USERS_OF_TESTING = {"app/permutation_lab.py"}
+USERS_OF_TESTING = {"app/network/permutation_lab.py"}
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 

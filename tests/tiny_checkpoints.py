@@ -30,13 +30,18 @@ def write_tiny_checkpoint(folder, zoo, *, task, preset="ng-gnn", d_out=1):
         },
         "corpus": {"name": zoo.name, "sha256": zoo.hash, "recipe": {}, "counts": {"train": 4}},
         "training": {
-            "config": {}, "steps": 0, "seconds": 0.0, "networks_per_second": 0.0, "device": "cpu", "cores": 1,
+            "config": {},
+            "steps": 0,
+            "seconds": 0.0,
+            "networks_per_second": 0.0,
+            "device": "cpu",
+            "cores": 1,
         },
         "metrics": {split: {"n": 4, **SCORES[task]} for split in ("validation", "test")},
         "seeds": [1],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "command": "none",
-    }  # fmt: skip
+    }
     return save_checkpoint(folder, model.state_dict(), card)
 
 

@@ -21,11 +21,15 @@ def write_inrs(folder):
     network = initial_siren(siren((2, 8, 8, 1)), 0, NUM_INRS, seed=0)
     rows = [
         {
-            "id": f"{name}/{i:06d}", "split": SPLITS[i // 4], "label": i % 3, "psnr": 20.0 + i, "flagged": i == 5,
+            "id": f"{name}/{i:06d}",
+            "split": SPLITS[i // 4],
+            "label": i % 3,
+            "psnr": 20.0 + i,
+            "flagged": i == 5,
             "image": i,
         }
         for i in range(NUM_INRS)
-    ]  # fmt: skip
+    ]
     writer = ZooWriter(folder, name=name, recipe={"kind": "inr", "seed": 0})
     writer.write_part("all", [(network, rows)])
     return writer.finish(["all"], {"kind": "inr", "class_names": CLASS_NAMES})
@@ -43,11 +47,15 @@ def write_cnns(folder):
     network = random_network(small_cnn((1, 4, 4), image_size=(8, 8)), 6, dtype=torch.float32)
     rows = [
         {
-            "id": f"{name}/{i // 3:05d}-{i % 3:06d}", "split": "test" if i < 3 else "train", "accuracy": 0.1 * (i + 1),
-            "run": i // 3, "step": i % 3, "learning_rate": 0.01 * (i + 1),
+            "id": f"{name}/{i // 3:05d}-{i % 3:06d}",
+            "split": "test" if i < 3 else "train",
+            "accuracy": 0.1 * (i + 1),
+            "run": i // 3,
+            "step": i % 3,
+            "learning_rate": 0.01 * (i + 1),
         }
         for i in range(6)
-    ]  # fmt: skip
+    ]
     writer = ZooWriter(folder, name=name, recipe={"kind": "cnn", "seed": 0})
     writer.write_part("all", [(network, rows)])
     return writer.finish(["all"], {"kind": "cnn"})

@@ -43,9 +43,14 @@ class NodeValues(NamedTuple):
 
 
 def draw_graph_svg(
-    view: GraphView, edges: np.ndarray, *, title: str, edge_title: str = "weight", nodes: NodeValues | None = None,
+    view: GraphView,
+    edges: np.ndarray,
+    *,
+    title: str,
+    edge_title: str = "weight",
+    nodes: NodeValues | None = None,
     theme: Theme = LIGHT,
-) -> str:  # fmt: skip
+) -> str:
     """Draw neurons in columns and edges between them.
 
     Args:
@@ -66,12 +71,16 @@ def draw_graph_svg(
         _gradients(theme),
         f'<rect width="100%" height="100%" fill="{theme.background}"/>',
         _text(SIDE, 36, title, size=20),
-        "<g>", *_lines(view, edges, place, theme), "</g>",
-        "<g>", *_circles(view, drawn_nodes(view, edges), place, colours, theme), "</g>",
+        "<g>",
+        *_lines(view, edges, place, theme),
+        "</g>",
+        "<g>",
+        *_circles(view, drawn_nodes(view, edges), place, colours, theme),
+        "</g>",
         *_layer_names(view, place),
         *_key(view, edge_title, nodes, theme, y=height - 28),
         "</svg>",
-    ]  # fmt: skip
+    ]
     return "\n".join(parts)
 
 

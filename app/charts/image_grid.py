@@ -1,5 +1,6 @@
 """Many small images in one picture, each with a line of text below it."""
 
+import base64
 import io
 import math
 from collections.abc import Sequence
@@ -28,6 +29,11 @@ def to_png(pixels: np.ndarray, size: int | None = None) -> bytes:
     buffer = io.BytesIO()
     to_image(pixels, size).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def data_address(pixels: np.ndarray) -> str:
+    """Pixels in [0, 1] as an address that holds the picture itself."""
+    return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
 def draw_image_grid(

@@ -20,7 +20,10 @@ def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme:
         "grid": {"left": 8, "right": 56, "top": 4, "bottom": 36, "containLabel": True},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f %%"},
         "xAxis": {
-            "type": "value", "name": "change relative to the size before", "nameLocation": "middle", "nameGap": 24,
+            "type": "value",
+            "name": "change relative to the size before",
+            "nameLocation": "middle",
+            "nameGap": 24,
             "axisLabel": {"formatter": "{value} %"},
         },
         "yAxis": {"type": "category", "data": list(names), "inverse": True},
@@ -33,4 +36,4 @@ def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme:
                 "label": {"show": True, "position": "right", "formatter": "{c} %", "color": theme.text},
             }
         ],
-    }  # fmt: skip
+    }

@@ -92,12 +92,18 @@ def draw_confusions(counts: np.ndarray, names: Sequence[str], *, theme: Theme = 
         "grid": {"left": 28, "right": 8, "top": 8, "bottom": 28, "containLabel": True},
         "tooltip": {"trigger": "item", "confine": True, "formatter": "{@[4]}: {@[3]} ({@[2]} %)"},
         "xAxis": {
-            **axis, "name": "answer", "nameGap": gap if is_long else 28,
+            **axis,
+            "name": "answer",
+            "nameGap": gap if is_long else 28,
             "axisLabel": {**labels, "rotate": 60 if is_long else 0},
         },
         "yAxis": {**axis, "name": "true class", "inverse": True, "nameGap": gap, "axisLabel": labels},
         "visualMap": {
-            "show": False, "min": 0, "max": 100, "dimension": 2, "inRange": {"color": [theme.background, theme.accent]},
+            "show": False,
+            "min": 0,
+            "max": 100,
+            "dimension": 2,
+            "inRange": {"color": [theme.background, theme.accent]},
         },
         "series": [
             {
@@ -107,4 +113,4 @@ def draw_confusions(counts: np.ndarray, names: Sequence[str], *, theme: Theme = 
                 "itemStyle": {"borderColor": theme.background, "borderWidth": 1},
             }
         ],
-    }  # fmt: skip
+    }

@@ -67,10 +67,13 @@ def draw_network_graph(
                 "emphasis": {"focus": "adjacency", "lineStyle": {"opacity": 1}, "label": {"show": False}},
                 "blur": {"lineStyle": {"opacity": 0.03}, "itemStyle": {"opacity": 0.25}},
                 "select": {"itemStyle": {"borderColor": theme.muted, "borderWidth": 1}},
-                "left": 34, "right": 34, "top": 34 if not is_small else 8, "bottom": 26 if not is_small else 8,
+                "left": 34,
+                "right": 34,
+                "top": 34 if not is_small else 8,
+                "bottom": 26 if not is_small else 8,
             }
         ],
-    }  # fmt: skip
+    }
 
 
 def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: bool) -> list[dict[str, Any]]:
@@ -84,11 +87,19 @@ def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: 
         label |= {"position": "inside"}
         names.append(
             {
-                "id": f"layer{number}", "name": layer.name, "x": float(columns[:, 0].mean()), "y": HEIGHT + 52,
-                "symbol": "rect", "symbolSize": [60, 20], "itemStyle": {"color": "rgba(0,0,0,0)"}, "label": label,
-                "tooltip": {"show": False}, "emphasis": {"disabled": True}, "blur": {"label": {"opacity": 1}},
+                "id": f"layer{number}",
+                "name": layer.name,
+                "x": float(columns[:, 0].mean()),
+                "y": HEIGHT + 52,
+                "symbol": "rect",
+                "symbolSize": [60, 20],
+                "itemStyle": {"color": "rgba(0,0,0,0)"},
+                "label": label,
+                "tooltip": {"show": False},
+                "emphasis": {"disabled": True},
+                "blur": {"label": {"opacity": 1}},
             }
-        )  # fmt: skip
+        )
     return names
 
 

@@ -52,11 +52,14 @@ def draw_before_and_after(
     """
     columns = [
         {
-            "type": "bar", "name": name, "data": [round(100 * value, 1) for value in values], "barMaxWidth": 16,
+            "type": "bar",
+            "name": name,
+            "data": [round(100 * value, 1) for value in values],
+            "barMaxWidth": 16,
             "itemStyle": {"color": colour},
         }
         for name, values, colour in (("before", before, theme.muted), ("after", after, theme.accent))
-    ]  # fmt: skip
+    ]
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 30, "bottom": 4, "containLabel": True},

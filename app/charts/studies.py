@@ -145,12 +145,16 @@ def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> di
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {**axis, "type": "log" if is_log else "value", "name": x_title, "nameGap": 28},
         "yAxis": {
-            **axis, "type": "value", "name": "test accuracy", "nameGap": 46,
-            "min": max(0, 10 * int(min(values) // 10)), "max": min(100, 10 * (int(max(values) // 10) + 1)),
+            **axis,
+            "type": "value",
+            "name": "test accuracy",
+            "nameGap": 46,
+            "min": max(0, 10 * int(min(values) // 10)),
+            "max": min(100, 10 * (int(max(values) // 10) + 1)),
             "axisLabel": {"formatter": "{value} %", "color": theme.text},
         },
         "series": series,
-    }  # fmt: skip
+    }
 
 
 def _bar(place: int, value: float, text: str, note: str, colour: str) -> dict[str, Any]:

@@ -23,7 +23,11 @@ def draw_walks(shares: np.ndarray, errors: Mapping[str, np.ndarray], *, theme: T
         "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.text}},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.4f"},
         "xAxis": {
-            "type": "value", "min": 0, "max": 1, "name": "share of the second network", "nameLocation": "middle",
+            "type": "value",
+            "min": 0,
+            "max": 1,
+            "name": "share of the second network",
+            "nameLocation": "middle",
             "nameGap": 26,
         },
         "yAxis": {"type": "value", "name": "MSE to the blended pixels", "nameLocation": "middle", "nameGap": 48},
@@ -37,4 +41,4 @@ def draw_walks(shares: np.ndarray, errors: Mapping[str, np.ndarray], *, theme: T
             }
             for colour, (name, values) in zip(colours, errors.items(), strict=True)
         ],
-    }  # fmt: skip
+    }

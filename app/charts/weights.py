@@ -27,11 +27,18 @@ def draw_heatmap(matrix: np.ndarray, *, theme: Theme, x_title: str, y_title: str
     limit = float(np.abs(shown).max()) or 1.0
     figure = go.Figure(
         go.Heatmap(
-            z=shown.astype(np.float32), zmin=-limit, zmax=limit, colorscale=diverging_scale(theme),
-            dx=step_columns, dy=step_rows, x0=0, y0=0, colorbar={"title": value, "thickness": 12, "len": 0.9},
+            z=shown.astype(np.float32),
+            zmin=-limit,
+            zmax=limit,
+            colorscale=diverging_scale(theme),
+            dx=step_columns,
+            dy=step_rows,
+            x0=0,
+            y0=0,
+            colorbar={"title": value, "thickness": 12, "len": 0.9},
             hovertemplate=f"{y_title} %{{y}}<br>{x_title} %{{x}}<br>{value} %{{z:.4g}}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(title=x_title, showgrid=False, zeroline=False, **_whole_ticks(matrix.shape[1]))
     figure.update_yaxes(
         title=y_title, autorange="reversed", showgrid=False, zeroline=False, **_whole_ticks(matrix.shape[0])
@@ -69,9 +76,12 @@ def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> 
     centres = (bounds[1:] + bounds[:-1]) / 2
     colours = [theme.negative if centre < 0 else theme.positive for centre in centres]
     bars = go.Bar(
-        x=centres, y=counts, width=bounds[1] - bounds[0], marker={"color": colours, "line": {"width": 0}},
+        x=centres,
+        y=counts,
+        width=bounds[1] - bounds[0],
+        marker={"color": colours, "line": {"width": 0}},
         hovertemplate="about %{x:.3g}: %{y} weights<extra></extra>",
-    )  # fmt: skip
+    )
     figure = go.Figure(bars)
     figure.update_layout(bargap=0)
     figure.update_xaxes(title="weight", zeroline=False)
@@ -94,10 +104,15 @@ def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> "go.Figure":
     limit = float(np.abs(shown).max()) or 1.0
     figure = go.Figure(
         go.Heatmap(
-            z=sheet, zmin=-limit, zmax=limit, colorscale=diverging_scale(theme), hoverongaps=False,
-            colorbar={"title": "weight", "thickness": 12, "len": 0.9}, hovertemplate="%{z:.4g}<extra></extra>",
+            z=sheet,
+            zmin=-limit,
+            zmax=limit,
+            colorscale=diverging_scale(theme),
+            hoverongaps=False,
+            colorbar={"title": "weight", "thickness": 12, "len": 0.9},
+            hovertemplate="%{z:.4g}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     for axis, count, side, title in (("x", inputs, width, "input channel"), ("y", outputs, height, "output channel")):
         step = max(1, count // 12)
         ticks = {

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from app import page_table, state
-from app.edit_session import MANY, MODE_KEY
 from app.state import Selection
 
+MODE_KEY, ONE, MANY = "edit_mode", "One network", "Many networks"
 WAYS = {"draw": "Draw or upload a picture", "map": "Choose on the map", "blend": "Blend with another"}
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from app import cached, state
+from app.components.search import Filters, find, step
 from app.components.upload_box import upload_box
 from app.errors import plain, show_error
-from app.search import Filters, find, step
 from app.state import UPLOAD, Selection
 from ngcore.errors import NeuralGraphError
 
@@ -46,9 +46,7 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
     if problem and selection and not selection.is_upload and names and selection.zoo not in names:
         st.session_state[ZOO_KEY] = names[0]
     with st.container(horizontal=True, vertical_alignment="bottom", key="network-picker"):
-        st.selectbox(
-            "From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=190
-        )  # fmt: skip
+        st.selectbox("From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=190)
         if st.session_state[ZOO_KEY] != UPLOAD:
             _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
     if st.session_state[ZOO_KEY] == UPLOAD:
@@ -107,19 +105,35 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     describe = dict(zip(options, _descriptions(zoo, options), strict=True))
     st.session_state[NETWORK_KEY] = position
     st.selectbox(
-        f"Network ({len(found):,} found)", options, key=NETWORK_KEY, format_func=describe.__getitem__, width=235,
-        on_change=_network_chosen, args=(name,), placeholder="Choose a network",
-    )  # fmt: skip
+        f"Network ({len(found):,} found)",
+        options,
+        key=NETWORK_KEY,
+        format_func=describe.__getitem__,
+        width=235,
+        on_change=_network_chosen,
+        args=(name,),
+        placeholder="Choose a network",
+    )
     with st.container(horizontal=True, gap="xsmall", width="content"):
         for icon, by, which in (("chevron_left", -1, "previous"), ("chevron_right", 1, "next")):
             st.button(
-                "", icon=f":material/{icon}:", key=f"picker.{which}", help=f"The {which} network",
-                on_click=_step, args=(name, found, position, by), disabled=not len(found),
-            )  # fmt: skip
+                "",
+                icon=f":material/{icon}:",
+                key=f"picker.{which}",
+                help=f"The {which} network",
+                on_click=_step,
+                args=(name, found, position, by),
+                disabled=not len(found),
+            )
         st.button(
-            "", icon=":material/casino:", key="picker.random", help="A random network", disabled=not len(found),
-            on_click=_choose_at_random, args=(name, found),
-        )  # fmt: skip
+            "",
+            icon=":material/casino:",
+            key="picker.random",
+            help="A random network",
+            disabled=not len(found),
+            on_click=_choose_at_random,
+            args=(name, found),
+        )
         with st.popover("", icon=":material/filter_list:", help="Filters", key="picker.filters"):
             _filter_widgets(zoo)
 
@@ -154,9 +168,13 @@ def _filter_widgets(zoo: "Zoo") -> None:
     st.segmented_control("Split", SPLITS, key=SPLIT_KEY, persist_state="session")
     if _has_labels(zoo):
         st.pills(
-            "Label", range(len(names)), format_func=lambda label: names[label], selection_mode="multi",
-            key=LABELS_KEY, persist_state="session",
-        )  # fmt: skip
+            "Label",
+            range(len(names)),
+            format_func=lambda label: names[label],
+            selection_mode="multi",
+            key=LABELS_KEY,
+            persist_state="session",
+        )
     if _has_accuracy(zoo):
         st.slider("Test accuracy", 0, 100, (0, 100), format="%d %%", key=ACCURACY_KEY, persist_state="session")
     if zoo.metadata["flagged"].any():

@@ -16,9 +16,11 @@ def render_panel(selection: Selection) -> None:
     """Show the picture of the selected INR."""
     network = cached.network(selection)
     if sine_frequencies(network.architecture) is not None and st.toggle(
-        "Zoom without limit", key="render.zoom", persist_state="session",
+        "Zoom without limit",
+        key="render.zoom",
+        persist_state="session",
         help="Drawn by your browser, which computes the network for every pixel of the screen.",
-    ):  # fmt: skip
+    ):
         siren_view(network, key="render.view")
         return
     size = st.segmented_control(
@@ -26,9 +28,11 @@ def render_panel(selection: Selection) -> None:
     )
     picture = cached.image(selection, (size or SIZES[0],) * 2)
     st.image(
-        enlarged(picture, SHOWN_WIDTH * 2), width=SHOWN_WIDTH, alt="The picture that this network computes",
+        enlarged(picture, SHOWN_WIDTH * 2),
+        width=SHOWN_WIDTH,
+        alt="The picture that this network computes",
         caption="The picture that it computes",
-    )  # fmt: skip
+    )
 
 
 def enlarged(picture: np.ndarray, width: int) -> np.ndarray:

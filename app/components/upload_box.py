@@ -25,15 +25,21 @@ def upload_box() -> None:
     if kept:
         st.session_state[_KEPT_KEY] = selection.id if selection and selection.id in kept else None
         st.selectbox(
-            "Networks of this session", list(kept), key=_KEPT_KEY, format_func=_name,
-            on_change=_kept_chosen, placeholder="Choose one, or add a file below",
-        )  # fmt: skip
+            "Networks of this session",
+            list(kept),
+            key=_KEPT_KEY,
+            format_func=_name,
+            on_change=_kept_chosen,
+            placeholder="Choose one, or add a file below",
+        )
     turn = st.session_state.setdefault(_ROUND_KEY, 0)
     endings = PUBLIC_ENDINGS if state.is_public() else ENDINGS
     file = st.file_uploader(
-        "Weights of an MLP, a SIREN or a sequential CNN", type=list(endings), key=f"upload.file{turn}",
+        "Weights of an MLP, a SIREN or a sequential CNN",
+        type=list(endings),
+        key=f"upload.file{turn}",
         help="A state dict. Files are read as data alone, checked first, and never stored.",
-    )  # fmt: skip
+    )
     if file is not None:
         _read(file.getvalue(), file.name)
 

@@ -18,8 +18,18 @@ if TYPE_CHECKING:
 DEFAULT_PNG_SIZE = 280
 MNIST_SIZE = (28, 28)
 EDITS = (
-    "dilate", "erode", "outline", "blur", "contrast", "brighten", "invert", "desaturate", "rotate", "enlarge", "mirror",
-)  # fmt: skip
+    "dilate",
+    "erode",
+    "outline",
+    "blur",
+    "contrast",
+    "brighten",
+    "invert",
+    "desaturate",
+    "rotate",
+    "enlarge",
+    "mirror",
+)
 
 
 def register(program: typer.Typer) -> None:

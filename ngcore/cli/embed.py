@@ -81,7 +81,7 @@ def _embed(checkpoint: "Checkpoint", zoo: "Zoo", rows: "np.ndarray", bar: Progre
 def _write(path: Path, zoo: "Zoo", rows: "np.ndarray", vectors: "np.ndarray") -> None:
     import numpy as np
 
-    from ngcore.zoo.storage import write_atomically
+    from ngcore.files import write_atomically
 
     table = zoo.metadata.iloc[rows].reset_index(drop=True)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ def fit_maps(
 ) -> None:
     """Lay the networks of a zoo out by UMAP of a model's embeddings, and keep the coordinates for the app."""
     from ngcore.device import choose_device
-    from ngcore.tasks.zoo_maps import SHIPPED, write_shipped_map
+    from ngcore.maps.zoo_maps import SHIPPED, write_shipped_map
     from ngcore.zoo import Zoo
 
     opened = Zoo.open(shipped_zoo(zoo))

@@ -52,8 +52,12 @@ def predict(
 ) -> None:
     """Tell the class of an INR's image, or the test accuracy of a CNN, from its weights."""
     hints = {
-        "activation": activation, "omega_0": omega_0, "stride": stride, "padding": padding, "input_size": input_size
-    }  # fmt: skip
+        "activation": activation,
+        "omega_0": omega_0,
+        "stride": stride,
+        "padding": padding,
+        "input_size": input_size,
+    }
     inputs = [read_input(source, **hints) for source in dict.fromkeys(sources)]  # type: ignore[arg-type]
     answers: dict[str, list[dict[str, Any]]] = {given.source: [] for given in inputs}
     cards = named_cards(model, *TASKS) if model else cards_by_name(*TASKS)

@@ -22,10 +22,10 @@ def results(
     as_json: Json = False,
 ) -> None:
     """Show the figures of all trained models on test networks, the best of each question first."""
+    from ngcore.report.results import results as rows_of
+    from ngcore.report.results import with_results
+    from ngcore.report.studies import list_studies
     from ngcore.tasks import list_checkpoints
-    from ngcore.tasks.results import results as rows_of
-    from ngcore.tasks.results import with_results
-    from ngcore.tasks.studies import list_studies
 
     rows = rows_of(list_checkpoints())
     if readme is not None:
@@ -39,7 +39,7 @@ def results(
 
 
 def _show(console: Console, rows: list[dict[str, Any]]) -> None:
-    from ngcore.tasks.results import describe_figure
+    from ngcore.report.results import describe_figure
 
     columns = ("Task", "Zoo", "Model", "On test networks", ">n", ">Seeds", ">Parameters", ">Minutes", ">Networks/s")
     cells = [

@@ -20,8 +20,8 @@ def seeds(
     as_json: Json = False,
 ) -> None:
     """Join what `ngcore train NAME --seed 1`, `--seed 2`, … came to into the card of NAME."""
+    from ngcore.report.seeds import join_seeds, over_seeds
     from ngcore.tasks import PROBLEMS
-    from ngcore.tasks.seeds import join_seeds, over_seeds
 
     others = sorted((work_folder() / "checkpoints").glob(f"{name}-seed*/card.json"))
     if not others:

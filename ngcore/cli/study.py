@@ -29,7 +29,7 @@ def study(
     as_json: Json = False,
 ) -> None:
     """Train the models of a study one after the other, going on where it was stopped; or compare all editors."""
-    from ngcore.tasks.studies import EDITED_ZOO, EDITING, find_study, run_edit_study, run_study, study_table
+    from ngcore.report.studies import EDITED_ZOO, EDITING, find_study, run_edit_study, run_study, study_table
     from ngcore.zoo import find_zoo
 
     folder = find_zoo(zoo or (EDITED_ZOO if name == EDITING else find_study(name).zoo))

@@ -12,6 +12,7 @@ from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
 from ngcore.paths import ASSETS
+from ngcore.zoo.verification import find_problems
 
 FOUND_PROBLEMS = 1
 
@@ -56,9 +57,16 @@ def build(
     folder = out or default_zoo_folder(name)
     with progress_bar(f"Building {name}") as bar:
         zoo = build_zoo(
-            name, folder, count=count, steps=steps, recipe=recipe, workers=workers, seed=seed, device=device,
+            name,
+            folder,
+            count=count,
+            steps=steps,
+            recipe=recipe,
+            workers=workers,
+            seed=seed,
+            device=device,
             progress=bar,
-        )  # fmt: skip
+        )
     say(f"Written to {folder}.")
     result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "hash": zoo.hash}
     print_result(result, as_json=as_json, show=lambda console: console.print(f"{zoo!r}", highlight=False))
@@ -104,7 +112,7 @@ def verify(name: ZooName, as_json: Json = False) -> None:
 
     with waiting(f"Checking {name} …"):
         zoo = Zoo.open(find_zoo(name))
-        problems = zoo.verify()
+        problems = find_problems(zoo)
     result = {"name": zoo.name, "folder": str(zoo.folder), "num_networks": len(zoo), "problems": problems}
     lines = problems or [f"{zoo!r} in {zoo.folder} is whole."]
     print_result(

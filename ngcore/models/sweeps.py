@@ -131,9 +131,12 @@ class OutputUpdate(nn.Module):
         super().__init__()
         self.follows = follows
         self.mlp = nn.Sequential(
-            nn.Linear((1 + follows) * d, d_hidden), nn.SiLU(), nn.Linear(d_hidden, d_hidden), nn.SiLU(),
+            nn.Linear((1 + follows) * d, d_hidden),
+            nn.SiLU(),
+            nn.Linear(d_hidden, d_hidden),
+            nn.SiLU(),
             nn.Linear(d_hidden, d),
-        )  # fmt: skip
+        )
 
     def forward(
         self, collected: Float[Tensor, "networks neurons d"], before: Tensor | None, *, has_sign: bool

@@ -17,9 +17,9 @@ from ngcore.networks.architecture import Skip as Skip
 from ngcore.networks.architecture import mlp as mlp
 from ngcore.networks.architecture import siren as siren
 from ngcore.networks.architecture import small_cnn as small_cnn
+from ngcore.networks.modules import from_module as from_module
+from ngcore.networks.modules import to_module as to_module
 from ngcore.networks.network import Network as Network
-from ngcore.networks.network import from_module as from_module
-from ngcore.networks.network import to_module as to_module
 from ngcore.networks.symmetry import Permutation as Permutation
 from ngcore.networks.symmetry import Space as Space
 from ngcore.networks.symmetry import SymmetrySpaces as SymmetrySpaces

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from ngcore import __version__
 from ngcore.errors import CheckpointError
-from ngcore.training.files import sha256_of_file, write_atomically
+from ngcore.files import sha256_of_file, write_atomically
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"

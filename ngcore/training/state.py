@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
-from ngcore.training.files import write_atomically
+from ngcore.files import write_atomically
 
 STATE_FILE = "last.ckpt"
 _FORMAT = 1

@@ -18,6 +18,7 @@ from ngcore.zoo.metadata import SPLITS as SPLITS
 from ngcore.zoo.sample import write_sample as write_sample
 from ngcore.zoo.storage import Zoo as Zoo
 from ngcore.zoo.storage import ZooWriter as ZooWriter
+from ngcore.zoo.verification import find_problems as find_problems
 
 __all__ = [
     "CLASS_NAMES",
@@ -34,6 +35,7 @@ __all__ = [
     "default_zoo_folder",
     "describe_zoo",
     "fetch_images",
+    "find_problems",
     "find_zoo",
     "list_zoos",
     "write_contact_sheet",

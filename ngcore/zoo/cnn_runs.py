@@ -14,8 +14,17 @@ from ngcore.errors import UnknownNameError
 from ngcore.networks import ActivationKind, Architecture, Network
 
 ACTIVATION_CYCLE: tuple[ActivationKind, ...] = (
-    "relu", "tanh", "relu", "tanh", "gelu", "relu", "tanh", "silu", "leaky_relu", "sigmoid",
-)  # fmt: skip
+    "relu",
+    "tanh",
+    "relu",
+    "tanh",
+    "gelu",
+    "relu",
+    "tanh",
+    "silu",
+    "leaky_relu",
+    "sigmoid",
+)
 OPTIMISERS = ("adam", "rmsprop", "sgd")
 INIT_KINDS = ("he_normal", "he_uniform", "glorot_normal", "glorot_uniform")
 MIN_LENGTH = 0.25  # length of the shortest runs, as a part of the longest

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ngcore.errors import DataError, UnknownNameError
+from ngcore.files import sha256_of_file, write_atomically
 from ngcore.paths import cache_folder
-from ngcore.zoo.storage import sha256, write_atomically
 
 CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "mnist": tuple("0123456789"),
@@ -101,7 +101,7 @@ def fetch_images(name: str) -> ImageSet:
     if local is None:
         return _image_set(name, _cached(f"{name}.npz", lambda: _fetch(name)))
     if name == "cifar10":
-        key = hashlib.sha256("".join(map(sha256, local)).encode()).hexdigest()[:12]
+        key = hashlib.sha256("".join(map(sha256_of_file, local)).encode()).hexdigest()[:12]
         arrays = _cached(f"{name}-jpeg-{key}.npz", lambda: _decode(local))
         return _image_set(name, arrays, note="decoded from a JPEG copy of CIFAR-10: slightly lossy")
     return _image_set(name, _read_npz(local[0]))

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ngcore.errors import ZooError
+from ngcore.files import write_atomically
 from ngcore.zoo.images import fetch_images
-from ngcore.zoo.storage import Zoo, write_atomically
+from ngcore.zoo.storage import Zoo
 
 IMAGES_FILE = "images.npy"
 

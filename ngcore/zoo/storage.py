@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -17,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ngcore.errors import UnknownNameError, ZooError
+from ngcore.files import sha256_of_file, write_atomically
 from ngcore.networks import Architecture, Network
 from ngcore.zoo.metadata import SPLITS, plain_row, to_table
 
@@ -150,12 +150,6 @@ class Zoo:
         """The file that holds an architecture's stacked tensors."""
         return self.folder / f"{architecture_id}.safetensors"
 
-    def verify(self) -> list[str]:
-        """Check every file against the card; returns the problems found, each naming its file."""
-        from ngcore.zoo.verification import find_problems
-
-        return find_problems(self)
-
 
 class ZooWriter:
     """Writes a zoo part by part, so that a build that is killed goes on where it stopped.
@@ -259,10 +253,10 @@ class ZooWriter:
             architectures[architecture] = parts[0][0].architecture.to_dict()
             path = self.folder / f"{architecture}.safetensors"
             rows += _write_stack(path, architecture, parts)
-            files[path.name] = sha256(path)
+            files[path.name] = sha256_of_file(path)
         metadata = to_table(rows)
         write_atomically(self.folder / METADATA_FILE, lambda path: pyarrow.parquet.write_table(metadata, path))
-        files[METADATA_FILE] = sha256(self.folder / METADATA_FILE)
+        files[METADATA_FILE] = sha256_of_file(self.folder / METADATA_FILE)
         fields = {"format": FORMAT_VERSION, "name": self.name, "recipe": self.recipe, **(card or {})}
         fields |= {"num_networks": len(rows), "architectures": architectures, "files": files}
         fields["hash"] = hashlib.sha256(to_json(files)).hexdigest()
@@ -275,24 +269,6 @@ class ZooWriter:
         for path in self.folder.glob("*.safetensors"):
             if path.name not in files:
                 path.unlink()
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file, then rename it to `path`: readers see the old file or the whole new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def to_json(fields: Mapping[str, Any]) -> bytes:

@@ -7,9 +7,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ngcore.errors import NeuralGraphError
+from ngcore.files import sha256_of_file
 from ngcore.networks import Architecture
 from ngcore.zoo.metadata import SPLITS
-from ngcore.zoo.storage import METADATA_FILE, Zoo, sha256
+from ngcore.zoo.storage import METADATA_FILE, Zoo
 
 
 def find_problems(zoo: Zoo) -> list[str]:
@@ -26,7 +27,7 @@ def _file_problems(zoo: Zoo) -> Iterator[str]:
         path = zoo.folder / name
         if not path.is_file():
             yield f"{name}: expected a file, got none."
-        elif (found := sha256(path)) != expected_hash:
+        elif (found := sha256_of_file(path)) != expected_hash:
             yield f"{name}: expected sha256 {expected_hash[:12]}…, got {found[:12]}…; the file is damaged."
 
 

@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.components import chunks
+from app import chunks
 
 STATIC = Path(st.__file__).parent / "static"
 
@@ -20,7 +20,7 @@ def test_every_part_is_there_under_the_address_that_the_page_asks_for(name):
 
 def test_the_page_asks_for_them_once_a_session():
     def page() -> None:
-        from app.components.chunks import load_chunks_when_idle
+        from app.chunks import load_chunks_when_idle
 
         load_chunks_when_idle()
 

@@ -29,11 +29,25 @@ def test_a_drawing_arrives_as_grey_values():
 @pytest.mark.parametrize(
     "value",
     [
-        "0" * 784, {}, 7, b"\0" * 784, [], grey(length=783), grey(length=785), grey(at3=256), grey(at3=-1),
-        grey(at3=1.0), grey(at3=True), grey(at3="7"), grey(at3=None), grey(at3=float("nan")), grey(at3=[1]),
-        grey(at3=10**400), [grey(length=28)] * 28,
+        "0" * 784,
+        {},
+        7,
+        b"\0" * 784,
+        [],
+        grey(length=783),
+        grey(length=785),
+        grey(at3=256),
+        grey(at3=-1),
+        grey(at3=1.0),
+        grey(at3=True),
+        grey(at3="7"),
+        grey(at3=None),
+        grey(at3=float("nan")),
+        grey(at3=[1]),
+        grey(at3=10**400),
+        [grey(length=28)] * 28,
     ],
-)  # fmt: skip
+)
 def test_whatever_else_a_browser_sends_is_refused_in_words(value):
     from app.drawing import drawing_from
     from ngcore.errors import DataError

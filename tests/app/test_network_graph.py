@@ -33,8 +33,9 @@ def test_the_sign_decides_the_colour_and_the_size_the_width(view):
 
     links = series(view, 40)["links"]
     assert {(link["value"] < 0, link["lineStyle"]["color"]) for link in links} == {
-        (True, LIGHT.negative), (False, LIGHT.positive),
-    }  # fmt: skip
+        (True, LIGHT.negative),
+        (False, LIGHT.positive),
+    }
     widths = [link["lineStyle"]["width"] for link in links]
     assert widths == sorted(widths)
 
@@ -75,7 +76,7 @@ def test_the_options_are_plain_json_and_name_every_neuron_once(view):
 
 
 def test_a_click_means_the_neuron_at_that_place_and_an_edge_means_none():
-    from app.components.graph_tab import neuron_of_selection
+    from app.network.graph_tab import neuron_of_selection
 
     def event(kind, places):
         return {"selection": {"selected": [{"data_type": kind, "data_indices": places}]}}

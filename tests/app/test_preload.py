@@ -7,7 +7,7 @@ import pytest
 
 from app import answers, cached, map_data, preload
 from ngcore.errors import CheckpointError
-from ngcore.tasks import zoo_maps
+from ngcore.maps import zoo_maps
 
 
 @pytest.fixture
@@ -45,9 +45,14 @@ def loaded(monkeypatch):
 def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_computed(loaded):
     preload._preload()
     assert loaded == [
-        "damaged", "good", ("good", "b"), "editor", ("editor", "b", "key of b"), ("mapped", "best card"),
+        "damaged",
+        "good",
+        ("good", "b"),
+        "editor",
+        ("editor", "b", "key of b"),
+        ("mapped", "best card"),
         ("without-models", None),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_thread_is_started_once(loaded):

@@ -18,7 +18,7 @@ def test_every_picture_has_the_asked_shape_and_range(name):
 def test_an_image_file_becomes_an_input_of_the_right_size():
     from PIL import Image
 
-    from app.sample_inputs import picture_from_file
+    from app.drawing import picture_from_file
 
     file = io.BytesIO()
     Image.new("RGB", (40, 20), (255, 0, 0)).save(file, format="PNG")
@@ -29,7 +29,7 @@ def test_an_image_file_becomes_an_input_of_the_right_size():
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n and nothing more", b"x" * 100])
 def test_what_is_no_image_is_refused_in_words(data):
-    from app.sample_inputs import picture_from_file
+    from app.drawing import picture_from_file
     from ngcore.errors import DataError
 
     with pytest.raises(DataError, match="Expected a PNG or JPEG image"):

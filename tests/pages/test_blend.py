@@ -69,7 +69,7 @@ def test_a_network_that_is_no_picture_is_refused(open_page):
 def test_both_ways_begin_and_end_at_the_two_networks():
     import torch
 
-    from app.blend import blend, shuffled_copy
+    from app.blend.walk import blend, shuffled_copy
     from ngcore.inr import initial_siren, render
     from ngcore.networks import siren
 

@@ -172,9 +172,9 @@ def test_a_file_that_is_no_image_is_refused_in_words(draw_page):
 def test_what_a_hostile_browser_sends_is_refused_in_words(draw_page, monkeypatch):
     from types import SimpleNamespace
 
-    from app.components import draw_canvas
+    from app.draw import canvas
 
-    monkeypatch.setattr(draw_canvas, "_canvas", lambda **_: SimpleNamespace(drawing=["<img>"] * 784))
+    monkeypatch.setattr(canvas, "_canvas", lambda **_: SimpleNamespace(drawing=["<img>"] * 784))
     app = draw_page()
     assert not app.exception
     assert any("Expected a drawing of whole numbers" in error.value for error in app.error)

@@ -114,9 +114,7 @@ def test_of_several_models_for_an_edit_one_is_chosen(open_page, tiny_zoos, tmp_p
     from ngcore.zoo import Zoo
 
     for name in ("tiny-edit", "tiny-other"):
-        write_tiny_checkpoint(
-            tmp_path / name, Zoo.open(tiny_zoos / "tiny-inrs"), task="edit", preset="ng-gnn-edit"
-        )  # fmt: skip
+        write_tiny_checkpoint(tmp_path / name, Zoo.open(tiny_zoos / "tiny-inrs"), task="edit", preset="ng-gnn-edit")
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
     app = open_page("edit", net=NET)
     app.selectbox(key="edit.model.1").select("tiny-other").run()
@@ -160,8 +158,12 @@ def test_files_of_any_state_are_offered_with_the_code_of_the_chain(edit_page):
     app.number_input(key="edit.png_side").set_value(2048).run()
     assert not app.exception
     assert {button.key for button in app.get("download_button")} >= {
-        "edit.export", "edit.export_one", "edit.png", "edit.svg", "edit.code",
-    }  # fmt: skip
+        "edit.export",
+        "edit.export_one",
+        "edit.png",
+        "edit.svg",
+        "edit.code",
+    }
     assert "edit_weights(network, 'rotate', 1.0)" in app.code[0].value
 
 
@@ -175,10 +177,10 @@ def test_the_edited_network_can_be_used_on_the_other_pages_and_the_chain_begins_
 
 
 def test_a_previewed_strength_becomes_that_of_a_trained_edit_and_no_formula_offers_it(edit_page, monkeypatch):
-    from app.components import edit_views
     from app.components.siren_view import SirenView
+    from app.studio import views
 
-    monkeypatch.setattr(edit_views, "siren_view", lambda *networks, **options: SirenView(0.5))
+    monkeypatch.setattr(views, "siren_view", lambda *networks, **options: SirenView(0.5))
     app = edit_page()
     assert app.button(key="edit.take_strength").label == "Edit with strength 0.5"
     app.button(key="edit.take_strength").click().run()
@@ -202,7 +204,7 @@ def test_a_classifier_that_is_damaged_is_reported_and_the_rest_stays(edit_page, 
 
 
 def test_a_full_chain_offers_no_further_edit(edit_page):
-    from app.edit_chain import MAX_STEPS, History, Step
+    from app.studio.chain import MAX_STEPS, History, Step
 
     app = edit_page()
     app.session_state["edit.history"] = History(tuple(Step("invert", id=i) for i in range(MAX_STEPS)))
@@ -213,7 +215,7 @@ def test_a_full_chain_offers_no_further_edit(edit_page):
 
 
 def test_a_step_that_nothing_can_do_is_left_out_and_the_page_says_so(edit_page):
-    from app.edit_chain import History, Step
+    from app.studio.chain import History, Step
 
     app = edit_page()
     app.session_state["edit.history"] = History((Step("desaturate", id=1), Step("mirror", id=2)))
@@ -262,7 +264,7 @@ def test_many_networks_are_edited_at_once(edit_page):
 
 
 def test_networks_that_were_circled_on_the_map_are_edited(edit_page):
-    from app.components.map_chart import REGION_KEY, Region
+    from app.state import REGION_KEY, Region
 
     app = edit_page()
     app.session_state[REGION_KEY] = Region("tiny-inrs", "a chart", ("tiny-inrs/000001", "tiny-inrs/000004"))

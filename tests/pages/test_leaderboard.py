@@ -56,13 +56,13 @@ def test_a_click_on_a_picture_selects_its_network(monkeypatch):
     import streamlit as st
 
     from app import state
-    from app.components import model_comparison
+    from app.leaderboard import comparison
 
     chosen = []
     monkeypatch.setattr(state, "select", lambda **named: chosen.append(named))
     event = {"selection": {"selected": [{"series_index": 0, "data_indices": [1]}], "areas": []}}
     monkeypatch.setattr(st, "session_state", {"wall": event})
-    model_comparison._select_clicked("wall", "zoo", ["zoo/0", "zoo/1"])
+    comparison._select_clicked("wall", "zoo", ["zoo/0", "zoo/1"])
     assert chosen == [{"zoo": "zoo", "id": "zoo/1"}]
 
 
@@ -98,7 +98,7 @@ def test_models_of_one_zoo_are_shown_at_a_time_and_the_best_beside_published_fig
 @pytest.fixture
 def with_studies(tmp_path, monkeypatch):
     """A file for each study that there is, with made-up figures."""
-    from ngcore.tasks import studies
+    from ngcore.report import studies
 
     figures = {"validation": {"accuracy": 0.75, "n": 4}, "test": {"accuracy": 0.7, "n": 4}, "networks_per_second": 9.0}
     rows = {
@@ -117,7 +117,7 @@ def with_studies(tmp_path, monkeypatch):
 
 
 def test_without_studies_there_is_no_section_of_them(open_page, with_tiny_models, tmp_path, monkeypatch):
-    from ngcore.tasks import studies
+    from ngcore.report import studies
 
     monkeypatch.setattr(studies, "ASSETS", tmp_path)
     app = open_page("leaderboard")

@@ -10,9 +10,9 @@ NET = "tiny-inrs/000003"
 @pytest.fixture(autouse=True)
 def instant_umap(monkeypatch):
     """UMAP that is over at once; the real one is tested where it lives."""
-    from ngcore.tasks import maps
+    from ngcore.maps import layouts
 
-    monkeypatch.setattr(maps, "_fit_umap", lambda components, seed: (components[:, :2] * 2 + seed, None))
+    monkeypatch.setattr(layouts, "_fit_umap", lambda components, seed: (components[:, :2] * 2 + seed, None))
 
 
 def spec(app):
@@ -62,7 +62,7 @@ def test_too_few_networks_for_umap_are_laid_out_by_pca(open_page):
 
 
 def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
-    from app.components.map_chart import REGION_KEY, Region
+    from app.state import REGION_KEY, Region
 
     app = open_page("map", net=NET)
     app.session_state[REGION_KEY] = Region("tiny-inrs", "another chart", ("tiny-inrs/000001", "tiny-inrs/000004"))
@@ -75,7 +75,7 @@ def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
 
 
 def test_what_is_circled_goes_to_the_edit_page_in_one_click(open_page):
-    from app.components.map_chart import REGION_KEY, Region
+    from app.state import REGION_KEY, Region
 
     app = open_page("map", net=NET)
     assert not any(button.key == "map.edit" for button in app.button)

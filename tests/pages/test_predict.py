@@ -48,13 +48,13 @@ def test_a_click_on_the_plot_selects_the_network(monkeypatch):
     import streamlit as st
 
     from app import state
-    from app.components import accuracy_prediction
+    from app.predict import accuracy
 
     chosen = []
     monkeypatch.setattr(state, "select", lambda **named: chosen.append(named))
     event = {"selection": {"selected": [{"series_index": 0, "data_indices": [1]}], "areas": []}}
-    monkeypatch.setattr(st, "session_state", {f"{accuracy_prediction.PLOT_KEY}.m": event})
-    accuracy_prediction._open_clicked("m", "zoo", pandas.DataFrame({"id": ["zoo/0", "zoo/1"]}))
+    monkeypatch.setattr(st, "session_state", {f"{accuracy.PLOT_KEY}.m": event})
+    accuracy._open_clicked("m", "zoo", pandas.DataFrame({"id": ["zoo/0", "zoo/1"]}))
     assert chosen == [{"zoo": "zoo", "id": "zoo/1"}]
 
 

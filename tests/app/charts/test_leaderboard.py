@@ -13,9 +13,14 @@ from app.charts.theme import DARK, LIGHT
 
 def test_models_of_one_group_share_a_colour_and_are_named():
     option = draw_figures(
-        ["a", "b", "c"], ["x", "y", "x"], [1.5, 10.0, 12_345.0], [0.5, 0.6, 0.7],
-        cost_title="seconds", figure_title="accuracy", theme=LIGHT,
-    )  # fmt: skip
+        ["a", "b", "c"],
+        ["x", "y", "x"],
+        [1.5, 10.0, 12_345.0],
+        [0.5, 0.6, 0.7],
+        cost_title="seconds",
+        figure_title="accuracy",
+        theme=LIGHT,
+    )
     first, second = option["series"]
     assert (first["name"], second["name"]) == ("x", "y")
     assert first["data"] == [[1.5, 0.5, "a", "1.5"], [12_345.0, 0.7, "c", "12,345"]]

@@ -213,7 +213,7 @@ def test_embeddings_of_a_zoo_are_the_same_in_both_files_and_in_its_order(run, tm
 
 
 def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it_but_editors(run, tmp_path, monkeypatch):
-    from ngcore.tasks import zoo_maps
+    from ngcore.maps import zoo_maps
 
     fitted = []
 

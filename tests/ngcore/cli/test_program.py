@@ -10,10 +10,29 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COMMANDS = [
-    [], ["data"], ["data", "fetch"], ["zoo"], ["zoo", "build"], ["zoo", "info"], ["zoo", "list"], ["zoo", "verify"],
-    ["zoo", "sample"], ["train"], ["evaluate"], ["results"], ["seeds"], ["study"], ["models"], ["predict"], ["edit"],
-    ["embed"], ["map"], ["graph"], ["benchmark"], ["app"],
-]  # fmt: skip
+    [],
+    ["data"],
+    ["data", "fetch"],
+    ["zoo"],
+    ["zoo", "build"],
+    ["zoo", "info"],
+    ["zoo", "list"],
+    ["zoo", "verify"],
+    ["zoo", "sample"],
+    ["train"],
+    ["evaluate"],
+    ["results"],
+    ["seeds"],
+    ["study"],
+    ["models"],
+    ["predict"],
+    ["edit"],
+    ["embed"],
+    ["map"],
+    ["graph"],
+    ["benchmark"],
+    ["app"],
+]
 
 
 def python(code, *arguments):
@@ -84,9 +103,18 @@ def test_the_app_as_a_command_among_others_hands_its_options_on(run, monkeypatch
     monkeypatch.setattr(os, "execv", start)
     run("app", "--host", "0.0.0.0", "--port", "8600", "--public", "--allowed-host", "graphs.test", "--open")
     assert started[1:] == [
-        "-P", "-m", "app.server", "--host", "0.0.0.0", "--port", "8600", "--allowed-host", "graphs.test", "--public",
+        "-P",
+        "-m",
+        "app.server",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "8600",
+        "--allowed-host",
+        "graphs.test",
+        "--public",
         "--open",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_real_process_answers_in_json_alone_and_fails_with_code_2(shelf):

@@ -67,8 +67,10 @@ def test_all_checkpoints_of_a_zoo_are_evaluated_and_one_without_a_zoo_is_reporte
     assert [result["name"] for result in every.json] == ["tiny-predict"]
     assert "Error: lost: Unknown zoo 'no-such-zoo'" in every.stderr
     of_zoo = run("evaluate", "--all", "--zoo", "tiny-cnns", "--device", "cpu", "--json")
-    assert (of_zoo.code, of_zoo.json[0]["note"]) == (0, "Measured on a sample: 3 of the 4 networks that the card's "
-                                                        "figures are of.")  # fmt: skip
+    assert (of_zoo.code, of_zoo.json[0]["note"]) == (
+        0,
+        "Measured on a sample: 3 of the 4 networks that the card's figures are of.",
+    )
     none = run("evaluate", "--all", "--zoo", "tiny-inrs")
     assert none.stderr == (
         "Error: Expected checkpoints to evaluate, found not any of tiny-inrs; train one with ngcore train.\n"

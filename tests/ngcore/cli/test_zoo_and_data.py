@@ -105,7 +105,12 @@ def test_fetched_images_are_described(run, tmp_path, monkeypatch):
     (described,) = run("data", "fetch", "mnist", "--json").json
     assert described.pop("sha256")
     assert described == {
-        "name": "mnist", "num_train": 3, "num_test": 2, "shape": "28×28", "num_classes": 10, "note": "",
-    }  # fmt: skip
+        "name": "mnist",
+        "num_train": 3,
+        "num_test": 2,
+        "shape": "28×28",
+        "num_classes": 10,
+        "note": "",
+    }
     outcome = run("data", "fetch", "imagenet")
     assert outcome.stderr == "Error: Unknown image set 'imagenet'; choose from: cifar10, fashion-mnist, mnist.\n"

@@ -118,8 +118,14 @@ MODULES = {
     "siren": (nn.Sequential(nn.Linear(2, 4), Sine(30.0), nn.Linear(4, 1, bias=False)), (2,)),
     "pooled cnn": (
         nn.Sequential(
-            nn.Conv2d(2, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4, eps=1e-3), nn.LeakyReLU(0.2),
-            nn.Conv2d(4, 4, (1, 3), groups=4), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3),
+            nn.Conv2d(2, 4, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(4, eps=1e-3),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4, 4, (1, 3), groups=4),
+            nn.SiLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, 3),
         ),
         (2, 9, 9),
     ),
@@ -128,7 +134,7 @@ MODULES = {
         (1, 5, 5),
     ),
     "named": (nn.Sequential(OrderedDict(first=nn.Linear(2, 3), function=nn.ReLU(), last=nn.Linear(3, 1))), (2,)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("module", "shape"), MODULES.values(), ids=MODULES)

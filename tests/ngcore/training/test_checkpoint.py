@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from ngcore.errors import CheckpointError
+from ngcore.files import write_atomically
 from ngcore.training import describe_versions, load_weights, read_card, read_weights, save_checkpoint
-from ngcore.training.files import write_atomically
 
 
 @pytest.fixture

@@ -81,10 +81,12 @@ def described(*, input_shape=(2,), layers=(LINEAR,), skips=()):
         (described(layers=[LINEAR | {"hook": "os.system"}]), "layer 0 is not described as a supported layer"),
         (described(layers=[CONV]), "layer 0 is not described as a supported layer"),
         (described(skips=[{"source": "0", "target": 1}]), "a skip is not described by a source and a target"),
-        (described(input_shape=[3]), "Expected a value of shape (2,) before Linear(in_features=2, out_features=1, "
-         "bias=True), got (3,)"),
+        (
+            described(input_shape=[3]),
+            "Expected a value of shape (2,) before Linear(in_features=2, out_features=1, bias=True), got (3,)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_architecture_that_is_none_is_refused(text, reason):
     with pytest.raises(UnsupportedNetworkError) as caught:
         parse_architecture(text)

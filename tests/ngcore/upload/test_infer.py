@@ -63,9 +63,15 @@ def test_names_without_numbers_keep_the_order_of_the_file():
 
 def test_a_network_of_named_layers_is_ordered_by_shapes_when_the_file_is_sorted():
     state = tensors(
-        bn1__weight=(3,), bn1__bias=(3,), bn1__running_mean=(3,), bn1__running_var=(3,), conv1__weight=(3, 1, 3, 3),
-        conv2__weight=(6, 3, 3, 3), fc1__weight=(5, 6), fc2__weight=(2, 5),
-    )  # fmt: skip
+        bn1__weight=(3,),
+        bn1__bias=(3,),
+        bn1__running_mean=(3,),
+        bn1__running_var=(3,),
+        conv1__weight=(3, 1, 3, 3),
+        conv2__weight=(6, 3, 3, 3),
+        fc1__weight=(5, 6),
+        fc2__weight=(2, 5),
+    )
     hints = Hints(activation="relu", stride=1, padding=0, input_size=(8, 8))
     layers = infer_architecture(state, hints, is_ordered=False).architecture.layers
     kinds = [type(layer) for layer in layers if not isinstance(layer, Activation)]

@@ -22,6 +22,7 @@ from ngcore.zoo.cnn_training import (
 )
 from ngcore.zoo.cnn_zoo import build_cnn_zoo, split_of_run, to_grey_splits
 from ngcore.zoo.images import ImageSet
+from ngcore.zoo.verification import find_problems
 
 NAME = "cifar10-gs-cnns"
 TINY = CNNTrainConfig(
@@ -183,7 +184,7 @@ def test_a_zoo_has_labelled_checkpoints_split_by_run(images, small_groups, tmp_p
         NAME, tmp_path, runs=4, config=TINY, images=images, progress=lambda *counts: seen.append(counts)
     )
     assert seen == [(0, 4), (2, 4), (4, 4)]
-    assert zoo.verify() == []
+    assert find_problems(zoo) == []
     assert len(zoo) == 12
     assert {architecture.name for architecture in zoo.architectures.values()} == {
         "CNN 1-4-4-4-10 relu",

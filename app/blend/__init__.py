@@ -1,0 +1,1 @@
+"""The parts of the blending page that no other page uses."""

@@ -1,0 +1,1 @@
+"""The parts of the drawing page that no other page uses."""

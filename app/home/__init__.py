@@ -1,0 +1,1 @@
+"""The parts of the home page that no other page uses."""

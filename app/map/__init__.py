@@ -1,0 +1,1 @@
+"""The parts of the map page that no other page uses."""

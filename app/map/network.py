@@ -1,0 +1,120 @@
+"""Beside the map: the selected network, and its nearest neighbours to walk to."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cached, map_data, state
+from app.charts.image_grid import data_address, to_image
+from app.errors import plain
+from app.map.chart import METRIC_KEY
+from app.map_data import Card
+
+if TYPE_CHECKING:
+    from ngcore.maps.zoo_maps import ZooPoints
+    from ngcore.zoo import Zoo
+
+PICTURE = 112
+MAX_FACTS = 4
+METRICS = {"cosine": "cosine", "euclidean": "distance"}
+TABLE_KEY = "map.neighbours"
+
+
+def map_network(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> None:
+    """Show the selected network and, where the map's model can read it, its nearest neighbours."""
+    selection = state.selected()
+    if selection is None or not cached.exists(selection):
+        st.info("Click a point to select its network.", icon=":material/ads_click:")
+        return
+    focus = map_data.focus(zoo, seen, card)
+    _show_network(zoo, seen, focus[0] if focus else None)
+    if focus is None:
+        st.info("The selected network is of another kind than those on this map.", icon=":material/info:")
+        return
+    if focus[0] is None:
+        st.caption("It was not among the networks that the map was fitted to: placed, not fitted.")
+    _show_neighbours(zoo, seen, focus)
+
+
+def _show_network(zoo: "Zoo", seen: "ZooPoints", row: int | None) -> None:
+    selection = state.selected()
+    if selection is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+        if cached.is_inr(cached.network(selection).architecture):
+            label = cached.label_name(selection)
+            st.image(
+                to_image(cached.image(selection), PICTURE),
+                width=PICTURE,
+                alt="What the selected network shows" + (f", labelled {plain(label)}" if label else ""),
+            )
+        with st.container(gap="xsmall"):
+            st.markdown(f"**{plain(cached.title(selection))}**")
+            if row is not None:
+                st.caption("  \n".join(_facts(zoo, seen, row)))
+            st.page_link(
+                "../pages/network.py",
+                label="Open its graph",
+                icon=":material/hub:",
+                query_params={state.QUERY_PARAMETER: selection.key},
+            )
+
+
+def _facts(zoo: "Zoo", seen: "ZooPoints", row: int) -> list[str]:
+    """The first facts of a network, as Markdown."""
+    facts = []
+    for title, colouring in list(map_data.colourings(zoo, seen).items())[:MAX_FACTS]:
+        value = colouring.values[row]
+        if value is None or value != value or title == map_data.NOTHING:
+            continue
+        text = value if isinstance(value, str) else f"{value:.1%}" if colouring.percent else f"{value:.4g}"
+        facts.append(f"{plain(title)}: {plain(text)}")
+    return facts
+
+
+def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> None:
+    """The nearest networks; a click on a row selects it."""
+    metric = st.segmented_control(
+        "Nearest neighbours by",
+        list(METRICS),
+        format_func=METRICS.__getitem__,
+        default="cosine",
+        required=True,
+        key=METRIC_KEY,
+        persist_state="session",
+        help="In the space of all numbers of the embedding (or of all raw weights), not on the map: "
+        "the cosine of the angle between mean-free vectors, or their distance.",
+    )
+    rows, distances = map_data.neighbours(seen, focus, metric=metric)
+    columns = map_data.table(zoo, seen).iloc[rows]
+    shown = columns[["id", *[name for name in columns.columns if name != "id"][:1]]].copy()
+    shown["id"] = shown["id"].str.removeprefix(f"{zoo.name}/")
+    shown["distance"] = distances
+    pictures = None
+    if cached.is_inr(next(iter(zoo.architectures.values()))):
+        images = cached.images(zoo.name, seen.positions[rows].tolist())
+        shown.insert(0, "image", [data_address(pixels) for pixels in images])
+        pictures = {"image": st.column_config.ImageColumn("", width="small")}
+    key = f"{TABLE_KEY}.{seen.key[:8]}.{focus[0]}"
+
+    def walk() -> None:
+        picked = st.session_state[key]["selection"]["rows"]
+        if picked:
+            state.select(zoo=zoo.name, id=str(columns["id"].iloc[picked[0]]))
+
+    st.dataframe(
+        shown,
+        hide_index=True,
+        key=key,
+        on_select=walk,
+        selection_mode="single-row",
+        row_height=34,
+        height=36 + 34 * len(shown),
+        column_config=map_data.column_formats(zoo, seen)
+        | (pictures or {})
+        | {
+            "id": st.column_config.TextColumn("id"),
+            "distance": st.column_config.NumberColumn("distance", format="%.3f", width="small"),
+        },
+    )
+    st.caption("Click a row to walk to that network.")

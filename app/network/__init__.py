@@ -1,0 +1,1 @@
+"""The parts of the network page that no other page uses."""

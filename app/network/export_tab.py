@@ -1,0 +1,100 @@
+"""The tab of the exports: the network as a file, its graph as a page that works offline, its weights as a table."""
+
+import csv
+import io
+
+import streamlit as st
+
+from app import cached
+from app.components.appearance import is_dark
+from app.components.render_panel import SIZES
+from app.graph_view import GraphView
+from app.network.offline_graph import MAX_PAGE_EDGES, offline_page
+from app.state import Selection
+
+PAGE_HEIGHT = 520
+PNG_SIDE = 512
+
+
+@st.fragment
+def export_tab(selection: Selection) -> None:
+    """Offer what of the selected network can be taken along."""
+    network, view = cached.network(selection), cached.graph_view(selection)
+    name = selection.file_name
+    with st.container(horizontal=True):
+        st.download_button(
+            "Network (.safetensors)",
+            lambda: _safetensors(selection),
+            f"{name}.safetensors",
+            key="export.network",
+            icon=":material/download:",
+            on_click="ignore",
+            type="primary",
+            help="Its tensors and its architecture; this app and `ngcore` read it back bit for bit.",
+        )
+        st.download_button(
+            "Weights (.csv)",
+            lambda: weights_csv(view),
+            f"{name}-weights.csv",
+            "text/csv",
+            key="export.weights",
+            icon=":material/table:",
+            on_click="ignore",
+            help="A row an edge of the graph.",
+        )
+        if cached.is_inr(network.architecture):
+            st.download_button(
+                f"Picture ({PNG_SIDE} × {PNG_SIDE}, .png)",
+                lambda: _png(selection),
+                f"{name}.png",
+                "image/png",
+                key="export.picture",
+                icon=":material/image:",
+                on_click="ignore",
+            )
+    st.caption("Every drawing can be saved as a picture: point at it, and buttons appear in its upper right corner.")
+    st.markdown("**A page of its own**")
+    count = min(MAX_PAGE_EDGES, len(view.order))
+    st.markdown(
+        f"The graph as one HTML file that opens anywhere without a network connection, with the {count:,} strongest of "
+        f"{len(view.order):,} weights. Neurons can be dragged."
+    )
+    st.download_button(
+        "Graph (.html)",
+        lambda: offline_page(view, count),
+        f"{name}-graph.html",
+        "text/html",
+        key="export.page",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    if st.toggle("Show it here", key="export.show"):
+        page = offline_page(view, count, dark=is_dark())
+        st.iframe(page, height=PAGE_HEIGHT, alt="The graph with neurons that can be dragged")
+
+
+def _safetensors(selection: Selection) -> bytes:
+    from ngcore.upload import export_network
+
+    return export_network(cached.network(selection))
+
+
+def weights_csv(view: GraphView) -> str:
+    """Every edge as a row: the names of both neurons, the tensor entry, and the weights of its kernel."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(("from", "to", "tensor", "weights"))
+    for number in range(len(view.value)):
+        edge = view.edge(number)
+        numbers = " ".join(f"{weight:.9g}" for weight in edge.kernel.ravel())
+        writer.writerow((view.node_name(edge.source), view.node_name(edge.target), edge.path, numbers))
+    return file.getvalue()
+
+
+def _png(selection: Selection) -> bytes:
+    from PIL import Image
+
+    picture = cached.image(selection, (max(PNG_SIDE, SIZES[0]),) * 2)
+    file = io.BytesIO()
+    Image.fromarray((picture * 255).round().astype("uint8")).save(file, format="PNG")
+    return file.getvalue()

@@ -1,0 +1,112 @@
+"""The tab of the shuffle: the hidden neurons in another order, and what that changes (nothing but the drawing)."""
+
+import numpy as np
+import streamlit as st
+
+from app import cached
+from app.charts.network_graph import draw_network_graph
+from app.charts.theme import Theme
+from app.components.appearance import theme
+from app.components.render_panel import enlarged
+from app.graph_view import GraphView
+from app.network import shuffled_answers
+from app.network.permutation_lab import Shuffled
+from app.state import Selection
+from ngcore.networks import Network
+
+SEED_KEY = "shuffle.seed"
+DRAWN_EDGES = 300
+PICTURE_SIDE = 64
+MOVED_NOISE = 1e-3  # share of the outputs' size that float32 sums may differ by; far above it something is wrong
+
+
+@st.fragment
+def shuffle_tab(selection: Selection) -> None:
+    """Let the user shuffle the hidden neurons, and compare before and after."""
+    st.markdown(
+        "The hidden neurons of a layer have no order of their own: renumber them, carry their weights along, and the "
+        "network computes the same. A model that reads networks should not notice either; one that reads neural "
+        "graphs does not."
+    )
+    seed = st.session_state.setdefault(SEED_KEY, 0)
+    st.button(
+        "Shuffle hidden neurons" if not seed else "Shuffle again",
+        type="primary",
+        icon=":material/shuffle:",
+        key="shuffle.go",
+        on_click=_next_seed,
+    )
+    if not seed:
+        return
+    shuffled = shuffled_answers.shuffled(selection, seed)
+    _numbers(shuffled)
+    _drawings(cached.graph_view(selection), shuffled, theme())
+    if cached.is_inr(shuffled.network.architecture):
+        _pictures(cached.network(selection), shuffled.network)
+    _predictions(selection, seed)
+
+
+def _next_seed() -> None:
+    st.session_state[SEED_KEY] += 1
+
+
+def _numbers(shuffled: Shuffled) -> None:
+    drift = shuffled.drift
+    columns = st.columns(3)
+    columns[0].metric("Neurons that moved", f"{shuffled.moved} of {shuffled.hidden}", border=True)
+    columns[1].metric("Largest change of a weight", f"{shuffled.largest_change:.3g}", border=True)
+    columns[2].metric(
+        "Largest change of an output",
+        f"{drift.error:.1e}",
+        border=True,
+        help=f"Over the same random inputs; the largest output is {drift.scale:.3g}. What is left is rounding: sums "
+        "in another order differ in their last digits.",
+    )
+    if drift.relative > MOVED_NOISE:
+        st.warning("The outputs differ by more than rounding explains.", icon=":material/warning:")
+
+
+def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
+    from app.graph_view import view_of
+
+    limit = float(np.quantile(np.abs(view.bias), 0.98)) or 1.0
+    columns = st.columns(2)
+    for column, title, shown in zip(columns, ("Before", "After"), (view, view_of(shuffled.network)), strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            spec = draw_network_graph(
+                shown,
+                shown.strongest(DRAWN_EDGES),
+                theme=colours,
+                node_values=shown.bias,
+                node_limit=limit,
+                is_small=True,
+                aspect=1.5,
+            )
+            st.echarts_chart(spec, height=300, key=f"shuffle.{title}", alt=f"The graph {title.lower()} the shuffle")
+
+
+def _pictures(before: Network, after: Network) -> None:
+    import torch
+
+    from ngcore.inr import render
+
+    with torch.inference_mode():
+        first, second = (render(network, (PICTURE_SIDE,) * 2)[0].cpu().numpy() for network in (before, after))
+    difference = float(np.abs(first - second).max())
+    columns = st.columns(3)
+    shown = (first, second, np.abs(first - second))
+    captions = ("Before", "After", f"Difference: at most {difference:.1e}")
+    for column, picture, caption in zip(columns, shown, captions, strict=True):
+        column.image(enlarged(np.clip(picture, 0, 1), 448), width=220, caption=caption, alt=f"Picture: {caption}")
+
+
+def _predictions(selection: Selection, seed: int) -> None:
+    """What every fitting trained model says before and after."""
+    rows = shuffled_answers.shuffled_answers(selection, seed)
+    if rows:
+        st.markdown("**What trained models say of it**")
+        change = st.column_config.NumberColumn(
+            format="%.1e", help="Of a probability, or of the predicted accuracy; what is left is rounding."
+        )
+        st.dataframe(rows, hide_index=True, column_config={"largest change": change})

@@ -1,0 +1,77 @@
+"""The selected network with its hidden neurons shuffled, and what trained models say of it before and after."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app import answers, cached
+from app.errors import show_error
+from app.network.permutation_lab import Shuffled, model_drift, shuffle
+from app.sample_inputs import random_inputs
+from app.state import Selection
+from ngcore.errors import NeuralGraphError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ngcore.networks import Network
+
+MAX_NETWORKS = 64
+MAX_ROWS = 256
+
+
+def shuffled(selection: Selection, seed: int) -> Shuffled:
+    """The selected network with its hidden neurons in the order that a seed draws."""
+    return _shuffled(cached.content_key(selection), seed, cached.network(selection))
+
+
+@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+def _shuffled(key: str, seed: int, _network: "Network") -> Shuffled:
+    import torch
+
+    return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)
+
+
+def shuffled_answers(selection: Selection, seed: int) -> list[dict[str, Any]]:
+    """A row for every trained model that reads the selected network: both answers, and the largest change in them."""
+    rows = []
+    for task in (answers.CLASSIFY, answers.PREDICT):
+        for card in answers.cards_for(task, selection):
+            try:
+                rows.append(_row(card, selection, seed))
+            except NeuralGraphError as error:
+                show_error(f"{card['name']}: {error}")
+    return rows
+
+
+def _row(card: answers.Card, selection: Selection, seed: int) -> dict[str, Any]:
+    before, after, change = _ask(
+        card["name"],
+        card["weights_sha256"],
+        cached.content_key(selection),
+        seed,
+        cached.network(selection),
+        shuffled(selection, seed).network,
+    )
+    said = {"before": in_words(card, before), "after": in_words(card, after)}
+    return {"model": card["name"], **said, "largest change": change}
+
+
+@st.cache_data(max_entries=MAX_ROWS, show_spinner="Asking the trained models …")
+def _ask(
+    name: str, weights: str, key: str, seed: int, _network: "Network", _shuffled: "Network"
+) -> "tuple[np.ndarray, np.ndarray, float]":
+    from ngcore.tasks import classify_inrs, predict_accuracy
+
+    model = answers.checkpoint(name, weights)
+    ask = classify_inrs if model.card["task"] == answers.CLASSIFY else predict_accuracy
+    before, after = (ask(model, network)[0].numpy().reshape(-1) for network in (_network, _shuffled))
+    return before, after, model_drift(lambda stack: ask(model, stack), _network, seed=seed).error
+
+
+def in_words(card: answers.Card, values: "np.ndarray") -> str:
+    """An answer in words, such as "7 (98.2%)" or "61.3% accuracy"."""
+    if len(values) == 1:
+        return f"{values[0]:.1%} accuracy"
+    best = int(values.argmax())
+    return f"{answers.class_names(card, len(values))[best]} ({values[best]:.1%})"

@@ -1,0 +1,1 @@
+"""The parts of the prediction page that no other page uses."""

@@ -1,0 +1,65 @@
+"""Which class a model sees in an INR, beside the picture that it is, and what the other models see."""
+
+import numpy as np
+import streamlit as st
+
+from app import answers, cached
+from app.answers import Answered
+from app.charts.probabilities import draw_probabilities, draw_side_by_side
+from app.components.appearance import theme
+from app.components.class_sentence import say
+from app.components.render_panel import enlarged
+from app.errors import plain
+from app.predict.model_table import model_table
+from app.state import Selection
+
+PICTURE = 260
+CARD_KEY = "predict.class_model"
+
+
+def class_prediction(selection: Selection, said: Answered) -> None:
+    """Show what the chosen model and all others say about the selected INR."""
+    by_name = {card["name"]: i for i, card in enumerate(said.cards)}
+    name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
+    probabilities = said.values[by_name[name]]
+    names = answers.class_names(said.cards[by_name[name]], len(probabilities))
+    label = cached.row(selection).get("label")
+    left, right = st.columns([0.3, 0.7], gap="large")
+    with left:
+        _show_picture(selection)
+        st.caption(answers.describe_reading(said.cards[by_name[name]]))
+    with right:
+        say(names, probabilities, label)
+        st.echarts_chart(
+            draw_probabilities(names, probabilities.tolist(), label=label, theme=theme()),
+            height=330,
+            key="predict.probabilities",
+            alt=f"Probabilities of {len(names)} classes; the table below has the answers",
+        )
+    st.subheader("All models that read this network")
+    names_of = [answers.class_names(card, len(row)) for card, row in zip(said.cards, said.values, strict=True)]
+    alike = {name: said.values[i].tolist() for name, i in by_name.items() if names_of[i] == names}
+    if len(alike) > 1:
+        st.echarts_chart(
+            draw_side_by_side(list(alike), names, list(alike.values()), theme=theme()),
+            height=70 + 42 * len(alike),
+            key="predict.side_by_side",
+            alt="Class probabilities in percent, a row for each model",
+        )
+        st.caption("Probability of each class in percent, a row for each model that tells the same classes apart.")
+    model_table(said.cards, selection, list(map(_in_words, names_of, said.values)))
+
+
+def _show_picture(selection: Selection) -> None:
+    label = cached.label_name(selection)
+    st.image(
+        enlarged(cached.image(selection), 2 * PICTURE),
+        width=PICTURE,
+        caption="What the network computes" + (f" · label {plain(label)}" if label else ""),
+        alt="The picture that the selected network computes",
+    )
+
+
+def _in_words(names: list[str], probabilities: np.ndarray) -> str:
+    best = int(probabilities.argmax())
+    return f"{names[best]} ({probabilities[best]:.1%})"

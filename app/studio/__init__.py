@@ -1,0 +1,1 @@
+"""The parts of the editing studio that no other page uses."""

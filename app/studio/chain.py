@@ -1,0 +1,118 @@
+"""A chain of edits as plain data: steps to add, remove, move and change, and a history to go back and forth in."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+MAX_STEPS = 12
+MAX_CHANGES = 200
+FULL_STRENGTH = 1.0
+START = "Start"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edit.
+
+    Attributes:
+        edit: Key of `ngcore.inr.IMAGE_EDITS`.
+        strength: 0 changes nothing, 1 is the full edit, more goes on the same way.
+        model: Name of the checkpoint that does it; None takes the formula, or the best model where there is none.
+        id: Tells the steps of one chain apart, whatever their order; says nothing about what they do.
+    """
+
+    edit: str
+    strength: float = FULL_STRENGTH
+    model: str | None = None
+    id: int = field(default=0, compare=False)
+
+    @property
+    def title(self) -> str:
+        """What to call the edit."""
+        from ngcore.inr import find_image_edit
+
+        return find_image_edit(self.edit).title
+
+
+Chain = tuple[Step, ...]
+
+
+def added(chain: Chain, edit: str) -> Chain:
+    """The chain with one more edit at its end, at full strength; as it is when it is full."""
+    if len(chain) >= MAX_STEPS:
+        return chain
+    return (*chain, Step(edit, id=1 + max((step.id for step in chain), default=0)))
+
+
+def removed(chain: Chain, step_id: int) -> Chain:
+    """The chain without a step."""
+    return tuple(step for step in chain if step.id != step_id)
+
+
+def moved(chain: Chain, step_id: int, by: int) -> Chain:
+    """The chain with a step so many places later; the ends stop it."""
+    steps = list(chain)
+    place = next((i for i, step in enumerate(steps) if step.id == step_id), None)
+    if place is None:
+        return chain
+    steps.insert(min(max(place + by, 0), len(steps) - 1), steps.pop(place))
+    return tuple(steps)
+
+
+def changed(chain: Chain, step_id: int, *, strength: float | None = None, model: str | None = None) -> Chain:
+    """The chain with another strength or model for a step; None leaves what there is."""
+    return tuple(
+        dataclasses.replace(
+            step,
+            strength=step.strength if strength is None else strength,
+            model=step.model if model is None else model,
+        )
+        if step.id == step_id
+        else step
+        for step in chain
+    )
+
+
+def describe(chain: Chain) -> list[str]:
+    """A line of words for each step."""
+    return [
+        f"{number}. {step.edit}, strength {step.strength:g}" + (f", by {step.model}" if step.model else "")
+        for number, step in enumerate(chain, start=1)
+    ]
+
+
+def state_names(chain: Chain) -> list[str]:
+    """What to call the network at the start and after each step."""
+    return [START, *(f"{number}. {step.title}" for number, step in enumerate(chain, start=1))]
+
+
+@dataclass(frozen=True)
+class History:
+    """A chain with what it was before and what was taken back.
+
+    Attributes:
+        now: The chain.
+        past: What it was before, the newest last.
+        future: What was taken back, the next to come again last.
+    """
+
+    now: Chain = ()
+    past: tuple[Chain, ...] = ()
+    future: tuple[Chain, ...] = ()
+
+    def to(self, chain: Chain) -> "History":
+        """After a change; what was taken back before is forgotten then. Changing nothing leaves no trace."""
+        if chain == self.now:
+            return self
+        return History(chain, (*self.past, self.now)[-MAX_CHANGES:])
+
+    def undone(self) -> "History":
+        """With the last change taken back."""
+        if not self.past:
+            return self
+        return History(self.past[-1], self.past[:-1], (*self.future, self.now))
+
+    def redone(self) -> "History":
+        """With the change that was taken back last made again."""
+        if not self.future:
+            return self
+        return History(self.future[-1], (*self.past, self.now), self.future[:-1])

@@ -1,0 +1,1 @@
+"""Zoos as maps: layouts in the plane, neighbours, and where a new network belongs."""

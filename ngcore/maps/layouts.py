@@ -1,0 +1,279 @@
+"""Maps: networks as points in the plane, by PCA or UMAP of their features, and the neighbours of one among them."""
+
+import dataclasses
+import hashlib
+import threading
+import warnings
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ngcore.errors import DataError, ShapeMismatchError, UnknownNameError
+from ngcore.files import write_atomically
+from ngcore.paths import cache_folder
+
+MapMethod = Literal["pca", "umap"]
+Metric = Literal["cosine", "euclidean"]
+MAP_METHODS: tuple[MapMethod, ...] = get_args(MapMethod)
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+NUM_COMPONENTS = 50  # UMAP reads so many principal components at most
+NUM_NEIGHBOURS = 15
+MIN_DISTANCE = 0.1
+FEWEST_FOR_UMAP = 10
+LARGEST_EXACT_PCA = 2_000  # above it the leading components are found by subspace iteration
+NUM_ITERATIONS = 8
+FORMAT_VERSION = 1
+
+# UMAP's compiled code is not made for several fits at a time, and a second fit would only slow down the first.
+_FITTING = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class MapFit:
+    """A fitted map of N networks.
+
+    Attributes:
+        method: How it was made.
+        seed: Seed of the fit.
+        features: What it was fitted to.
+        coordinates: The points.
+        reducer: The fitted UMAP where it was made in this process; else None.
+    """
+
+    method: MapMethod
+    seed: int
+    features: Float[Tensor, "networks features"]
+    coordinates: Float[Tensor, "networks 2"]
+    reducer: Any = None
+
+    def __len__(self) -> int:
+        return len(self.coordinates)
+
+    def __repr__(self) -> str:
+        return f"MapFit({self.method}: {len(self)} networks, {self.features.shape[1]} features)"
+
+    @cached_property
+    def axes(self) -> Float[Tensor, "features components"]:
+        """The principal axes of the features, the leading one first."""
+        return principal_axes(self.features)
+
+    @cached_property
+    def components(self) -> Float[Tensor, "networks components"]:
+        """The mean-free features on the principal axes."""
+        return self.project(self.features)
+
+    def project(self, features: Float[Tensor, "others features"]) -> Float[Tensor, "others components"]:
+        """Features of any networks on the principal axes of the fitted ones."""
+        return (features.float().cpu() - self.features.mean(dim=0)) @ self.axes
+
+
+def fit_map(
+    features: Float[Tensor, "networks features"],
+    *,
+    method: MapMethod = "umap",
+    seed: int = 0,
+    known: Float[Tensor, "networks 2"] | None = None,
+    use_cache: bool = True,
+) -> MapFit:
+    """Lay networks out in the plane.
+
+    PCA is instant. UMAP (McInnes et al. 2018; 15 neighbours, distance 0.1) reads the 50 leading principal components;
+    its fits are kept in the cache folder under a digest of features, parameters and versions.
+
+    Args:
+        features: One row a network.
+        method: "pca" or "umap".
+        seed: Of UMAP; PCA uses none.
+        known: The UMAP coordinates, where they are known already; nothing is fitted then.
+        use_cache: Read and write the cache folder.
+
+    Raises:
+        UnknownNameError: If the method is unknown.
+        DataError: If there are too few networks, or features that are no finite numbers.
+    """
+    features = _checked(features, method)
+    fit = MapFit(method=method, seed=seed, features=features, coordinates=torch.zeros(len(features), 2))
+    if method == "pca":
+        return dataclasses.replace(fit, coordinates=_in_plane(fit.components))
+    if known is not None:
+        return dataclasses.replace(fit, coordinates=known)
+    path = _cache_path(features, seed)
+    with _FITTING:  # whoever waited for the same fit finds it in the cache
+        coordinates, reducer = _read_coordinates(path, len(features)) if use_cache else None, None
+        if coordinates is None:
+            coordinates, reducer = _fit_umap(fit.components, seed)
+            if use_cache:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, partial(_save_array, array=coordinates.numpy()))
+    return dataclasses.replace(fit, coordinates=coordinates, reducer=reducer)
+
+
+def place(
+    fit: MapFit, features: Float[Tensor, "networks features"], *, num_neighbours: int = 5
+) -> Float[Tensor, "networks 2"]:
+    """Where networks that took no part in a fit belong on its map.
+
+    On a PCA map this is exact. On a UMAP map it is UMAP's own transform where the fit was made in this process, and
+    else the mean of the nearest fitted networks, weighted by inverse distance: placed, not fitted.
+
+    Raises:
+        ShapeMismatchError: If the features are not of the fit's width.
+    """
+    if features.shape[1] != fit.features.shape[1]:
+        raise ShapeMismatchError(f"Expected {fit.features.shape[1]} features a network, got {features.shape[1]}.")
+    components = fit.project(features)
+    if fit.method == "pca":
+        return _in_plane(components)
+    if fit.reducer is not None:
+        with _FITTING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.from_numpy(np.array(fit.reducer.transform(components.numpy()), dtype=np.float32))
+    k = min(num_neighbours, len(fit))
+    indices, distances = nearest(fit.components, components, k, metric="euclidean")
+    weights = 1 / distances.clamp_min(1e-6)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return (fit.coordinates[indices] * weights[..., None]).sum(dim=1)
+
+
+def nearest(
+    features: Float[Tensor, "networks features"],
+    query: Float[Tensor, "queries d_query"],
+    k: int = 10,
+    *,
+    metric: Metric = "cosine",
+) -> tuple[Int[Tensor, "queries neighbours"], Float[Tensor, "queries neighbours"]]:
+    """The k networks nearest to each query in feature space, the nearest first.
+
+    Args:
+        features: One row a network.
+        query: One row a query; a query that is one of the networks finds itself.
+        k: How many; at most as many as there are networks.
+        metric: "cosine" (1 − cosine of the angle between mean-free features) or "euclidean".
+
+    Returns:
+        Indices of networks, and their distances.
+
+    Raises:
+        UnknownNameError: If the metric is unknown.
+        ShapeMismatchError: If queries and networks have features of another number.
+    """
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, METRICS)
+    if features.shape[1] != query.shape[1]:
+        raise ShapeMismatchError(f"Expected {features.shape[1]} features a query, got {query.shape[1]}.")
+    features, query = features.double(), query.double()
+    if metric == "cosine":
+        # Without their common mean all networks of a zoo point in nearly the same direction.
+        centre = features.mean(dim=0)
+        features = torch.nn.functional.normalize(features - centre, dim=1)
+        query = torch.nn.functional.normalize(query - centre, dim=1)
+        distances = 1 - query @ features.T
+    else:
+        distances = torch.cdist(query, features, compute_mode="donot_use_mm_for_euclid_dist")
+    order = torch.sort(distances, dim=1, stable=True)
+    k = min(k, len(features))
+    return order.indices[:, :k], order.values[:, :k].clamp_min(0).float()
+
+
+def principal_axes(
+    features: Float[Tensor, "networks features"], *, num_components: int = NUM_COMPONENTS
+) -> Float[Tensor, "features components"]:
+    """The leading principal axes as columns; the largest entry of each is positive, so that they are unique."""
+    centred = (features - features.mean(dim=0)).double()
+    num_networks, num_features = features.shape
+    k = min(num_components, num_networks, num_features)
+    if min(num_networks, num_features) > LARGEST_EXACT_PCA:
+        axes = _leading_subspace(centred, k)
+    elif num_features <= num_networks:
+        axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :k]
+    else:
+        vectors = torch.linalg.eigh(centred @ centred.T).eigenvectors.flip(1)[:, :k]
+        axes = torch.nn.functional.normalize(centred.T @ vectors, dim=0)
+    largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
+    return (axes * torch.where(largest < 0, -1.0, 1.0)).float()
+
+
+def _leading_subspace(centred: Tensor, k: int) -> Tensor:
+    """The k leading right singular vectors by subspace iteration (Halko et al. 2011)."""
+    start = torch.randn(centred.shape[1], k + 10, generator=torch.Generator().manual_seed(0), dtype=centred.dtype)
+    basis = torch.linalg.qr(start).Q
+    for _ in range(NUM_ITERATIONS):
+        basis = torch.linalg.qr(centred.T @ (centred @ basis)).Q
+    small = torch.linalg.svd(centred @ basis, full_matrices=False).Vh
+    return basis @ small.T[:, :k]
+
+
+def hash_features(features: Float[Tensor, "networks features"]) -> str:
+    """The sha256 of features as float32, and of their shape."""
+    array = np.ascontiguousarray(features.detach().float().cpu().numpy())
+    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
+
+
+def is_fitted(features: Float[Tensor, "networks features"], *, seed: int = 0) -> bool:
+    """Whether the cache holds the UMAP fit of these features."""
+    return _cache_path(features, seed).is_file()
+
+
+def _checked(features: Tensor, method: str) -> Tensor:
+    if method not in MAP_METHODS:
+        raise UnknownNameError("map method", method, MAP_METHODS)
+    fewest = FEWEST_FOR_UMAP if method == "umap" else 1
+    if len(features) < fewest:
+        raise DataError(f"Expected at least {fewest} networks for a {method} map, got {len(features)}.")
+    features = features.detach().float().cpu()
+    if not torch.isfinite(features).all():
+        row = int((~torch.isfinite(features)).any(dim=1).nonzero()[0])
+        raise DataError(f"Expected finite features, got NaN or infinity for network {row} of {len(features)}.")
+    return features
+
+
+def _in_plane(coordinates: Tensor) -> Tensor:
+    """The first two columns, with a column of zeros where there is only one."""
+    missing = 2 - coordinates.shape[1]
+    return torch.nn.functional.pad(coordinates, (0, missing)) if missing > 0 else coordinates[:, :2].clone()
+
+
+def _cache_path(features: Tensor, seed: int) -> Path:
+    settings = (FORMAT_VERSION, "umap", NUM_COMPONENTS, NUM_NEIGHBOURS, MIN_DISTANCE, seed, version("umap-learn"))
+    digest = hashlib.sha256(f"{hash_features(features)} {settings}".encode()).hexdigest()
+    return cache_folder() / "maps" / f"{digest}.npy"
+
+
+def _fit_umap(components: Tensor, seed: int) -> tuple[Tensor, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from umap import UMAP
+
+        reducer = UMAP(
+            n_neighbors=min(NUM_NEIGHBOURS, len(components) - 1),
+            min_dist=MIN_DISTANCE,
+            init="pca",
+            random_state=seed,
+            n_jobs=1,
+            verbose=False,
+        )
+        points = reducer.fit_transform(components.numpy())
+    return torch.from_numpy(np.array(points, dtype=np.float32)), reducer
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def _read_coordinates(path: Path, count: int) -> Tensor | None:
+    """The cached coordinates; None where there are none, or a file that is damaged."""
+    try:
+        with path.open("rb") as stream:
+            array = np.load(stream, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = array.shape == (count, 2) and array.dtype == np.float32 and np.isfinite(array).all()
+    return torch.from_numpy(array) if fits else None

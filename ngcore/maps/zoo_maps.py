@@ -1,0 +1,276 @@
+"""The networks of a zoo as points: their features by a trained model or raw weights, kept on disk and shipped."""
+
+import collections
+import dataclasses
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ngcore.files import write_atomically
+from ngcore.maps.layouts import MapFit, MapMethod, fit_map
+from ngcore.networks import Network
+from ngcore.paths import ASSETS, cache_folder
+from ngcore.tasks import Checkpoint, classify_inrs, embed_networks, load_checkpoint, predict_accuracy
+from ngcore.zoo.storage import Zoo
+
+RAW_WEIGHTS = "weights"
+MAX_POINTS = 4_000
+BATCH_SIZE = 64
+SHIPPED = ASSETS / "maps"
+FORMAT_VERSION = 1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ZooPoints:
+    """Networks of a zoo as a model sees them.
+
+    Attributes:
+        zoo: Name of the zoo.
+        model: Name of the checkpoint, or `RAW_WEIGHTS`.
+        key: Digest of the zoo, the model's weights, and which networks there are.
+        positions: The networks, by their positions in the zoo's metadata.
+        features: A row a network: embeddings, or raw weights.
+        outputs: What the model answers, a row a network: class probabilities, or one predicted accuracy; None for raw
+            weights and for models that answer with networks.
+        coordinates: The UMAP of the features where it ships; else None.
+    """
+
+    zoo: str
+    model: str
+    key: str
+    positions: Int[np.ndarray, " networks"]
+    features: Float[Tensor, "networks features"]
+    outputs: Float[Tensor, "networks outputs"] | None = None
+    coordinates: Float[Tensor, "networks 2"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __repr__(self) -> str:
+        return f"ZooPoints({self.zoo} by {self.model}: {len(self)} networks, {self.features.shape[1]} features)"
+
+    def fit(self, method: MapMethod = "umap", *, seed: int = 0) -> MapFit:
+        """Lay the networks out in the plane; instant where the coordinates ship or the fit is in the cache."""
+        return fit_map(self.features, method=method, seed=seed, known=self.coordinates if seed == 0 else None)
+
+
+def choose_positions(zoo: Zoo, *, same_parameters: bool = False, limit: int = MAX_POINTS) -> Int[np.ndarray, " rows"]:
+    """Which networks of a zoo a map shows: all of them, or `limit` evenly spaced ones, test networks first.
+
+    Args:
+        zoo: The zoo.
+        same_parameters: Only networks whose parameters are of the shapes that most networks of the zoo have: raw
+            weights of others have no common coordinates.
+        limit: The most networks.
+    """
+    rows = np.arange(len(zoo))
+    if same_parameters and len(zoo.architectures) > 1:
+        layouts = {key: tuple(architecture.parameter_shapes.items()) for key, architecture in zoo.architectures.items()}
+        layout_of_row = [layouts[key] for key in zoo.metadata["architecture"]]
+        commonest = collections.Counter(layout_of_row).most_common(1)[0][0]
+        rows = rows[[layout == commonest for layout in layout_of_row]]
+    if len(rows) <= limit:
+        return rows
+    is_test = (zoo.metadata["split"].to_numpy() == "test")[rows]
+    test, others = rows[is_test], rows[~is_test]
+    chosen = [_thin(test, limit), _thin(others, limit - min(limit, len(test)))]
+    return np.sort(np.concatenate(chosen))
+
+
+def read_points(
+    zoo: Zoo,
+    card: Mapping[str, Any] | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    limit: int = MAX_POINTS,
+    progress: Progress | None = None,
+) -> ZooPoints:
+    """Features, answers and, where they ship, coordinates of a zoo's networks.
+
+    Taken from the shipped maps, else from the cache folder, else computed.
+
+    Args:
+        zoo: The zoo.
+        card: The card of the checkpoint that reads the networks; None means raw weights.
+        device: Where the model runs.
+        limit: The most networks; see `choose_positions`.
+        progress: Called with the numbers of networks done and wanted while the model runs.
+    """
+    positions = choose_positions(zoo, same_parameters=card is None, limit=limit)
+    model = RAW_WEIGHTS if card is None else str(card["name"])
+    key = _points_key(zoo, card, positions)
+    stored = _read(shipped_path(zoo.name, model), key)
+    if card is None:
+        stored["features"] = raw_weights(zoo, positions)
+    elif "features" not in stored:
+        stored |= _read(_cache_path(key), key)
+    if "features" not in stored:
+        stored |= _ask(card or {}, zoo, positions, device=device, progress=progress)
+        _write(_cache_path(key), key, stored)
+    return ZooPoints(
+        zoo=zoo.name,
+        model=model,
+        key=key,
+        positions=positions,
+        features=stored["features"],
+        outputs=stored.get("outputs"),
+        coordinates=stored.get("coordinates"),
+    )
+
+
+def are_at_hand(zoo: Zoo, card: Mapping[str, Any] | None = None, *, limit: int = MAX_POINTS) -> bool:
+    """Whether `read_points` has nothing to compute."""
+    if card is None:
+        return True
+    key = _points_key(zoo, card, choose_positions(zoo, limit=limit))
+    return _cache_path(key).is_file() or bool(_read(shipped_path(zoo.name, str(card["name"])), key))
+
+
+def write_shipped_map(
+    zoo: Zoo,
+    card: Mapping[str, Any] | None = None,
+    *,
+    folder: Path = SHIPPED,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Path:
+    """Fit the map of a zoo and write it where pages look for shipped ones.
+
+    Kept are the UMAP coordinates and, for models, features and answers in float16; raw weights are in the zoo.
+
+    Returns:
+        The file.
+    """
+    points = read_points(zoo, card, device=device, progress=progress)
+    values = {"coordinates": points.fit("umap").coordinates}
+    if card is not None:
+        values |= {"features": points.features}
+    if points.outputs is not None:
+        values |= {"outputs": points.outputs}
+    path = folder / shipped_path(zoo.name, points.model).name
+    _write(path, points.key, values)
+    return path
+
+
+def raw_weights(zoo: Zoo, positions: Int[np.ndarray, " rows"]) -> Float[Tensor, "networks parameters"]:
+    """The flattened parameters of networks whose parameters are of equal shapes."""
+    stacks = list(_stacks(zoo, positions))
+    flat = torch.empty(len(positions), stacks[0][1].architecture.num_parameters)
+    for index, network in stacks:
+        flat[index] = network.flatten().float()
+    return flat
+
+
+def network_features(
+    network: Network, card: Mapping[str, Any] | None = None, *, device: torch.device | str = "cpu"
+) -> Float[Tensor, "networks features"]:
+    """Features of networks from anywhere, as `read_points` has them for those of a zoo."""
+    if card is None:
+        return network.flatten().float().cpu()
+    return _rounded(embed_networks(load_checkpoint(card["name"], device), network))
+
+
+def shipped_path(zoo: str, model: str) -> Path:
+    """The file of a shipped map."""
+    return SHIPPED / f"{zoo}--{model}.npz"
+
+
+def _ask(
+    card: Mapping[str, Any],
+    zoo: Zoo,
+    positions: Int[np.ndarray, " rows"],
+    *,
+    device: torch.device | str,
+    progress: Progress | None,
+) -> dict[str, Tensor]:
+    """Run a model over networks of a zoo, a batch of one architecture at a time."""
+    checkpoint = load_checkpoint(card["name"], device)
+    batches: dict[str, list[Tensor]] = collections.defaultdict(list)
+    indices, done = [], 0
+    for index, network in _stacks(zoo, positions):
+        for batch_index in torch.arange(len(network)).split(BATCH_SIZE):
+            for name, values in ask(checkpoint, network[batch_index]).items():
+                batches[name].append(_rounded(values))
+            done += len(batch_index)
+            if progress is not None:
+                progress(done, len(positions))
+        indices.append(torch.from_numpy(index))
+    order = torch.cat(indices).argsort()
+    return {name: torch.cat(values)[order] for name, values in batches.items()}
+
+
+def ask(checkpoint: Checkpoint, network: Network) -> dict[str, Tensor]:
+    """Embeddings of networks as "features" and, where the model answers with numbers, its answers as "outputs"."""
+    values = {"features": embed_networks(checkpoint, network)}
+    if checkpoint.card["task"] == "classify":
+        values["outputs"] = classify_inrs(checkpoint, network)
+    elif checkpoint.card["task"] == "predict":
+        values["outputs"] = predict_accuracy(checkpoint, network)[:, None]
+    return values
+
+
+def _stacks(zoo: Zoo, positions: Int[np.ndarray, " rows"]) -> Iterator[tuple[np.ndarray, Network]]:
+    """Stacks of one architecture each, with the places in `positions` that they come from."""
+    architectures = zoo.metadata["architecture"].to_numpy()[positions]
+    for architecture in sorted(set(architectures)):
+        index = np.flatnonzero(architectures == architecture)
+        yield index, zoo.networks(positions[index])
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """To the precision that maps are stored in, so that stored and computed values are the same."""
+    return values.detach().cpu().to(torch.float16).float()
+
+
+def _thin(rows: Int[np.ndarray, " rows"], count: int) -> Int[np.ndarray, " chosen"]:
+    """At most `count` of the rows, evenly spaced."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, count).round().astype(int)] if count else rows[:0]
+
+
+def _points_key(zoo: Zoo, card: Mapping[str, Any] | None, positions: Int[np.ndarray, " rows"]) -> str:
+    model = RAW_WEIGHTS if card is None else card["weights_sha256"]
+    text = f"{FORMAT_VERSION} {zoo.hash} {model} {hashlib.sha256(positions.astype(np.int64).tobytes()).hexdigest()}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _cache_path(key: str) -> Path:
+    return cache_folder() / "maps" / f"{key}.npz"
+
+
+def _write(path: Path, key: str, values: Mapping[str, Tensor]) -> None:
+    """Store values in half precision, coordinates in single."""
+    arrays = {
+        name: tensor.numpy().astype(np.float32 if name == "coordinates" else np.float16)
+        for name, tensor in values.items()
+    }
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, key=np.array(key), **arrays)  # type: ignore[arg-type]
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, save)
+
+
+def _read(path: Path, key: str) -> dict[str, Tensor]:
+    """What a file holds if it was written under this key; nothing if it is missing, damaged or of other networks."""
+    try:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if str(file["key"]) != key:
+                return {}
+            arrays = {name: file[name] for name in file.files if name != "key"}
+    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile):
+        return {}
+    return {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}

@@ -1,0 +1,1 @@
+"""Figures from cards: results, headlines, studies, seeds."""

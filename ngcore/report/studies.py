@@ -1,0 +1,299 @@
+"""Studies: many short trainings that differ in one or two respects, or all editors compared, and their tables."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ngcore.errors import UnknownNameError
+from ngcore.files import write_atomically
+from ngcore.paths import ASSETS, work_folder
+from ngcore.report.edit_study import QUESTION, edit_study
+from ngcore.tasks.corpus import Corpus
+from ngcore.tasks.problems import Augmentation
+from ngcore.tasks.recipes import MOVES, PURE_MOVES, Recipe
+from ngcore.tasks.run import SPLITS, train_on
+from ngcore.training import TrainConfig
+from ngcore.training.config import Precision
+from ngcore.zoo import Zoo, find_zoo
+
+SUBSET = 10_000
+"""Training networks of a study that does not vary their number."""
+
+MEASURED = 2_000
+"""Networks of validation and of test that a study measures on."""
+
+EDITING = "editing"
+EDITED_ZOO = "mnist-inrs"
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One training of a study.
+
+    Attributes:
+        setting: What distinguishes it, in words, by column.
+        recipe: What is trained.
+        num_networks: Training networks, the first of the split.
+    """
+
+    setting: dict[str, str | int]
+    recipe: Recipe
+    num_networks: int = SUBSET
+
+    @property
+    def key(self) -> str:
+        """Letters and digits that tell the cell from others of its study."""
+        return "-".join(str(value).replace(" ", "_") for value in self.setting.values())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study:
+    """A question that a table answers.
+
+    Attributes:
+        question: In one sentence.
+        zoo: The networks.
+        cells: The trainings.
+    """
+
+    question: str
+    zoo: str
+    cells: tuple[Cell, ...]
+
+
+def _classifier(
+    preset: str,
+    *,
+    steps: int,
+    batch_size: int = 128,
+    moves: Augmentation = MOVES,
+    precision: Precision = "bf16-mixed",
+    changes: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """A short training on MNIST INRs: a preset with some numbers changed."""
+    config = TrainConfig(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=2e-3,
+        warmup_steps=min(300, steps // 5),
+        schedule="cosine",
+        ema_decay=0.99,
+        validate_every=max(1, steps // 5),
+        precision=precision,
+    )
+    return Recipe.of("classify", "mnist-inrs", preset, config, augmentation=moves, **(changes or {}))
+
+
+def _probes_and_data() -> Iterator[Cell]:
+    for share, count in ((1, 550), (3, 1_650), (10, 5_500), (30, 16_500), (100, 55_000)):
+        for probes in (0, 16, 64):
+            changes = {"num_probes": probes, "generates_probes": probes > 0}
+            recipe = _classifier("ng-sweep", steps=1_500, changes=changes)
+            yield Cell(setting={"networks": f"{share} %", "probes": probes}, recipe=recipe, num_networks=count)
+
+
+def _normalisations() -> Iterator[Cell]:
+    variants: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("per layer, of the corpus", "layer norm", {}),
+        ("none", "layer norm", {"input_scaling": "none"}),
+        ("per layer, of each network", "layer norm", {"input_scaling": "network"}),
+        ("per layer, of the corpus", "batch norm", {"norm": "batch"}),
+        ("per layer, of the corpus", "RMS norm", {"norm": "rms"}),
+    )
+    for weights, features, changes in variants:
+        recipe = _classifier("ng-gnn-signs", steps=400, batch_size=64, changes=changes)
+        yield Cell(setting={"weights standardised": weights, "node features": features}, recipe=recipe)
+
+
+def _parts() -> Iterator[Cell]:
+    variants: tuple[tuple[str, Augmentation, dict[str, Any]], ...] = (
+        ("none", MOVES, {}),
+        ("weights without noise", PURE_MOVES, {}),
+        ("images not moved", Augmentation(noise=MOVES.noise), {}),
+        ("neither noise nor moves", Augmentation(), {}),
+        ("half as wide", MOVES, {"d_node": 64}),
+        ("two sweeps, forth and back", MOVES, {"num_layers": 2}),
+        ("hidden neurons read too", MOVES, {"readout": "all"}),
+        ("wide MLP at the outputs", MOVES, {"d_output": 512}),
+        ("weights not standardised", MOVES, {"input_scaling": "none"}),
+    )
+    for change, moves, changes in variants:
+        recipe = _classifier("ng-sweep", steps=1_500, moves=moves, changes=changes)
+        yield Cell(setting={"change": change}, recipe=recipe)
+
+
+def _numbers_of_probes() -> Iterator[Cell]:
+    for probes in (0, 16, 64, 128):
+        for is_generated in (False, True) if probes else (False,):
+            changes = {"num_probes": probes, "generates_probes": is_generated}
+            kind = "generated" if is_generated else "free" if probes else "–"
+            recipe = _classifier("ng-sweep", steps=1_200, changes=changes)
+            yield Cell(setting={"model": "NG-Sweep", "probes": probes, "kind": kind}, recipe=recipe)
+    for probes in (16, 64, 128):
+        changes = {"num_probes": probes}
+        recipe = _classifier("output-probes-64", steps=1_200, moves=PURE_MOVES, precision="32-true", changes=changes)
+        yield Cell(setting={"model": "outputs only", "probes": probes, "kind": "generated"}, recipe=recipe)
+
+
+STUDIES: dict[str, Study] = {
+    "probes-and-data": Study(
+        question="Do probes help when training networks are scarce?",
+        zoo="mnist-inrs",
+        cells=tuple(_probes_and_data()),
+    ),
+    "normalisation": Study(
+        question="What does normalisation do to NG-GNN, of the weights it reads and of its node features?",
+        zoo="mnist-inrs",
+        cells=tuple(_normalisations()),
+    ),
+    "number-of-probes": Study(
+        question="How many probes are worth their time, and should they be generated?",
+        zoo="mnist-inrs",
+        cells=tuple(_numbers_of_probes()),
+    ),
+    "parts": Study(
+        question="Which parts of NG-Sweep and of its training help?",
+        zoo="mnist-inrs",
+        cells=tuple(_parts()),
+    ),
+}
+
+
+def find_study(name: str) -> Study:
+    """A study by its name.
+
+    Raises:
+        UnknownNameError: If there is none; the message lists the choices.
+    """
+    if name not in STUDIES:
+        raise UnknownNameError("study", name, STUDIES)
+    return STUDIES[name]
+
+
+def run_study(
+    name: str,
+    out: Path,
+    *,
+    zoo_folder: Path | str | None = None,
+    device: str = "auto",
+    limit: int | None = None,
+    progress: Callable[[int, int, str], object] | None = None,
+) -> dict[str, Any]:
+    """Train all cells of a study, and write what they came to after each; a cell that is there is not trained again.
+
+    Args:
+        name: Key of `STUDIES`.
+        out: The .json file.
+        zoo_folder: The zoo; None: the one found by name.
+        device: See `ngcore.device`.
+        limit: At most so many networks of each split.
+        progress: Called with the number of cells done, that of all cells, and the cell at work.
+
+    Returns:
+        What stands in the file: name, question, zoo with its hash, and one row a cell.
+    """
+    study = find_study(name)
+    zoo = Zoo.open(zoo_folder or find_zoo(study.zoo))
+    measured = {split: Corpus.load(zoo, split, limit=min(limit or MEASURED, MEASURED)) for split in SPLITS}
+    content: dict[str, Any] = {"name": name, "question": study.question, "zoo": zoo.name, "zoo_sha256": zoo.hash}
+    rows = {row["key"]: row for row in _rows_of(out, content)}
+    for number, cell in enumerate(study.cells):
+        if progress is not None:
+            progress(number, len(study.cells), cell.key)
+        if cell.key not in rows:
+            count = min(cell.num_networks, limit or cell.num_networks)
+            corpora = {"train": Corpus.load(zoo, "train", limit=count), **measured}
+            folder = work_folder() / "runs" / "studies" / f"{name}-{zoo.hash[:8]}-{count}" / cell.key
+            rows[cell.key] = _row(cell, corpora, folder, device)
+            _write(out, {**content, "rows": [rows[c.key] for c in study.cells if c.key in rows]})
+    return {**content, "rows": [rows[cell.key] for cell in study.cells]}
+
+
+def run_edit_study(
+    out: Path, *, zoo_folder: Path | str | None = None, device: str = "auto", limit: int | None = None
+) -> dict[str, Any]:
+    """Measure editors and their references (see `edit_study`), and write the rows.
+
+    Args:
+        out: The .json file.
+        zoo_folder: A zoo of INRs; None: the one of MNIST.
+        device: See `ngcore.device`.
+        limit: At most so many networks.
+    """
+    zoo = Zoo.open(zoo_folder or find_zoo(EDITED_ZOO))
+    rows = edit_study(zoo, device=device, limit=limit)
+    content = {"name": EDITING, "question": QUESTION, "zoo": zoo.name, "zoo_sha256": zoo.hash, "rows": rows}
+    _write(out, content)
+    return content
+
+
+def list_studies() -> list[dict[str, Any]]:
+    """What the files of the studies that ship hold (see `run_study`), in the order of `STUDIES`, the editors last."""
+    files = (ASSETS / "studies" / f"{name}.json" for name in (*STUDIES, EDITING))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+
+
+def study_command(name: str) -> str:
+    """The command that makes a study's file again."""
+    return f"ngcore study {name}"
+
+
+def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Column heads and cells of a study's table, in words."""
+    settings = list(content["rows"][0]["setting"])
+    figures = _EDIT_FIGURES if content["name"] == EDITING else _TRAINING_FIGURES
+    rows = [
+        [*(str(row["setting"][column]) for column in settings), *(write(row) for write in figures.values())]
+        for row in content["rows"]
+    ]
+    return [*settings, *figures], rows
+
+
+_TRAINING_FIGURES: dict[str, Callable[[Row], str]] = {
+    "training networks": lambda row: f"{row['training_networks']:,}",
+    "validation": lambda row: f"{row['validation']['accuracy']:.1%}",
+    "test": lambda row: f"{row['test']['accuracy']:.1%}",
+    "networks/s": lambda row: f"{row['networks_per_second']:,.0f}",
+}
+
+_EDIT_FIGURES: dict[str, Callable[[Row], str]] = {
+    "n": lambda row: f"{row['n']:,}",
+    "MSE": lambda row: f"{row['mse']:.4f}",
+    "ms/network": lambda row: f"{row['milliseconds_per_network']:,.1f}",
+}
+
+
+def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -> Row:
+    trained = train_on(cell.recipe, corpora, folder=folder, device=device)
+    assert trained is not None  # no limit of time was given
+    return {
+        "key": cell.key,
+        "setting": cell.setting,
+        "preset": cell.recipe.preset,
+        "training_networks": len(corpora["train"]),
+        "steps": trained.result.steps,
+        **trained.metrics,
+        "parameters": sum(p.numel() for p in trained.model.parameters() if p.requires_grad),
+        "seconds": round(trained.result.seconds, 1),
+        "networks_per_second": round(trained.result.networks_per_second, 1),
+        "device": trained.result.device,
+        "cores": trained.result.cores,
+    }
+
+
+def _rows_of(out: Path, content: Mapping[str, Any]) -> Sequence[Row]:
+    """The rows of an earlier call about the same zoo."""
+    if not out.is_file():
+        return []
+    earlier = json.loads(out.read_text(encoding="utf-8"))
+    return earlier["rows"] if earlier.get("zoo_sha256") == content["zoo_sha256"] else []
+
+
+def _write(out: Path, content: Mapping[str, Any]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))

@@ -1,0 +1,64 @@
+"""Finding networks of a zoo by text, class, split and accuracy."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def metadata():
+    """Six networks of a made-up zoo."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "id": [f"zoo/{i:06d}" for i in range(6)],
+            "split": ["train", "train", "validation", "test", "test", "test"],
+            "label": [0, 1, 2, 0, 1, 2],
+            "accuracy": [0.1, 0.2, 0.3, 0.4, 0.5, float("nan")],
+            "flagged": [False, True, False, False, False, False],
+        }
+    )
+
+
+def found(metadata, names=("Shirt", "Sandal", "Bag"), **wanted):
+    from app.components.search import Filters, find
+
+    return find(metadata, Filters(**wanted), names).tolist()
+
+
+def test_without_filters_all_are_found(metadata):
+    assert found(metadata) == [0, 1, 2, 3, 4, 5]
+
+
+def test_filters_narrow_together(metadata):
+    assert found(metadata, split="test", labels=(0, 1)) == [3, 4]
+    assert found(metadata, accuracy=(0.2, 0.4), only_good=True) == [2, 3]
+
+
+def test_a_class_is_found_by_its_name_in_any_case_or_its_beginning(metadata):
+    assert found(metadata, text="sandal") == [1, 4]
+    assert found(metadata, text="San") == [1, 4]
+
+
+def test_a_text_that_is_no_class_is_looked_for_in_the_ids(metadata):
+    assert found(metadata, text="00003") == [3]
+    assert found(metadata, text="[") == []
+
+
+def test_a_number_means_the_class_of_that_name_and_the_network_of_that_number(metadata):
+    assert found(metadata, names=("7", "8", "5"), text="5") == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("current", "by", "expected"), [(3, 1, 5), (5, 1, 3), (3, -1, 5), (4, 1, 5), (4, -1, 3), (None, 1, 3)]
+)
+def test_steps_go_round_and_start_from_anywhere(current, by, expected):
+    from app.components.search import step
+
+    assert step(np.array([3, 5]), current, by) == expected
+
+
+def test_there_is_no_step_among_nothing():
+    from app.components.search import step
+
+    assert step(np.array([], dtype=int), 3, 1) is None

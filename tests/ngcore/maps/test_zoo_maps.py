@@ -1,0 +1,156 @@
+"""Which networks of a zoo a map shows, and their features: from the zoo, from the cache, and as shipped."""
+
+import numpy as np
+import pytest
+import torch
+
+from ngcore.maps import layouts, zoo_maps
+from ngcore.maps.zoo_maps import (
+    are_at_hand,
+    choose_positions,
+    network_features,
+    raw_weights,
+    read_points,
+    write_shipped_map,
+)
+from ngcore.networks import Network, mlp
+from ngcore.paths import cache_folder
+from ngcore.zoo import ZooWriter
+
+RELU, TANH, WIDE = mlp((2, 3, 1)), mlp((2, 3, 1), "tanh"), mlp((2, 5, 1))
+
+
+def draw(architecture, count, seed):
+    flat = torch.randn(count, architecture.num_parameters, generator=torch.Generator().manual_seed(seed))
+    return Network.unflatten(architecture, flat)
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    """Twelve relu, four tanh and three wider networks; every third one is a test network."""
+    writer = ZooWriter(tmp_path_factory.mktemp("zoos") / "toy", name="toy", recipe={})
+    stacks, number = [], 0
+    for architecture, count in ((RELU, 12), (TANH, 4), (WIDE, 3)):
+        rows = [
+            {"id": f"toy/{i:03d}", "split": "test" if i % 3 == 0 else "train", "label": i % 2}
+            for i in range(number, number + count)
+        ]
+        stacks.append((draw(architecture, count, number), rows))
+        number += count
+    writer.write_part("all", stacks)
+    return writer.finish(["all"])
+
+
+def test_a_map_of_raw_weights_leaves_out_networks_of_other_parameters(zoo):
+    assert choose_positions(zoo).tolist() == list(range(19))
+    assert choose_positions(zoo, same_parameters=True).tolist() == list(range(16))
+
+
+def test_of_too_many_networks_the_test_networks_come_first_and_the_others_evenly(zoo):
+    chosen = choose_positions(zoo, limit=9)
+    is_test = zoo.metadata["split"].to_numpy()[chosen] == "test"
+    assert len(chosen) == 9 and is_test.sum() == 7
+    assert (np.diff(chosen) > 0).all()
+    assert (zoo.metadata["split"].to_numpy()[choose_positions(zoo, limit=4)] == "test").all()
+
+
+def test_raw_weights_are_the_flattened_networks_in_the_order_asked_for(zoo):
+    positions = np.array([15, 0, 13])
+    weights = raw_weights(zoo, positions)
+    for row, position in enumerate(positions):
+        assert torch.equal(weights[row], zoo.networks([position]).flatten()[0])
+
+
+def test_points_of_raw_weights_have_no_answers_and_need_no_computing(zoo):
+    points = read_points(zoo)
+    assert are_at_hand(zoo)
+    assert repr(points) == "ZooPoints(toy by weights: 16 networks, 13 features)"
+    assert points.outputs is None and points.coordinates is None
+    assert points.fit("pca").coordinates.shape == (16, 2)
+
+
+def test_a_shipped_map_is_read_where_it_is_of_this_zoo_and_of_no_other(zoo, monkeypatch, tmp_path):
+    monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] + 5, None))
+    monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
+    path = write_shipped_map(zoo, folder=tmp_path)
+    assert path.name == "toy--weights.npz"
+    monkeypatch.setattr(layouts, "_fit_umap", lambda *_: pytest.fail("fitted"))
+    points = read_points(zoo)
+    assert torch.equal(points.fit("umap").coordinates, points.coordinates)
+    assert read_points(zoo, limit=5).coordinates is None
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY"])
+def test_a_damaged_shipped_map_is_as_none(content, zoo, monkeypatch, tmp_path):
+    monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
+    (tmp_path / "toy--weights.npz").write_bytes(content)
+    assert read_points(zoo).coordinates is None
+
+
+def test_an_archive_with_pickled_objects_is_not_unpickled(zoo, monkeypatch, tmp_path):
+    monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
+    key = np.array(read_points(zoo).key)
+    np.savez(tmp_path / "toy--weights.npz", key=key, coordinates=np.array([object()], dtype=object))
+    assert read_points(zoo).coordinates is None
+
+
+def test_what_is_stored_comes_back_in_the_same_precision(tmp_path):
+    values = {"features": zoo_maps._rounded(torch.tensor([[1 / 3, 2e-4]])), "coordinates": torch.tensor([[1 / 3, 7.0]])}
+    zoo_maps._write(tmp_path / "a" / "map.npz", "key", values)
+    read = zoo_maps._read(tmp_path / "a" / "map.npz", "key")
+    assert all(torch.equal(read[name], values[name]) for name in values)
+    assert zoo_maps._read(tmp_path / "a" / "map.npz", "another key") == {}
+
+
+def test_nothing_of_raw_weights_is_left_in_the_cache(zoo, monkeypatch, tmp_path):
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path))
+    read_points(zoo)
+    assert not list((cache_folder() / "maps").glob("*.npz"))
+
+
+@pytest.fixture(scope="module")
+def card(zoo, tmp_path_factory):
+    """The folder and the card of a model that was never trained."""
+    from tiny_checkpoints import write_tiny_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return folder, write_tiny_checkpoint(folder / "toy-model", zoo, task="predict")
+
+
+@pytest.fixture
+def model(card, monkeypatch):
+    """The model under its name, as `load_checkpoint` finds it."""
+    folder, fields = card
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(folder))
+    return fields
+
+
+def test_a_model_reads_all_architectures_in_the_order_of_the_zoo(zoo, model):
+    done = []
+    points = read_points(zoo, model, progress=lambda now, wanted: done.append((now, wanted)))
+    assert len(points) == 19 and points.outputs.shape == (19, 1)
+    assert done[-1] == (19, 19)
+    for row in (0, 13, 18):
+        alone = network_features(zoo.networks([row]), model)
+        torch.testing.assert_close(points.features[row], alone[0], rtol=2e-3, atol=2e-3)
+
+
+def test_what_a_model_said_is_asked_once_and_then_read(zoo, model, monkeypatch):
+    first = read_points(zoo, model)
+    assert are_at_hand(zoo, model)
+    monkeypatch.setattr(zoo_maps, "_ask", lambda *_, **__: pytest.fail("asked again"))
+    again = read_points(zoo, model)
+    assert torch.equal(again.features, first.features) and torch.equal(again.outputs, first.outputs)
+    assert not are_at_hand(zoo, {**model, "weights_sha256": "other weights"})
+
+
+def test_a_shipped_map_of_a_model_brings_features_answers_and_coordinates(zoo, model, monkeypatch, tmp_path):
+    monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] - 1, None))
+    monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
+    path = write_shipped_map(zoo, model, folder=tmp_path)
+    assert path.name == "toy--toy-model.npz"
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "no cache"))
+    monkeypatch.setattr(zoo_maps, "_ask", lambda *_, **__: pytest.fail("asked"))
+    points = read_points(zoo, model)
+    assert are_at_hand(zoo, model)
+    assert points.outputs.shape == (19, 1) and points.coordinates.shape == (19, 2)
