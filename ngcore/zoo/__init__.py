@@ -11,9 +11,11 @@ from ngcore.zoo.images import fetch_images as fetch_images
 from ngcore.zoo.info import describe_zoo as describe_zoo
 from ngcore.zoo.inr_zoo import INR_ZOOS as INR_ZOOS
 from ngcore.zoo.inr_zoo import build_inr_zoo as build_inr_zoo
+from ngcore.zoo.locate import ZooListing as ZooListing
 from ngcore.zoo.locate import default_zoo_folder as default_zoo_folder
 from ngcore.zoo.locate import find_zoo as find_zoo
 from ngcore.zoo.locate import list_zoos as list_zoos
+from ngcore.zoo.locate import survey_zoos as survey_zoos
 from ngcore.zoo.metadata import SPLITS as SPLITS
 from ngcore.zoo.sample import write_sample as write_sample
 from ngcore.zoo.storage import Zoo as Zoo
@@ -28,6 +30,7 @@ __all__ = [
     "CNNTrainConfig",
     "ImageSet",
     "Zoo",
+    "ZooListing",
     "ZooWriter",
     "build_cnn_zoo",
     "build_inr_zoo",
@@ -38,6 +41,7 @@ __all__ = [
     "find_problems",
     "find_zoo",
     "list_zoos",
+    "survey_zoos",
     "write_contact_sheet",
     "write_sample",
 ]

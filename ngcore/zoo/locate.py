@@ -1,11 +1,30 @@
-"""Finds zoos by name: in a folder of the user's, among those built, among those that ship."""
+"""Finds zoos by name, in a folder of the user's, among those built and those that ship, and says which are damaged."""
 
+import dataclasses
 import os
 from pathlib import Path
 
-from ngcore.errors import UnknownNameError
+from ngcore.errors import UnknownNameError, ZooError
 from ngcore.paths import ASSETS, work_folder
-from ngcore.zoo.storage import CARD_FILE
+from ngcore.zoo.storage import CARD_FILE, PARTS_FOLDER, Zoo
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ZooListing:
+    """What lies in the folders that are searched for zoos.
+
+    Of two zoos of a name the one in the earlier folder counts, even where it is damaged: another would answer in its
+    place without a word. An unfinished one hides nothing.
+
+    Attributes:
+        zoos: Folders of the zoos that can be read, by name.
+        damaged: Why a zoo can't be read and what to do, by name.
+        unfinished: How to finish a build that was stopped, by name; a zoo of this name may be in `zoos` besides.
+    """
+
+    zoos: dict[str, Path]
+    damaged: dict[str, str]
+    unfinished: dict[str, str]
 
 
 def zoo_roots() -> list[Path]:
@@ -14,10 +33,24 @@ def zoo_roots() -> list[Path]:
     return [*([Path(named)] if named else []), work_folder() / "zoos", ASSETS / "zoos"]
 
 
+def survey_zoos() -> ZooListing:
+    """Look at every zoo there is, without reading networks; a damaged one is an entry of the list, never an error."""
+    finished, unfinished = _folders(CARD_FILE), _folders(f"{PARTS_FOLDER}/")
+    problems = {name: reason for name, folder in finished.items() if (reason := _problem(folder))}
+    return ZooListing(
+        zoos={name: folder for name, folder in finished.items() if name not in problems},
+        damaged=problems,
+        unfinished={
+            name: f"The build in {folder} was not finished; run ngcore zoo build {name} again, with the same options."
+            for name, folder in unfinished.items()
+            if not (folder / CARD_FILE).is_file()
+        },
+    )
+
+
 def list_zoos() -> dict[str, Path]:
-    """The finished zoos by name, each with the folder that `find_zoo` would choose."""
-    cards = [card for root in reversed(zoo_roots()) for card in sorted(root.glob(f"*/{CARD_FILE}"))]
-    return {card.parent.name: card.parent for card in cards}
+    """The zoos that can be read, by name, each with the folder that `find_zoo` would choose."""
+    return survey_zoos().zoos
 
 
 def find_zoo(name: str | Path) -> Path:
@@ -25,15 +58,34 @@ def find_zoo(name: str | Path) -> Path:
 
     Raises:
         UnknownNameError: If there is no such zoo; the message lists those that there are.
+        ZooError: If it is damaged or was not finished; the message says what to do.
     """
     if (Path(name) / CARD_FILE).is_file():
         return Path(name)
-    zoos = list_zoos()
-    if str(name) not in zoos:
-        raise UnknownNameError("zoo", str(name), zoos)
-    return zoos[str(name)]
+    listing = survey_zoos()
+    if str(name) in listing.zoos:
+        return listing.zoos[str(name)]
+    for reasons in (listing.damaged, listing.unfinished):
+        if str(name) in reasons:
+            raise ZooError(reasons[str(name)])
+    raise UnknownNameError("zoo", str(name), listing.zoos)
 
 
 def default_zoo_folder(name: str) -> Path:
     """Where a zoo of this name is built unless another folder is asked for."""
     return zoo_roots()[0] / name
+
+
+def _folders(mark: str) -> dict[str, Path]:
+    """Folders that hold something of this name, by their own names; of two of a name the one found first."""
+    found = [path for root in reversed(zoo_roots()) for path in sorted(root.glob(f"*/{mark}"))]
+    return {path.parent.name: path.parent for path in found}
+
+
+def _problem(folder: Path) -> str | None:
+    """Why a zoo can't be read; None where nothing speaks against it."""
+    try:
+        Zoo.open(folder).check()
+    except ZooError as error:
+        return str(error)
+    return None

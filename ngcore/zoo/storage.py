@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ngcore.errors import UnknownNameError, ZooError
+from ngcore.errors import NeuralGraphError, UnknownNameError, ZooError
 from ngcore.files import sha256_of_file, write_atomically
 from ngcore.networks import Architecture, Network
 from ngcore.zoo.metadata import SPLITS, plain_row, to_table
@@ -28,6 +28,7 @@ Rows = Iterable[SupportsIndex]  # positions in a zoo's metadata: a list, a range
 FORMAT_VERSION = 1
 CARD_FILE = "card.json"
 METADATA_FILE = "metadata.parquet"
+PARTS_FOLDER = ".parts"
 
 MAX_RUNS_OF_ROWS = 64  # above this many separate runs of rows, reading the span between them is faster
 
@@ -64,7 +65,7 @@ class Zoo:
         """
         path = Path(folder) / CARD_FILE
         if not path.is_file():
-            state = "an unfinished one; run its build again" if (Path(folder) / ".parts").is_dir() else "none"
+            state = "an unfinished one; run its build again" if (Path(folder) / PARTS_FOLDER).is_dir() else "none"
             raise ZooError(f"Expected a finished zoo in {folder} (a folder with a {CARD_FILE}), got {state}.")
         card = _read_card(path)
         if card.get("format") != FORMAT_VERSION or not {"name", "hash", "architectures", "files"} <= card.keys():
@@ -76,6 +77,22 @@ class Zoo:
 
     def __repr__(self) -> str:
         return f"Zoo({self.name}: {len(self)} networks, {len(self.card['architectures'])} architecture(s))"
+
+    def check(self) -> None:
+        """Look for damage without reading networks.
+
+        Raises:
+            ZooError: If a file is missing or can't be read.
+        """
+        try:
+            _ = self.metadata, self.architectures
+            for key in self.architectures:
+                with safe_open(self.tensor_path(key), framework="pt"):
+                    pass
+        except NeuralGraphError:
+            raise
+        except Exception as error:
+            raise ZooError(f"Expected a whole zoo in {self.folder}, got: {error}; build or copy it again.") from error
 
     @cached_property
     def metadata(self) -> "pandas.DataFrame":
@@ -171,7 +188,7 @@ class ZooWriter:
         self.folder = Path(folder)
         self.name = name
         self.recipe = json.loads(json.dumps(recipe))
-        self.parts = self.folder / ".parts"
+        self.parts = self.folder / PARTS_FOLDER
         self.parts.mkdir(parents=True, exist_ok=True)
         self._finished = Zoo.open(self.folder) if (self.folder / CARD_FILE).is_file() else None
         if self._finished is not None:

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 import ngcore.zoo.locate
-from ngcore.errors import UnknownNameError
-from ngcore.zoo import default_zoo_folder, find_zoo, list_zoos
+from ngcore.errors import UnknownNameError, ZooError
+from ngcore.zoo import default_zoo_folder, find_zoo, list_zoos, survey_zoos
 
 
 @pytest.fixture
@@ -43,3 +43,23 @@ def test_new_zoos_go_to_the_first_folder(roots, monkeypatch):
     assert default_zoo_folder("new") == roots[0] / "new"
     monkeypatch.delenv("NGCORE_ZOOS")
     assert default_zoo_folder("new") == roots[1] / "new"
+
+
+def test_a_damaged_zoo_is_listed_with_its_reason_and_the_others_go_on(roots):
+    (roots[0] / "tiny" / "metadata.parquet").write_bytes(b"PAR1")
+    listing = survey_zoos()
+    assert listing.zoos == list_zoos() == {"other": roots[2] / "other"}
+    assert listing.damaged.keys() == {"tiny"} and str(roots[0] / "tiny") in listing.damaged["tiny"]
+    with pytest.raises(ZooError, match="named/tiny"):
+        find_zoo("tiny")
+
+
+def test_an_unfinished_zoo_hides_none_and_says_how_to_finish_it(roots):
+    for name in ("tiny", "new"):
+        (roots[0] / name / ".parts").mkdir(parents=True)
+    (roots[0] / "tiny" / "card.json").unlink()
+    listing = survey_zoos()
+    assert listing.zoos["tiny"] == find_zoo("tiny") == roots[1] / "tiny"
+    assert listing.unfinished.keys() == {"tiny", "new"} and not listing.damaged
+    with pytest.raises(ZooError, match=r"The build in .*named/new was not finished; run ngcore zoo build new again"):
+        find_zoo("new")
