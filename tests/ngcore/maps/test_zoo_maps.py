@@ -20,6 +20,12 @@ from ngcore.zoo import ZooWriter
 RELU, TANH, WIDE = mlp((2, 3, 1)), mlp((2, 3, 1), "tanh"), mlp((2, 5, 1))
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Let nothing that another test computed be in the cache."""
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "cache"))
+
+
 def draw(architecture, count, seed):
     flat = torch.randn(count, architecture.num_parameters, generator=torch.Generator().manual_seed(seed))
     return Network.unflatten(architecture, flat)
@@ -102,8 +108,7 @@ def test_what_is_stored_comes_back_in_the_same_precision(tmp_path):
     assert zoo_maps._read(tmp_path / "a" / "map.npz", "another key") == {}
 
 
-def test_nothing_of_raw_weights_is_left_in_the_cache(zoo, monkeypatch, tmp_path):
-    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path))
+def test_nothing_of_raw_weights_is_left_in_the_cache(zoo):
     read_points(zoo)
     assert not list((cache_folder() / "maps").glob("*.npz"))
 

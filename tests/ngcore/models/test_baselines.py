@@ -122,9 +122,9 @@ def test_generated_points_spread_over_the_square():
     assert 0.4 < points.std() < 0.8
 
 
-def lattice(num_outputs=3, num_probes=25):
+def lattice(num_outputs=3, num_probes=25, d_hidden=8):
     torch.manual_seed(0)
-    return LatticeProbes(num_probes=num_probes, num_outputs=num_outputs, d_out=5, d_hidden=8).double().eval()
+    return LatticeProbes(num_probes=num_probes, num_outputs=num_outputs, d_out=5, d_hidden=d_hidden).double().eval()
 
 
 def test_a_lattice_reads_the_coarse_image_of_an_inr():
@@ -145,7 +145,8 @@ def test_a_lattice_answers_one_row_a_network_whatever_stands_beside():
 
 
 def test_gradients_reach_all_parameters_of_a_lattice_and_the_networks():
-    model = lattice()
+    """With two channels or more in each convolution: a bias before the norm of a single channel changes nothing."""
+    model = lattice(d_hidden=16)
     network = random_network(siren((2, 6, 3)), 2).map(lambda tensor: tensor.requires_grad_())
     model(network).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.parameters())

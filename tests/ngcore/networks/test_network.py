@@ -21,7 +21,7 @@ from ngcore.networks import (
     small_cnn,
     to_module,
 )
-from ngcore.networks.network import Sine
+from ngcore.networks.modules import Sine
 from ngcore.testing import random_network
 
 ARCHITECTURES = [
