@@ -1,8 +1,10 @@
 """Serves the app: Streamlit's server, this project's safety settings, and nothing heavy loaded before it listens."""
 
 import argparse
+import errno
 import gc
 import os
+import socket
 import sys
 import threading
 import webbrowser
@@ -12,14 +14,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.hosts import HostGuard, allowed_name, allowed_names, is_loopback
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ENTRY = Path(__file__).resolve().with_name("main.py")
 LOCAL_HOST = "127.0.0.1"
 ANY_HOST = "0.0.0.0"  # noqa: S104
-LOOPBACK = (LOCAL_HOST, "localhost", "::1")
 DEFAULT_PORT = 8501
+LAST_PORT = 65535
 
 # The largest upload in megabytes: on one's own machine, and in public.
 MAX_UPLOAD_MB = 64
@@ -88,7 +92,8 @@ def server_options(
         host: the address to listen on.
         port: the port; None takes the first free one from `DEFAULT_PORT` on.
         public: whether strangers reach this server. Then errors show their type alone and uploads are smaller.
-        allowed_hosts: host names under which the server answers; none means any.
+        allowed_hosts: host names under which the server answers too; on addresses that others can reach, none means
+            any.
     """
     options: dict[str, Any] = {
         "browser.gatherUsageStats": False,
@@ -97,7 +102,7 @@ def server_options(
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": True,
         "server.address": host,
-        "server.allowedHosts": list(allowed_hosts),
+        "server.allowedHosts": list(allowed_names(host, allowed_hosts)),
         "server.enableCORS": True,
         "server.enableStaticServing": False,
         "server.enableXsrfProtection": True,
@@ -129,7 +134,7 @@ def serve(
     async def announce(_: st.App) -> AsyncIterator[None]:
         from streamlit import config
 
-        address = f"http://{'localhost' if host == ANY_HOST else host}:{config.get_option('server.port')}"
+        address = f"http://{_shown(host)}:{config.get_option('server.port')}"
         print(f"\n  The app runs at {address}  (Ctrl+C stops it)\n", flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
@@ -139,7 +144,8 @@ def serve(
     os.environ.setdefault(*WAIT_POLICY)
     os.environ[PUBLIC_VARIABLE] = "1" if public else "0"
     sys.argv = [str(ENTRY)]
-    app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders)])
+    guard = Middleware(HostGuard, allowed=allowed_names(host, allowed_hosts))
+    app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders), guard])
     app.run(config=server_options(host=host, port=port, public=public, allowed_hosts=allowed_hosts))
 
 
@@ -162,18 +168,79 @@ def spare_collector() -> None:
     gc.freeze()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line of `python -m app.server` and serve."""
-    parser = argparse.ArgumentParser(prog="python -m app.server", description="Serve the app.")
+def _shown(host: str) -> str:
+    """An address to listen on as it stands in an address to open."""
+    return "localhost" if host == ANY_HOST else f"[{host}]" if ":" in host else host
+
+
+def find_obstacle(host: str, port: int | None) -> str | None:
+    """What keeps a server from listening on an address, in words; None if nothing does.
+
+    Args:
+        host: the address.
+        port: the port; None asks about the address alone.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        if os.name != "nt":  # there it would let a taken port be bound
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port or 0))
+            if port:
+                probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"Port {port} is taken; choose another, or leave --port out for the first free one"
+            if error.errno == errno.EACCES:
+                return f"Port {port} is for administrators; choose one from 1024 on"
+            return f"Cannot listen on {host}: {error.strerror or error}"
+    return None
+
+
+def _port(text: str) -> int:
+    """A port as text, checked."""
+    if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {LAST_PORT}, got {text!r}")
+    return int(text)
+
+
+def _host(text: str) -> str:
+    """An allowed host name as text, checked."""
+    try:
+        return allowed_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ngcore app", description="Serve the app.", allow_abbrev=False)
     parser.add_argument("--host", help=f"address to listen on (default: {LOCAL_HOST}; with --public {ANY_HOST})")
-    parser.add_argument("--port", type=int, help=f"port (default: the first free one from {DEFAULT_PORT} on)")
+    parser.add_argument("--port", type=_port, help=f"port (default: the first free one from {DEFAULT_PORT} on)")
     parser.add_argument("--public", action="store_true", help="listen for other machines, with stricter limits")
-    parser.add_argument("--allowed-host", action="append", default=[], help="answer under this host name only")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        type=_host,
+        default=[],
+        metavar="NAME",
+        help="answer under this host name too; may be repeated; with --public, answer under no others",
+    )
     parser.add_argument("--open", action="store_true", help="open the app in the browser")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line of `ngcore app`, which is that of `python -m app.server`, and serve."""
+    parser = _parser()
     chosen = parser.parse_args(arguments)
     host = chosen.host or (ANY_HOST if chosen.public else LOCAL_HOST)
-    if host not in LOOPBACK and not chosen.public:
+    if not is_loopback(host) and not chosen.public:
         parser.error(f"--host {host} can be reached from other machines; add --public if that is meant")
+    obstacle = find_obstacle(host, chosen.port)
+    if obstacle is not None:
+        sys.exit(f"Error: {obstacle}.")
+    if not allowed_names(host, chosen.allowed_host):
+        print("The app answers under any host name; name yours with --allowed-host NAME.", file=sys.stderr)
     serve(
         host=host,
         port=chosen.port,

@@ -87,14 +87,20 @@ def about(
     keep_freed_memory()
 
 
-@program.command(epilog=example("app --open", "app --port 8600", "app --public --host 0.0.0.0"))
+@program.command(epilog=example("app --open", "app --port 8600", "app --public --allowed-host nets.example"))
 def app(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port.", show_default="first free from 8501")
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="Listen for other machines, with stricter limits.")] = False,
-    allowed_host: Annotated[list[str] | None, typer.Option(help="Answer under this host name only.")] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Answer under this host name too; may be repeated. With --public, answer under no others.",
+        ),
+    ] = None,
     browser: Annotated[bool, typer.Option("--open", help="Open the app in the browser.")] = False,
 ) -> None:
     """Serve the app on this machine."""

@@ -12,7 +12,6 @@ from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
 from ngcore.paths import ASSETS
-from ngcore.zoo.verification import find_problems
 
 FOUND_PROBLEMS = 1
 
@@ -109,6 +108,7 @@ def info(
 def verify(name: ZooName, as_json: Json = False) -> None:
     """Check every file of a zoo against its card; exit code 1 if something is wrong."""
     from ngcore.zoo import Zoo, find_zoo
+    from ngcore.zoo.verification import find_problems
 
     with waiting(f"Checking {name} …"):
         zoo = Zoo.open(find_zoo(name))
