@@ -127,7 +127,7 @@ def device() -> "torch.device":
 
 def is_inr(architecture: "Architecture") -> bool:
     """Whether networks of this architecture are images: two coordinates in, grey or colour out."""
-    from ngcore.inr.render import is_inr as can_be_rendered
+    from ngcore.inr.rendering import is_inr as can_be_rendered
 
     return can_be_rendered(architecture)
 

@@ -8,7 +8,7 @@ from app.errors import reported
 from app.leaderboard.comparison import model_comparison
 from app.leaderboard.studies import study_section
 from app.leaderboard.table import QUESTIONS, leaderboard_table, show_headlines
-from ngcore.report.results import results
+from ngcore.report.results import result_rows
 from ngcore.report.studies import list_studies
 
 st.title("Leaderboard")
@@ -26,7 +26,7 @@ with st.expander("What am I looking at?", icon=":material/help:"):
         "*Studies*, where there are some, are short trainings that differ in one or two respects: what they show is "
         "what makes a difference, not the best that a model can do."
     )
-rows = results(cached.checkpoints())
+rows = result_rows(cached.checkpoints())
 show_headlines(rows)
 tasks = [task for task in QUESTIONS if any(row["task"] == task for row in rows)]
 if not tasks:

@@ -10,7 +10,7 @@ from app.charts.leaderboard import draw_figures
 from app.components.appearance import theme
 from app.errors import plain
 from ngcore.report.headlines import QUESTIONS as KNOWN_ELSEWHERE
-from ngcore.report.headlines import headlines
+from ngcore.report.headlines import headline_table
 from ngcore.report.results import SPREADS
 from ngcore.tasks.problems import PROBLEMS
 
@@ -30,7 +30,7 @@ FORMATS = {CLASSIFY: "percent", EDIT: "%.4f", PREDICT: "%.3f"}
 
 def show_headlines(rows: Sequence["Row"]) -> None:
     """Show the best models beside the best published figures, where there is a model that answers such a question."""
-    heads, lines = headlines(rows)
+    heads, lines = headline_table(rows)
     if not lines:
         return
     st.table([dict(zip(heads, map(plain, cells), strict=True)) for cells in lines], border="horizontal")

@@ -22,12 +22,11 @@ def results(
     as_json: Json = False,
 ) -> None:
     """Show the figures of all trained models on test networks, the best of each question first."""
-    from ngcore.report.results import results as rows_of
-    from ngcore.report.results import with_results
+    from ngcore.report.results import result_rows, with_results
     from ngcore.report.studies import list_studies
     from ngcore.tasks import list_checkpoints
 
-    rows = rows_of(list_checkpoints())
+    rows = result_rows(list_checkpoints())
     if readme is not None:
         text = with_results(readme.read_text(encoding="utf-8"), rows, list_studies())
         readme.write_text(text, encoding="utf-8")

@@ -107,8 +107,7 @@ def info(
 @commands.command(epilog=example("zoo verify mnist-inrs"))
 def verify(name: ZooName, as_json: Json = False) -> None:
     """Check every file of a zoo against its card; exit code 1 if something is wrong."""
-    from ngcore.zoo import Zoo, find_zoo
-    from ngcore.zoo.verification import find_problems
+    from ngcore.zoo import Zoo, find_problems, find_zoo
 
     with waiting(f"Checking {name} …"):
         zoo = Zoo.open(find_zoo(name))

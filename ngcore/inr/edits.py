@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ngcore.errors import ArchitectureError, UnknownNameError
 from ngcore.inr.move import coordinate_matrix, move_images
-from ngcore.inr.render import is_inr
+from ngcore.inr.rendering import is_inr
 from ngcore.inr.siren import SIREN_OUTPUT_OFFSET
 from ngcore.networks import Linear, Network
 

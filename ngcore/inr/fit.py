@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ngcore.device import can_compile, choose_device
 from ngcore.errors import ArchitectureError, ShapeMismatchError
-from ngcore.inr.render import is_inr, psnr, render
+from ngcore.inr.rendering import is_inr, psnr, render
 from ngcore.inr.siren import SIREN_OUTPUT_OFFSET, image_coordinates, initial_siren
 from ngcore.networks import Activation, Architecture, Network, siren
 

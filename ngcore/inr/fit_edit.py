@@ -4,7 +4,7 @@ import torch
 
 from ngcore.inr.edits import edit_images
 from ngcore.inr.fit import FitConfig, fit_sirens
-from ngcore.inr.render import render
+from ngcore.inr.rendering import render
 from ngcore.networks import Network
 
 FIT_ON = FitConfig(sampling="quarters", steps=200, learning_rate=7e-4)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ngcore.errors import ArchitectureError
-from ngcore.inr.render import is_inr
+from ngcore.inr.rendering import is_inr
 from ngcore.networks import Linear, Network
 
 

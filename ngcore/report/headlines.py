@@ -92,7 +92,7 @@ QUESTIONS = (
 )
 
 
-def headlines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def headline_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Column heads and cells of a table: a line for each question that a model here answers.
 
     Figures are means over the seeds of a model, with their standard deviation where there are several.

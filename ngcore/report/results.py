@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ngcore.errors import NeuralGraphError
-from ngcore.report.headlines import headlines
+from ngcore.report.headlines import headline_table
 from ngcore.report.seeds import over_seeds
 from ngcore.report.studies import study_command, study_table
 from ngcore.tasks.problems import PROBLEMS, edit_of
@@ -59,7 +59,7 @@ COLUMNS = (
 )
 
 
-def results(cards: Iterable[Card]) -> list[Row]:
+def result_rows(cards: Iterable[Card]) -> list[Row]:
     """One row a checkpoint, in plain values; grouped by task, zoo and edit, the best first."""
     by_name = {card["name"]: card for card in cards}
     rows = [_row(card, by_name) for card in by_name.values() if card["metrics"].get("test")]
@@ -91,7 +91,7 @@ def with_results(text: str, rows: Sequence[Row], studies: Iterable[Mapping[str, 
     Raises:
         NeuralGraphError: If the text has not exactly one such place for each.
     """
-    heads, lines = headlines(rows)
+    heads, lines = headline_table(rows)
     tables = {
         HEADLINES: _table(heads, lines, num_words=1) if lines else "",
         RESULTS: results_table(rows),

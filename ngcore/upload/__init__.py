@@ -20,24 +20,6 @@ What is done for safety, all of it here:
 No file is written, no address is fetched, and every refusal is an `UploadError`.
 """
 
-from ngcore.upload.contents import TensorInfo as TensorInfo
-from ngcore.upload.export import export_network as export_network
-from ngcore.upload.hints import Hints as Hints
-from ngcore.upload.hints import Question as Question
-from ngcore.upload.reader import FORMATS as FORMATS
-from ngcore.upload.reader import Upload as Upload
-from ngcore.upload.reader import read_network as read_network
-from ngcore.upload.stacks import export_stack as export_stack
-from ngcore.upload.stacks import read_stack as read_stack
+import lazy_loader
 
-__all__ = [
-    "FORMATS",
-    "Hints",
-    "Question",
-    "TensorInfo",
-    "Upload",
-    "export_network",
-    "export_stack",
-    "read_network",
-    "read_stack",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

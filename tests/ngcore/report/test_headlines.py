@@ -2,7 +2,7 @@
 
 import pytest
 
-from ngcore.report.headlines import QUESTIONS, headlines
+from ngcore.report.headlines import QUESTIONS, headline_table
 
 
 def row(name, validation, test, *, zoo="mnist-inrs", reads="weights", edit=None, mean=None, std=None):
@@ -22,7 +22,7 @@ def row(name, validation, test, *, zoo="mnist-inrs", reads="weights", edit=None,
 
 def test_the_best_on_validation_networks_stands_beside_the_published_figure():
     rows = [row("chosen", 0.9, 0.8), row("lucky", 0.7, 0.99), row("probed", 0.95, 0.94, reads="probes")]
-    heads, lines = headlines(rows)
+    heads, lines = headline_table(rows)
     assert len(heads) == 5
     assert lines == [
         ["MNIST digits, from weights", "96.6%", "ScaleGMN-B", "80.00%", "chosen"],
@@ -31,14 +31,14 @@ def test_the_best_on_validation_networks_stands_beside_the_published_figure():
 
 
 def test_the_figure_of_a_model_that_was_trained_several_times_is_the_mean():
-    _, lines = headlines([row("thrice", 0.9, 0.81, mean=0.803, std=0.0061)])
+    _, lines = headline_table([row("thrice", 0.9, 0.81, mean=0.803, std=0.0061)])
     assert lines == [["MNIST digits, from weights", "96.6%", "ScaleGMN-B", "80.30% ± 0.61%", "thrice"]]
 
 
 def test_less_error_is_better_and_what_was_never_measured_elsewhere_says_so():
     rows = [row("near", 0.01, 0.02, edit="dilate"), row("far", 0.03, 0.01, edit="dilate", reads="probes")]
     rows += [row("thin", 0.001, 0.001, edit="erode"), row("colours", 0.5, 0.4, zoo="cifar10-inrs", reads="probes")]
-    _, lines = headlines(rows)
+    _, lines = headline_table(rows)
     assert lines == [
         ["CIFAR-10, with probes", "–", "–", "40.00%", "colours"],
         ["MNIST dilated, squared error", "0.0160", "OCE", "0.0200", "near"],
@@ -47,7 +47,7 @@ def test_less_error_is_better_and_what_was_never_measured_elsewhere_says_so():
 
 def test_what_was_not_measured_on_validation_networks_is_no_answer():
     unmeasured = row("unmeasured", 0.9, 0.9) | {"validation": {}}
-    assert headlines([unmeasured, row("other zoo", 0.9, 0.9, zoo="mine")])[1] == []
+    assert headline_table([unmeasured, row("other zoo", 0.9, 0.9, zoo="mine")])[1] == []
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.words)

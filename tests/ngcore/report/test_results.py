@@ -3,7 +3,16 @@
 import pytest
 
 from ngcore.errors import NeuralGraphError
-from ngcore.report.results import HEADLINES, RESULTS, STUDIES, marks, results, results_table, studies_text, with_results
+from ngcore.report.results import (
+    HEADLINES,
+    RESULTS,
+    STUDIES,
+    marks,
+    result_rows,
+    results_table,
+    studies_text,
+    with_results,
+)
 from ngcore.report.studies import list_studies
 from ngcore.tasks import list_checkpoints
 
@@ -37,29 +46,29 @@ def test_the_best_of_each_question_comes_first():
         card("large-error", task="edit", mse=0.02, mse_unedited=0.08),
         card("elsewhere", zoo="other", accuracy=0.99),
     ]
-    names = [row["name"] for row in results(cards)]
+    names = [row["name"] for row in result_rows(cards)]
     assert names == ["better", "good", "elsewhere", "small-error", "large-error"]
 
 
 def test_a_model_without_test_figures_is_left_out():
-    assert results([card("unmeasured")]) == []
+    assert result_rows([card("unmeasured")]) == []
 
 
 def test_the_table_says_what_was_measured_on_how_many_networks_and_at_what_cost():
-    *_, line = results_table(results([card("good", accuracy=0.9185)])).splitlines()
+    *_, line = results_table(result_rows([card("good", accuracy=0.9185)])).splitlines()
     assert line == "| classify | inrs | good | ng-gnn | 91.85% right | 2,000 | 1 | 1,234 | 20,000 | 2 min | 123 |"
 
 
 def test_figures_over_several_seeds_have_a_mean_and_a_deviation():
     one = card("good", accuracy=0.9185)
     one["repeats"] = [{"metrics": {"test": {"n": 2_000, "accuracy": value}}} for value in (0.9085, 0.9285)]
-    *_, line = results_table(results([one])).splitlines()
+    *_, line = results_table(result_rows([one])).splitlines()
     assert "| 91.85% right; 91.85 ± 1.00 % over 3 seeds | 2,000 | 3 |" in line
 
 
 def test_an_editor_is_shown_with_the_mean_of_its_views():
     *_, line = results_table(
-        results([card("editor", task="edit", mse=0.0123, mse_unedited=0.08, mse_mean_of_8=0.011)])
+        result_rows([card("editor", task="edit", mse=0.0123, mse_unedited=0.08, mse_mean_of_8=0.011)])
     ).splitlines()
     assert "| MSE 0.0123, mean of 8 0.0110 (unedited 0.0800) |" in line
 
@@ -86,7 +95,7 @@ def test_studies_stand_one_after_the_other_and_none_is_no_text():
 
 
 def test_the_tables_replace_what_stood_between_the_marks():
-    rows = results([card("good", accuracy=0.9)])
+    rows = result_rows([card("good", accuracy=0.9)])
     written = with_results(TEXT, rows, [study()])
     assert written == (
         f"{NO_HEADLINES}before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nbetween\n"
@@ -96,7 +105,7 @@ def test_the_tables_replace_what_stood_between_the_marks():
 
 
 def test_without_studies_nothing_stands_between_their_marks():
-    rows = results([card("good", accuracy=0.9)])
+    rows = result_rows([card("good", accuracy=0.9)])
     assert with_results(TEXT, rows, []).endswith(f"between\n{NO_STUDIES}after\n")
 
 
@@ -121,13 +130,13 @@ def test_a_text_without_one_place_for_each_is_refused(text):
 def test_the_readme_shows_the_figures_of_the_cards_and_studies_that_ship(pytestconfig, monkeypatch):
     monkeypatch.delenv("NGCORE_CHECKPOINTS")
     readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
-    assert with_results(readme, results(list_checkpoints()), list_studies()) == readme
+    assert with_results(readme, result_rows(list_checkpoints()), list_studies()) == readme
 
 
 def test_the_time_of_a_training_holds_that_of_what_it_started_from():
     further = {**card("further", accuracy=0.9), "starts": [{"name": "first"}, {"name": "gone"}]}
     last = {**card("last", accuracy=0.95), "starts": [{"name": "further"}]}
     taught = {**card("taught", accuracy=0.7), "teacher": {"name": "further"}}
-    rows = results([last, further, taught, card("first", accuracy=0.8)])
+    rows = result_rows([last, further, taught, card("first", accuracy=0.8)])
     seconds = {row["name"]: row["training_seconds"] for row in rows}
     assert seconds == {"first": 90.0, "further": 180.0, "last": 270.0, "taught": 270.0}

@@ -26,7 +26,7 @@ def test_images_equal_those_of_torchs_own_modules(network, channels, size):
 @pytest.mark.parametrize("network", [GREY, RGB], ids=["grey", "rgb"])
 def test_images_do_not_depend_on_how_many_pixels_are_evaluated_at_once(network, monkeypatch):
     whole = render(network, (6, 7))
-    monkeypatch.setattr(importlib.import_module("ngcore.inr.render"), "PIXELS_AT_ONCE", 15)
+    monkeypatch.setattr(importlib.import_module("ngcore.inr.rendering"), "PIXELS_AT_ONCE", 15)
     torch.testing.assert_close(render(network, (6, 7)), whole, atol=1e-12, rtol=1e-12)
 
 

@@ -1,0 +1,13 @@
+from .layouts import FEWEST_FOR_UMAP as FEWEST_FOR_UMAP
+from .layouts import MAP_METHODS as MAP_METHODS
+from .layouts import MapFit as MapFit
+from .layouts import MapMethod as MapMethod
+from .layouts import fit_map as fit_map
+from .layouts import is_fitted as is_fitted
+from .layouts import nearest as nearest
+from .layouts import place as place
+from .zoo_maps import ZooPoints as ZooPoints
+from .zoo_maps import are_at_hand as are_at_hand
+from .zoo_maps import network_features as network_features
+from .zoo_maps import read_points as read_points
+from .zoo_maps import write_shipped_map as write_shipped_map

@@ -1,0 +1,13 @@
+from .headlines import headline_table as headline_table
+from .results import describe_figure as describe_figure
+from .results import result_rows as result_rows
+from .results import with_results as with_results
+from .seeds import join_seeds as join_seeds
+from .seeds import over_seeds as over_seeds
+from .studies import STUDIES as STUDIES
+from .studies import find_study as find_study
+from .studies import list_studies as list_studies
+from .studies import run_edit_study as run_edit_study
+from .studies import run_study as run_study
+from .studies import study_command as study_command
+from .studies import study_table as study_table

@@ -1,0 +1,9 @@
+from .contents import TensorInfo as TensorInfo
+from .export import export_network as export_network
+from .hints import Hints as Hints
+from .hints import Question as Question
+from .reader import FORMATS as FORMATS
+from .reader import Upload as Upload
+from .reader import read_network as read_network
+from .stacks import export_stack as export_stack
+from .stacks import read_stack as read_stack
