@@ -51,8 +51,8 @@ def editors_for(zoo: str, architecture: "Architecture") -> dict[str, list[Card]]
 def _fitting(cards: Sequence[Card], zoo: str, architecture: "Architecture") -> list[Card]:
     from ngcore.tasks import can_read
 
-    trained = [card for card in cards if card["corpus"]["name"] == zoo]
-    fitting = trained or [card for card in cards if can_read(card, architecture)]
+    readable = [card for card in cards if can_read(card, architecture)]
+    fitting = [card for card in readable if card["corpus"]["name"] == zoo] or readable
     return sorted(fitting, key=lambda card: score(card) if card["task"] == EDIT else -score(card))
 
 
@@ -91,7 +91,8 @@ def describe_reading(card: Card) -> str:
 def class_names(card: Card, count: int) -> list[str]:
     """Names of the classes that a model tells apart; their numbers where its zoo is not here."""
     name = card["corpus"]["name"]
-    names = cached.zoo(name).card.get("class_names", ()) if name in cached.zoo_folders() else ()
+    zoo = cached.zoos().get(name)
+    names = zoo.card.get("class_names", ()) if zoo else ()
     return [str(text) for text in names] if len(names) == count else [str(number) for number in range(count)]
 
 

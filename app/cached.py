@@ -1,6 +1,5 @@
 """What the pages read and compute more than once, cached; every heavy import happens inside."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -9,6 +8,8 @@ from app import state
 from app.state import Selection
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
 
@@ -16,19 +17,35 @@ if TYPE_CHECKING:
     from ngcore.networks import Architecture, Network
     from ngcore.zoo import Zoo
 
-MAX_ZOOS = 8
+MAX_ZOOS = 32
 MAX_NETWORKS = 64
 MAX_VIEWS = 16
 MAX_RENDERS = 256
 
 
-def zoo_folders() -> dict[str, Path]:
-    """The finished zoos by name, the known ones first; read anew each time, as a build may finish any moment."""
-    from ngcore.zoo import INR_ZOOS, list_zoos
+def zoos() -> "dict[str, Zoo]":
+    """The zoos by name, the known ones first, without damaged ones; looked for anew each time: a build may finish."""
+    return _zoos_and_problems()[0]
 
-    folders = list_zoos()
-    known = [name for name in INR_ZOOS if name in folders]
-    return {name: folders[name] for name in [*known, *(name for name in folders if name not in known)]}
+
+def damaged_zoos() -> dict[str, str]:
+    """Why zoos cannot be read, and what to do, by their names."""
+    return _zoos_and_problems()[1]
+
+
+def _zoos_and_problems() -> "tuple[dict[str, Zoo], dict[str, str]]":
+    from ngcore.errors import ZooError
+    from ngcore.zoo import INR_ZOOS, survey_zoos
+
+    listing = survey_zoos()
+    names = dict.fromkeys([*(name for name in INR_ZOOS if name in listing.zoos), *listing.zoos])
+    opened, problems = {}, dict(listing.damaged)
+    for name in names:
+        try:
+            opened[name] = _open(listing.zoos[name])
+        except ZooError as error:
+            problems[name] = str(error)
+    return opened, problems
 
 
 def zoo(name: str) -> "Zoo":
@@ -40,7 +57,10 @@ def zoo(name: str) -> "Zoo":
     """
     from ngcore.zoo import find_zoo
 
-    folder = find_zoo(name)
+    return _open(find_zoo(name))
+
+
+def _open(folder: "Path") -> "Zoo":
     return _zoo(str(folder), (folder / "card.json").stat().st_mtime_ns)
 
 

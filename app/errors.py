@@ -1,12 +1,18 @@
 """Errors and strangers' text, shown so that neither breaks the page."""
 
+import functools
+import logging
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec
 
 import streamlit as st
 
 from ngcore.errors import NeuralGraphError
+
+LOGGER = logging.getLogger(__name__)
+P = ParamSpec("P")
 
 # Stops links and emoji shortcuts from being recognised in text that is escaped otherwise; it has no width.
 _WORD_JOINER = "\u2060"
@@ -28,7 +34,10 @@ def plain(text: object) -> str:
 
 @contextmanager
 def reported(*, stop: bool = False) -> Iterator[None]:
-    """Show the errors that ngcore raises on purpose in a box, as plain text, instead of a traceback.
+    """Show errors in a box, as plain text, instead of a traceback.
+
+    An error that ngcore raises on purpose says itself what is wrong. Any other is a fault of the app: the box says
+    what to do, and the server's log gets the traceback.
 
     Args:
         stop: Whether the page ends after the box; else it goes on after the `with` block.
@@ -37,10 +46,34 @@ def reported(*, stop: bool = False) -> Iterator[None]:
         yield
     except NeuralGraphError as error:
         show_error(error)
-        if stop:
-            st.stop()
+    except Exception as error:
+        show_fault(error)
+    else:
+        return
+    if stop:
+        st.stop()
+
+
+def fragment(function: Callable[P, None]) -> Callable[P, None]:
+    """`st.fragment` for a part of a page; its errors are reported in its place and leave the rest of the page alone."""
+
+    @functools.wraps(function)
+    def part(*args: P.args, **kwargs: P.kwargs) -> None:
+        with reported():
+            function(*args, **kwargs)
+
+    return st.fragment(part)
 
 
 def show_error(error: Exception | str) -> None:
     """Show an error's message as plain text in a box."""
     st.error(plain(error), icon=":material/error:")
+
+
+def show_fault(error: Exception) -> None:
+    """Log an error that nobody foresaw, and say in a box what to do about it."""
+    LOGGER.error("Unexpected error on a page", exc_info=error)
+    show_error(
+        f"Something went wrong here that should not have ({type(error).__name__}). Reload the page or choose another "
+        "network; the log of the server says more."
+    )

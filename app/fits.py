@@ -148,9 +148,9 @@ def _recipe_of(name: str | None) -> "FitConfig":
     from ngcore.inr import FitConfig
     from ngcore.inr.fit import CHEAP_RECIPE
 
-    for folder in [name] if name else cached.zoo_folders():
+    for known in [name] if name else cached.zoos():
         try:
-            return FitConfig(**cached.zoo(folder).card["recipe"]["fit"])
+            return FitConfig(**cached.zoo(known).card["recipe"]["fit"])
         except (NeuralGraphError, KeyError, TypeError):
             continue
     return CHEAP_RECIPE

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import page_table, state
 from app.chunks import load_chunks_when_idle
+from app.errors import reported
 from app.preload import start_preload
 from app.sidebar import show_device, show_selection
 
@@ -26,10 +27,13 @@ state.sync_with_address()
 chosen = st.navigation(page_table.pages())
 below_pages = st.sidebar.container()
 try:
-    chosen.run()
+    with reported():
+        chosen.run()
 finally:  # a page that stops early keeps its sidebar; what is slow to import comes after the page's first lines
     with below_pages:
-        show_selection()
-        show_device()
+        with reported():
+            show_selection()
+        with reported():
+            show_device()
         load_chunks_when_idle()
 start_preload()

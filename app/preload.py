@@ -43,7 +43,7 @@ def _preload() -> None:
             _preload_model(card)
         except NeuralGraphError:
             continue
-    for name in cached.zoo_folders():
+    for name in cached.zoos():
         try:
             _preload_map(name)
         except NeuralGraphError:

@@ -27,7 +27,8 @@ with st.expander("What am I looking at?", icon=":material/help:"):
         "what makes a difference, not the best that a model can do."
     )
 rows = result_rows(cached.checkpoints())
-show_headlines(rows)
+with reported():
+    show_headlines(rows)
 tasks = [task for task in QUESTIONS if any(row["task"] == task for row in rows)]
 if not tasks:
     st.info("No trained model is here yet: `ngcore train` makes one.", icon=":material/info:")
@@ -41,12 +42,13 @@ task = st.segmented_control(
     key="leaderboard_question",
     bind="query-params",
 )
-leaderboard_table([row for row in rows if row["task"] == task])
+with reported():
+    leaderboard_table([row for row in rows if row["task"] == task])
 
 if task == CLASSIFY:
     comparable = {
         name: cards
-        for name in cached.zoo_folders()
+        for name in cached.zoos()
         if len(cards := {n: c for n, c in map_data.models_for(name).items() if c["task"] == CLASSIFY}) > 1
     }
     if comparable:
@@ -61,6 +63,7 @@ if task == CLASSIFY:
         with reported():
             model_comparison(cached.zoo(name), comparable[name])
 
-if studies := list_studies():
-    st.subheader("Studies")
-    study_section(studies)
+with reported():
+    if studies := list_studies():
+        st.subheader("Studies")
+        study_section(studies)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import cached, map_data, state
+from app.components.damaged_zoos import show_damaged_zoos
 from app.errors import plain, reported
 from app.map.chart import map_chart
 from app.map.network import map_network
@@ -21,7 +22,8 @@ with st.expander("What am I looking at?", icon=":material/help:"):
         "as pictures and as histograms. Directions and scales of UMAP mean nothing; only nearness does."
     )
 
-zoos = cached.zoo_folders()
+show_damaged_zoos()
+zoos = cached.zoos()
 if not zoos:
     st.info("There is no zoo here yet: `ngcore zoo build` makes one.", icon=":material/info:")
     st.stop()

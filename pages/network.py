@@ -20,7 +20,8 @@ TABS = {
 st.title("Network graph")
 selection = network_picker()
 if selection is not None:
-    network_facts(selection)
+    with reported():
+        network_facts(selection)
     tabs = st.tabs(list(TABS), on_change="rerun", key="network.tab")
     for tab, show in zip(tabs, TABS.values(), strict=True):
         if tab.open:

@@ -21,9 +21,10 @@ selection = network_picker()
 if selection is None:
     st.stop()
 
-is_inr = cached.is_inr(cached.network(selection).architecture)
-cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
-said = answers.ask_all(cards, selection)
+with reported(stop=True):
+    is_inr = cached.is_inr(cached.network(selection).architecture)
+    cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
+    said = answers.ask_all(cards, selection)
 with reported():
     if not cards:
         st.info("No trained model here reads networks of this kind.", icon=":material/info:")

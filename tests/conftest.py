@@ -55,6 +55,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(caplog):
+    """Fail where a page hid a fault behind a message; tests that provoke one clear the log."""
+    yield
+    faults = [record for record in caplog.get_records("call") if record.name == "app.errors"]
+    assert not faults, faults[0].getMessage() + f": {faults[0].exc_info[1]!r}"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory):
     """Let the folders of work, cache and own checkpoints be empty ones of this run."""

@@ -67,7 +67,7 @@ def _another(partners: list[str]) -> Selection:
 def _partners(selection: Selection) -> list[str]:
     """Ids of the other networks of the zoo that have the same architecture; of the first such zoo for one's own."""
     architecture = cached.network(selection).architecture
-    for name in cached.zoo_folders() if selection.is_upload else [selection.zoo]:
+    for name in cached.zoos() if selection.is_upload else [selection.zoo]:
         zoo = cached.zoo(name)
         same = [key for key, other in zoo.architectures.items() if other == architecture]
         chosen = zoo.metadata["architecture"].isin(same) & (zoo.metadata["id"] != selection.id)

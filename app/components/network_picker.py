@@ -8,9 +8,10 @@ import numpy as np
 import streamlit as st
 
 from app import cached, state
+from app.components.damaged_zoos import show_damaged_zoos
 from app.components.search import Filters, find, step
 from app.components.upload_box import upload_box
-from app.errors import plain, show_error
+from app.errors import plain
 from app.state import UPLOAD, Selection
 from ngcore.errors import NeuralGraphError
 
@@ -39,7 +40,12 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
     Returns:
         None if there is nothing to choose from, or the selected network is missing or of another kind.
     """
-    names = [name for name in cached.zoo_folders() if _is_offered(name, accepts)]
+    show_damaged_zoos()
+    names = [
+        name
+        for name, zoo in cached.zoos().items()
+        if accepts is None or all(accepts(architecture) for architecture in zoo.architectures.values())
+    ]
     selection = state.selected() or _select_first(names)
     problem = _problem(selection, accepts, needs)
     st.session_state[ZOO_KEY] = selection.zoo if selection and selection.zoo in names else UPLOAD
@@ -54,16 +60,6 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
     if problem and selection != NO_FILE:
         st.info(problem, icon=":material/info:")
     return None if problem else state.selected()
-
-
-def _is_offered(name: str, accepts: Accepts | None) -> bool:
-    """Whether a zoo can be read and the page can use all of its networks."""
-    try:
-        architectures = cached.zoo(name).architectures.values()
-    except NeuralGraphError as error:
-        show_error(error)
-        return False
-    return accepts is None or all(accepts(architecture) for architecture in architectures)
 
 
 def _select_first(names: list[str]) -> Selection | None:
@@ -84,7 +80,10 @@ def _problem(selection: Selection | None, accepts: Accepts | None, needs: str) -
         if selection.is_upload:
             return "This network was uploaded in another session and lives there alone. Upload its file again."
         return f"There is no network {plain(selection.key)} here. Choose another one."
-    architecture = cached.network(selection).architecture
+    try:
+        architecture = cached.network(selection).architecture
+    except NeuralGraphError as error:
+        return plain(error)
     if accepts is not None and not accepts(architecture):
         return f"The selected network ({plain(architecture.name)}) is of another kind: this page needs {needs}."
     return None

@@ -13,7 +13,6 @@ from app.draw.canvas import draw_canvas
 from app.drawing import as_mnist, image_from_file
 from app.errors import plain
 from app.fits import Target
-from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
     from ngcore.zoo import Zoo
@@ -103,15 +102,9 @@ def _zoos_with_images() -> dict[str, "Zoo"]:
     """The zoos that bring along the images that their networks were fitted to."""
     from ngcore.zoo.originals import has_originals_at_hand
 
-    found = {}
-    for name in cached.zoo_folders():
-        try:
-            zoo = cached.zoo(name)
-        except NeuralGraphError:
-            continue  # the pages that show it report it
-        if zoo.card.get("kind") == "inr" and has_originals_at_hand(zoo):
-            found[name] = zoo
-    return found
+    return {
+        name: zoo for name, zoo in cached.zoos().items() if zoo.card.get("kind") == "inr" and has_originals_at_hand(zoo)
+    }
 
 
 def _from_zoo(zoos: dict[str, "Zoo"]) -> Target:

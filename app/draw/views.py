@@ -138,14 +138,14 @@ def _corpora(fit: Fit) -> dict[str, list[answers.Card]]:
     found: dict[str, list[answers.Card]] = {}
     for card in answers.cards_for(answers.CLASSIFY, fit.selection):
         found.setdefault(card["corpus"]["name"], []).append(card)
-    order = [fit.target.zoo, *cached.zoo_folders(), *found]
+    order = [fit.target.zoo, *cached.zoos(), *found]
     return {name: found[name] for name in dict.fromkeys(order) if name in found}
 
 
 def _map_zoos(fit: Fit) -> list[str]:
     """The zoos with networks of the same architecture, that of the target first."""
     own = fit.network.architecture
-    alike = [name for name in cached.zoo_folders() if own in cached.zoo(name).architectures.values()]
+    alike = [name for name, zoo in cached.zoos().items() if own in zoo.architectures.values()]
     return sorted(alike, key=lambda name: name != fit.target.zoo)
 
 

@@ -9,6 +9,7 @@ from app.charts.network_graph import draw_network_graph, edge_limit
 from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
 from app.components.render_panel import enlarged
+from app.errors import fragment
 from app.state import Selection
 
 SHOWN_KEY = "example.shown"
@@ -16,7 +17,7 @@ DRAWN_EDGES = 300
 PICTURE_SIDE = 56
 
 
-@st.fragment
+@fragment
 def live_example() -> None:
     """Show the graph and the picture of an INR, and let the user take another one; nothing where there is no zoo."""
     choices = _choices()
@@ -45,8 +46,7 @@ def live_example() -> None:
 
 def _choices() -> list[str]:
     """Keys of test networks of the first zoo of INRs."""
-    for name in cached.zoo_folders():
-        zoo = cached.zoo(name)
+    for zoo in cached.zoos().values():
         if all(cached.is_inr(architecture) for architecture in zoo.architectures.values()):
             rows = zoo.rows(split="test")
             return zoo.metadata["id"].iloc[rows if len(rows) else slice(None)].tolist()

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app import cached
-from app.errors import show_error
-from ngcore.errors import NeuralGraphError
+from app.components.damaged_zoos import show_damaged_zoos
 
 if TYPE_CHECKING:
     from ngcore.zoo import Zoo
@@ -23,12 +22,8 @@ METRICS = {
 
 def zoo_table() -> None:
     """Show the zoos, a row each."""
-    rows = []
-    for name in cached.zoo_folders():
-        try:
-            rows.append(zoo_row(cached.zoo(name)))
-        except NeuralGraphError as error:
-            show_error(error)
+    show_damaged_zoos()
+    rows = [zoo_row(zoo) for zoo in cached.zoos().values()]
     if rows:
         st.dataframe(rows, hide_index=True, column_config={"networks": st.column_config.NumberColumn(format="%,d")})
     else:

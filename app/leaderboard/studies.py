@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.charts import studies as charts
 from app.components.appearance import theme
-from app.errors import plain
+from app.errors import fragment, plain
 from ngcore.report.studies import EDITING, study_command, study_table
 
 Study = Mapping[str, Any]
@@ -40,7 +40,7 @@ FIGURES: dict[str, dict[str, Callable[..., dict[str, Any]]]] = {
 """What the figures of each study show, in words for who does not see them, and how to draw them."""
 
 
-@st.fragment
+@fragment
 def study_section(studies: Sequence[Study]) -> None:
     """Let the user choose one of the studies, and show it."""
     by_name = {study["name"]: study for study in studies}

@@ -8,6 +8,7 @@ import streamlit as st
 from app import cached
 from app.components.appearance import is_dark
 from app.components.render_panel import SIZES
+from app.errors import fragment
 from app.graph_view import GraphView
 from app.network.offline_graph import MAX_PAGE_EDGES, offline_page
 from app.state import Selection
@@ -16,7 +17,7 @@ PAGE_HEIGHT = 520
 PNG_SIDE = 512
 
 
-@st.fragment
+@fragment
 def export_tab(selection: Selection) -> None:
     """Offer what of the selected network can be taken along."""
     network, view = cached.network(selection), cached.graph_view(selection)

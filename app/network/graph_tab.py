@@ -10,6 +10,7 @@ from app.charts.network_graph import draw_network_graph, drawn_nodes, edge_limit
 from app.charts.theme import Theme, category_key, key_line, scale_key
 from app.components.appearance import theme
 from app.components.render_panel import render_panel
+from app.errors import fragment
 from app.graph_view import MAX_DRAWN_EDGES, GraphView
 from app.network.input_picker import input_picker
 from app.network.neuron_panel import neuron_panel, select_neuron, selected_neuron
@@ -22,7 +23,7 @@ NARROW = "<style>@media (max-width:640px){.st-key-network-chart,.st-key-network-
 MAX_TABLE_EDGES = MAX_DRAWN_EDGES
 
 
-@st.fragment
+@fragment
 def graph_tab(selection: Selection) -> None:
     """Draw the selected network's graph, and beside it what belongs to it."""
     network, view = cached.network(selection), cached.graph_view(selection)

@@ -8,6 +8,7 @@ from app.charts.network_graph import draw_network_graph
 from app.charts.theme import Theme
 from app.components.appearance import theme
 from app.components.render_panel import enlarged
+from app.errors import fragment
 from app.graph_view import GraphView
 from app.network import shuffled_answers
 from app.network.permutation_lab import Shuffled
@@ -20,7 +21,7 @@ PICTURE_SIDE = 64
 MOVED_NOISE = 1e-3  # share of the outputs' size that float32 sums may differ by; far above it something is wrong
 
 
-@st.fragment
+@fragment
 def shuffle_tab(selection: Selection) -> None:
     """Let the user shuffle the hidden neurons, and compare before and after."""
     st.markdown(

@@ -9,13 +9,14 @@ from app import cached
 from app.charts.theme import Theme
 from app.charts.weights import MAX_KERNELS, block_size, draw_heatmap, draw_histogram, draw_kernels
 from app.components.appearance import theme
+from app.errors import fragment
 from app.state import Selection
 from ngcore.networks import Network
 
 NO_BAR = {"displaylogo": False, "scrollZoom": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-@st.fragment
+@fragment
 def weights_tab(selection: Selection) -> None:
     """Show the weights of one layer as pictures, and statistics of all tensors as a table."""
     network, colours = cached.network(selection), theme()

@@ -11,7 +11,7 @@ from app.charts.image_grid import draw_image_grid
 from app.components.appearance import theme
 from app.components.edit_ways import MANY, MODE_KEY, ONE
 from app.components.network_picker import found_networks
-from app.errors import plain, reported
+from app.errors import fragment, plain
 from app.state import REGION_KEY, Region, Selection
 from app.studio.batch import MAX_BATCH, Batch, batch_key, classified, edit_batch, spread
 from app.studio.chain import Chain
@@ -27,14 +27,9 @@ MAX_PAIRS = 128
 COLUMNS, PICTURE, GAP = 5, 64, 2
 
 
-@st.fragment
+@fragment
 def show_batch(selection: Selection, chain: Chain) -> None:
     """Let the user choose the networks, edit them, and show what came out."""
-    with reported():
-        _show_batch(selection, chain)
-
-
-def _show_batch(selection: Selection, chain: Chain) -> None:
     if selection.is_upload:
         st.info(
             "Many networks come from a zoo: choose one above, or circle networks on the map.",

@@ -6,6 +6,7 @@ import streamlit as st
 from app import state
 from app.charts.graph_svg import NodeValues, draw_graph_svg
 from app.charts.image_grid import to_png
+from app.errors import fragment
 from app.graph_view import MAX_EDGES, view_of
 from app.state import Selection
 from app.studio import session
@@ -49,7 +50,7 @@ def _keep(selection: Selection, end: State) -> None:
     session.reset()
 
 
-@st.fragment
+@fragment
 def show_exports(selection: Selection, found: list[State]) -> None:
     """Files of any state, and the code of the whole chain."""
     places = list(range(len(found)))

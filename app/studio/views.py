@@ -8,7 +8,7 @@ from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
 from app.components.render_panel import enlarged
 from app.components.siren_view import siren_view
-from app.errors import plain
+from app.errors import fragment, plain
 from app.state import Selection
 from app.studio import session
 from app.studio.chain import changed
@@ -94,7 +94,7 @@ def _signed(values: np.ndarray) -> np.ndarray:
     return draw_signed_image(values, CHANGE_LIMIT, theme=theme())
 
 
-@st.fragment
+@fragment
 def show_zoom(pair: Pair, pixels: int) -> None:
     """Both states to zoom into, with a strength to try; where one trained edit lies between them it can be taken."""
     before, after = pair

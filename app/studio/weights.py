@@ -8,6 +8,7 @@ from app.charts.layer_changes import draw_layer_changes
 from app.charts.network_graph import draw_network_graph, edge_limit
 from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
+from app.errors import fragment
 from app.graph_view import GraphView, view_of
 from app.studio.changes import difference, layer_changes, neuron_changes, neuron_sizes
 from app.studio.states import State
@@ -19,7 +20,7 @@ SIZE, BIAS = "change of all its weights", "change of its bias"
 WEIGHT_CHANGE = "change of the weight"
 
 
-@st.fragment
+@fragment
 def show_weight_changes(before: State, after: State, name: str) -> None:
     """Show the change between two states; `name` begins the names of files."""
     rows = layer_changes(after.network, before.network)

@@ -66,6 +66,5 @@ def shipped_zoo(name: str) -> Path:
 def _fits(card: dict[str, Any], given: InputNetwork) -> bool:
     from ngcore.tasks import can_read
 
-    if given.zoo is not None:
-        return bool(card["corpus"]["name"] == given.zoo.name)
-    return can_read(card, given.network.architecture)
+    is_of_zoo = given.zoo is None or card["corpus"]["name"] == given.zoo.name
+    return bool(is_of_zoo and can_read(card, given.network.architecture))

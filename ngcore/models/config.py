@@ -1,6 +1,7 @@
 """What a model is made of, as plain numbers."""
 
 import dataclasses
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -42,6 +43,18 @@ class InputSpec:
             kernel_size=(max(height for height, _ in sizes), max(width for _, width in sizes)),
             num_parameters=architectures[0].num_parameters,
         )
+
+    def can_read(self, architecture: Architecture, *, kind: str) -> bool:
+        """Whether a model of this kind that is built for such networks reads those of an architecture as well."""
+        structure = graph_structure(architecture)
+        if kind == "flat-mlp":
+            return architecture.num_parameters == self.num_parameters
+        if kind == "statnn":
+            names = architecture.parameter_shapes
+            return sum(name.endswith(".weight") for name in names) <= self.max_hidden_layers + 1
+        if kind != "output-probes" and any(map(operator.gt, structure.kernel_size, self.kernel_size)):
+            return False
+        return architecture.input_shape == self.input_shape and structure.node_blocks[-1].size <= self.num_outputs
 
     def expect_fit(self, structure: GraphStructure) -> None:
         """Check that a model built for this can read networks of the structure.

@@ -10,7 +10,7 @@ import torch
 
 from ngcore.device import choose_device
 from ngcore.errors import CheckpointError, UnknownNameError
-from ngcore.models import Model, ModelConfig, build_model
+from ngcore.models import InputSpec, Model, ModelConfig, build_model
 from ngcore.networks import Architecture
 from ngcore.paths import ASSETS, work_folder
 from ngcore.training import load_weights, read_card
@@ -94,10 +94,15 @@ def list_checkpoints(task: str | None = None) -> list[dict[str, Any]]:
 
 
 def can_read(card: Mapping[str, Any], architecture: Architecture) -> bool:
-    """Whether the networks that a model was trained on have inputs and outputs like those of `architecture`."""
+    """Whether a model can answer about networks of an architecture.
+
+    Their inputs and outputs must be like those of networks that it was trained on, and nothing in them larger than
+    the model was built for.
+    """
     known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
     own = (architecture.input_shape, architecture.output_shape)
-    return any((other.input_shape, other.output_shape) == own for other in known)
+    is_alike = any((other.input_shape, other.output_shape) == own for other in known)
+    return is_alike and InputSpec.of(known).can_read(architecture, kind=card["model"]["config"]["kind"])
 
 
 def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Checkpoint:

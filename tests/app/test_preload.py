@@ -24,7 +24,7 @@ def loaded(monkeypatch):
     cards = [{"name": n, "weights_sha256": "0", "task": t, "corpus": {"name": "mapped"}} for n, t in tasks.items()]
     monkeypatch.setattr(cached, "checkpoints", lambda: cards)
     monkeypatch.setattr(answers, "checkpoint", checkpoint)
-    monkeypatch.setattr(cached, "zoo_folders", lambda: {"mapped": None, "unmapped": None, "without-models": None})
+    monkeypatch.setattr(cached, "zoos", lambda: {"mapped": None, "unmapped": None, "without-models": None})
     metadata = pandas.DataFrame({"id": ["a", "b", "c"]})
     monkeypatch.setattr(
         cached, "zoo", lambda name: SimpleNamespace(name=name, metadata=metadata, rows=lambda split: [1, 2])

@@ -52,7 +52,7 @@ def test_a_network_of_the_session_is_blended_with_one_of_a_zoo(open_page, pages_
     from app import cached
 
     zoo, _, _ = app.session_state["blend.second"].partition("/")
-    assert zoo in cached.zoo_folders()
+    assert zoo in cached.zoos()
 
 
 def test_a_network_of_the_session_is_blended_with_another_one_of_it(open_page, pages_folder):

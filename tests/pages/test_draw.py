@@ -242,5 +242,5 @@ def test_the_recipe_of_a_zoo_is_read_off_its_card(tiny_zoos, monkeypatch):
     assert fits._recipe_of("tiny-inrs") == CHEAP_RECIPE
     monkeypatch.setitem(cached.zoo("tiny-inrs").card["recipe"], "fit", {"steps": 7, "sampling": "uniform"})
     assert fits._recipe_of("tiny-inrs") == FitConfig(steps=7, sampling="uniform")
-    known = [fits._recipe_of(name) for name in cached.zoo_folders()]
+    known = [fits._recipe_of(name) for name in cached.zoos()]
     assert fits.recipes(None)[fits.ZOO_RECIPE] in known

@@ -32,7 +32,7 @@ def test_looking_inside_selects_the_example_for_all_pages(open_page):
 def test_without_any_zoo_the_page_says_how_to_make_one(open_page, monkeypatch, tmp_path):
     from app import cached
 
-    monkeypatch.setattr(cached, "zoo_folders", dict)
+    monkeypatch.setattr(cached, "zoos", dict)
     app = open_page("home")
     assert not app.exception
     assert any("ngcore zoo build" in info.value for info in app.info)

@@ -114,7 +114,7 @@ def test_a_network_of_another_kind_is_not_placed(open_page):
 def test_without_any_zoo_the_page_says_how_to_make_one(open_page, monkeypatch, tmp_path):
     from app import cached
 
-    monkeypatch.setattr(cached, "zoo_folders", dict)
+    monkeypatch.setattr(cached, "zoos", dict)
     app = open_page("map")
     assert not app.exception
     assert "ngcore zoo build" in app.info[0].value

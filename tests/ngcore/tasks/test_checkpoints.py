@@ -1,15 +1,27 @@
 """Checkpoints by name: found in order, loaded as they were saved, refused with the choices."""
 
+import dataclasses
 import json
 import shutil
 
 import pytest
 import torch
 from tiny_checkpoints import write_tiny_checkpoint
+from tiny_zoos import write_cnns
 
 from ngcore.errors import CheckpointError, UnknownNameError
+from ngcore.inr.siren import initial_siren
+from ngcore.networks import siren
 from ngcore.paths import ASSETS
-from ngcore.tasks import checkpoints, find_checkpoints, folder_of_training, list_checkpoints, load_checkpoint
+from ngcore.tasks import (
+    can_read,
+    checkpoints,
+    classify_inrs,
+    find_checkpoints,
+    folder_of_training,
+    list_checkpoints,
+    load_checkpoint,
+)
 from ngcore.tasks.checkpoints import find_part
 
 
@@ -84,3 +96,35 @@ def test_a_card_of_a_model_with_unknown_numbers_is_refused(roots):
     path.write_text(json.dumps(card))
     with pytest.raises(CheckpointError, match="Expected the fields of a model configuration, got"):
         load_checkpoint("both", "cpu")
+
+
+ANYTHING = siren((2, 6, 6, 6, 1), omega_0=20.0)
+
+
+@pytest.mark.parametrize(
+    ("preset", "architecture", "is_read"),
+    [
+        ("ng-gnn", ANYTHING, True),
+        ("output-probes-64", ANYTHING, True),
+        ("flat-mlp", ANYTHING, False),
+        ("flat-mlp", siren((2, 8, 8, 1), omega_0=20.0), True),
+        ("statnn", ANYTHING, False),
+        ("statnn", siren((2, 30, 30, 1)), True),
+        ("ng-gnn", siren((2, 8, 8, 3)), False),
+        ("ng-gnn", siren((3, 8, 8, 1)), False),
+    ],
+)
+def test_a_model_is_offered_for_a_network_exactly_where_it_can_read_it(inrs, tmp_path, preset, architecture, is_read):
+    card = write_tiny_checkpoint(tmp_path / "model", inrs, task="classify", preset=preset, d_out=3)
+    assert can_read(card, architecture) == is_read
+    if is_read:
+        classify_inrs(load_checkpoint(tmp_path / "model", "cpu"), initial_siren(architecture, 0, 1, seed=0))
+
+
+def test_a_cnn_of_larger_kernels_than_a_model_was_built_for_is_not_offered_to_it(tmp_path):
+    cnns = write_cnns(tmp_path / "cnns")
+    card = write_tiny_checkpoint(tmp_path / "model", cnns, task="predict", preset="ng-gnn-cnn")
+    (known,) = cnns.architectures.values()
+    larger = dataclasses.replace(known.layers[0], kernel_size=(5, 5), padding=(2, 2))
+    assert can_read(card, known)
+    assert not can_read(card, dataclasses.replace(known, layers=(larger, *known.layers[1:])))
