@@ -66,8 +66,10 @@ def fragment(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def show_error(error: Exception | str) -> None:
-    """Show an error's message as plain text in a box."""
+    """Show an error's message as plain text in a box, and code that would help below it, ready to be copied."""
     st.error(plain(error), icon=":material/error:")
+    if isinstance(error, NeuralGraphError) and error.recipe:
+        st.code(error.recipe, language="python")
 
 
 def show_fault(error: Exception) -> None:

@@ -21,7 +21,13 @@ from typing import Any
 
 
 class NeuralGraphError(ValueError):
-    """Root of every error that ngcore raises on purpose."""
+    """Root of every error that ngcore raises on purpose.
+
+    Attributes:
+        recipe: Python code that would help, to be shown as it is; empty for most errors.
+    """
+
+    recipe: str = ""
 
 
 class ArchitectureError(NeuralGraphError):
@@ -56,7 +62,13 @@ class CheckpointError(NeuralGraphError):
 
 
 class UploadError(NeuralGraphError):
-    """A file that will not be read."""
+    """A file that will not be read; its `recipe` converts the file, where there is a way."""
+
+    def __init__(self, message: str, *, recipe: str = "") -> None:
+        super().__init__(message)
+        self.recipe = recipe
+        if recipe:
+            self.add_note(recipe)  # a traceback shows it below the message
 
 
 class UnknownFormatError(UploadError):

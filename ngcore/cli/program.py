@@ -44,6 +44,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except NeuralGraphError as error:
             say_error(str(error))
+            if error.recipe:
+                typer.echo(f"\n{error.recipe}", err=True, nl=False)
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(INTERRUPTED) from None

@@ -3,7 +3,7 @@
 What is done for safety, all of it here:
 
 1. The format is decided by the first bytes. Read are safetensors, `.npz`, and torch state dicts (`.pt`); Keras, HDF5,
-   ONNX, bare pickles and single arrays are recognised and refused with three lines that convert them.
+   ONNX, legacy torch files, pickles and single arrays are recognised and refused with a recipe that converts them.
 2. Size limits hold before reading, limits on declared shapes before a tensor is made, a limit on the graph before a
    network is built; `limits.py` gives a reason for each. Servers open to strangers have lower ones.
 3. Archives with encrypted entries, links, climbing names, names that occur twice, or the growth of a zip bomb are

@@ -5,14 +5,9 @@ import struct
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
 from ngcore.upload.limits import MAX_PICKLE_BYTES
+from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.text import clean_text
 
-HOW_TO_CONVERT = (
-    "Convert it where you trust it, then upload model.safetensors:\n"
-    "import torch, safetensors.torch\n"
-    'model = torch.load("model.pt", weights_only=False)\n'
-    'safetensors.torch.save_file(getattr(model, "state_dict", lambda: model)(), "model.safetensors")'
-)
 GLOBALS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
@@ -62,13 +57,13 @@ def check_pickle(pickle: bytes) -> None:
 
 def _check_operation(opcode: str, argument: object) -> None:
     if opcode == "GLOBAL" and argument not in GLOBALS:
-        name = clean_text(str(argument)).replace(" ", ".", 1)
-        raise UnsafeFileError(
-            f"Expected a state dict of plain tensors, got a file that would call {name!r}; it was not run. "
-            + HOW_TO_CONVERT
-        )
+        raise _refused(f"a file that would call {clean_text(str(argument)).replace(' ', '.', 1)!r}")
     if opcode not in OPCODES:
-        raise UnsafeFileError(
-            f"Expected a state dict of plain tensors, got a pickle with the operation {opcode}; it was not run. "
-            + HOW_TO_CONVERT
-        )
+        raise _refused(f"a pickle with the operation {opcode}")
+
+
+def _refused(what: str) -> UnsafeFileError:
+    return UnsafeFileError(
+        f"Expected a state dict of plain tensors, got {what}; it was not run. {CONVERT}",
+        recipe=TORCH_TO_NPZ,
+    )

@@ -10,12 +10,12 @@ from torch import Tensor
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
 from ngcore.networks import Architecture, Network
 from ngcore.upload import npz_format, safetensors_format, torch_format
-from ngcore.upload.contents import Contents, Format, TensorInfo
+from ngcore.upload.contents import Format, TensorInfo
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
 from ngcore.upload.hints import Hints
 from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, MAX_VALUES, PUBLIC
-from ngcore.upload.pickles import HOW_TO_CONVERT
+from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
 from ngcore.upload.shapes import check_graph, check_shapes
 from ngcore.upload.tensors import clean_tensors, tensor_table
@@ -48,17 +48,56 @@ class Upload:
     filename: str
 
 
-def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None, public: bool = False) -> Upload:
-    """Read a network from the bytes of a file.
+@dataclasses.dataclass(frozen=True)
+class OpenedFile:
+    """A file whose bytes were read and checked once, so that it can be read as a network again and again.
 
-    The format is decided by the first bytes, never by the name. Sizes are checked before anything is read, declared
-    shapes before a tensor is made, the graph that would be built before the network is.
+    Attributes:
+        tensors: Finite float32 tensors under clean names, in the order of the file.
+        metadata: Texts that came with them; nothing of them is trusted yet.
+        is_ordered: Whether the order is that in which the tensors were saved.
+        format: Name of the file format.
+        sha256: Digest of the file, in hex.
+        size: Bytes of the file.
+        table: The table of tensors as the file has them.
+        notes: What was converted, in plain words.
+        filename: The name of the file, cleaned of control characters.
+    """
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+    is_ordered: bool
+    format: str
+    sha256: str
+    size: int
+    table: tuple[TensorInfo, ...]
+    notes: tuple[str, ...]
+    filename: str
+
+
+def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None, public: bool = False) -> Upload:
+    """Read a network from the bytes of a file: `open_file`, then `build_network`.
 
     Args:
         data: The whole file.
         filename: What its sender calls it; shown, and not used otherwise.
         hints: What is said about the network beyond the file; None if nothing.
         public: Whether strangers may upload; limits are lower then, and torch files are not read at all.
+
+    Raises:
+        UploadError: One of its kinds; no other error leaves this function.
+    """
+    return build_network(open_file(data, filename=filename, public=public), hints)
+
+
+def open_file(data: bytes, *, filename: str = "", public: bool = False) -> OpenedFile:
+    """Read and check the bytes of a file.
+
+    The format is decided by the first bytes, never by the name. Sizes are checked before anything is read, declared
+    shapes before a tensor is made, the graph that would be built before a network is.
+
+    Args:
+        data: This and the others: see `read_network`.
 
     Raises:
         UploadError: One of its kinds; no other error leaves this function.
@@ -70,21 +109,44 @@ def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None,
         raise TooLargeError(f"Expected a file of at most {limits.file_bytes:,} bytes, got {len(data):,}.")
     file_format = find_format(data[:HEAD_BYTES])
     if file_format.is_pickle and not limits.allows_pickle:
-        raise UnsafeFileError("Torch files are not read on a public server. " + HOW_TO_CONVERT)
+        raise UnsafeFileError(f"Torch files are not read on a public server. {CONVERT}", recipe=TORCH_TO_NPZ)
     contents = file_format.read(data, limits)
     check_shapes({name: tuple(tensor.shape) for name, tensor in contents.tensors.items()})
     tensors, notes = clean_tensors(contents.tensors)
     check_graph({name: tuple(tensor.shape) for name, tensor in tensors.items()}, limits)
-    inferred = _architecture(contents, tensors, hints or Hints())
-    _check_values(inferred.architecture)
-    return Upload(
-        network=_network(inferred, tensors),
+    return OpenedFile(
+        tensors=tensors,
+        metadata=contents.metadata,
+        is_ordered=contents.is_ordered,
         format=file_format.name,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        tensors=tensor_table(contents.tensors),
-        notes=(*contents.notes, *notes, *inferred.notes),
+        table=tensor_table(contents.tensors),
+        notes=(*contents.notes, *notes),
         filename=clean_text(filename),
+    )
+
+
+def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
+    """The network in a file that was read and checked.
+
+    Args:
+        file: What `open_file` returned.
+        hints: What is said about the network beyond the file; None if nothing.
+
+    Raises:
+        UploadError: If it is no network, or one about which more must be said.
+    """
+    inferred = _architecture(file, hints or Hints())
+    _check_values(inferred.architecture)
+    return Upload(
+        network=_network(inferred, file.tensors),
+        format=file.format,
+        sha256=file.sha256,
+        size=file.size,
+        tensors=file.table,
+        notes=(*file.notes, *inferred.notes),
+        filename=file.filename,
     )
 
 
@@ -99,16 +161,16 @@ def find_format(head: bytes) -> Format:
             return file_format
     for refused in REFUSED:
         if refused.matches(head):
-            raise UnknownFormatError(refused.message)
+            raise refused.error
     names = ", ".join(file_format.name for file_format in FORMATS)
     raise UnknownFormatError(f"Expected a file of one of the formats {names}, got one that starts like none of them.")
 
 
-def _architecture(contents: Contents, tensors: dict[str, Tensor], hints: Hints) -> Inferred:
-    if ARCHITECTURE_KEY not in contents.metadata:
-        return infer_architecture(tensors, hints, is_ordered=contents.is_ordered)
-    architecture = parse_architecture(contents.metadata[ARCHITECTURE_KEY])
-    check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+def _architecture(file: OpenedFile, hints: Hints) -> Inferred:
+    if ARCHITECTURE_KEY not in file.metadata:
+        return infer_architecture(file.tensors, hints, is_ordered=file.is_ordered)
+    architecture = parse_architecture(file.metadata[ARCHITECTURE_KEY])
+    check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in file.tensors.items()})
     notes = ("The architecture was read from the file itself.",)
     return Inferred(architecture, {name: name for name in architecture.parameter_shapes}, notes)
 

@@ -1,30 +1,15 @@
-"""Formats that are recognised only to say why they are not read, and how to convert them."""
+"""Formats that are recognised only to say what they are and how to convert them."""
 
 import dataclasses
 from collections.abc import Callable
 
+from ngcore.errors import UnknownFormatError
 from ngcore.upload.archive import first_name
-from ngcore.upload.pickles import HOW_TO_CONVERT
+from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
 
-KERAS_TO_NPZ = (
-    "Convert a model of Dense layers where you trust it, then upload model.npz:\n"
-    "import keras, numpy as np\n"
-    'dense = [layer.get_weights() for layer in keras.saving.load_model("model.keras").layers if layer.weights]\n'
-    'np.savez("model.npz", **{f"{i}.{n}": a.T for i, d in enumerate(dense) for n, a in zip(("weight", "bias"), d)})'
-)
-ONNX_TO_NPZ = (
-    "Convert it, then upload model.npz:\n"
-    "import numpy as np, onnx\n"
-    'graph = onnx.load("model.onnx").graph\n'
-    'np.savez("model.npz", **{t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer})'
-)
-ARRAY_TO_NPZ = (
-    "Save all arrays in one file, then upload model.npz:\n"
-    "import numpy as np\n"
-    'weight, bias = np.load("weight.npy"), np.load("bias.npy")\n'
-    'np.savez("model.npz", **{"0.weight": weight, "0.bias": bias})'
-)
 KERAS_ENTRIES = {"metadata.json", "config.json", "model.weights.h5"}
+LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number that torch < 1.6 wrote first
+SAVED_MODEL = b"\x08\x01\x12"  # schema version 1, then a graph; ONNX is past version 1 since 2017
 ONNX_FIELD_TAGS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # the fields of a model that may follow its version
 MAX_ONNX_VERSION = 20
 MAX_PICKLE_PROTOCOL = 5
@@ -32,10 +17,22 @@ MAX_PICKLE_PROTOCOL = 5
 
 @dataclasses.dataclass(frozen=True)
 class RefusedFormat:
-    """A format that is known and not read."""
+    """A format that is known and not read.
+
+    Attributes:
+        message: What the file is, and what to do.
+        matches: Whether the first bytes of a file are of this format.
+        recipe: Code that converts it; empty if there is none.
+    """
 
     message: str
     matches: Callable[[bytes], bool]
+    recipe: str = ""
+
+    @property
+    def error(self) -> UnknownFormatError:
+        """The refusal."""
+        return UnknownFormatError(self.message, recipe=self.recipe)
 
 
 def _is_onnx(head: bytes) -> bool:
@@ -48,17 +45,44 @@ def _is_pickle(head: bytes) -> bool:
 
 REFUSED = (
     RefusedFormat(
-        "This is a Keras model, which can run code when loaded. " + KERAS_TO_NPZ,
+        f"This is a Keras model, which can run code when loaded. {CONVERT}",
         lambda head: first_name(head) in KERAS_ENTRIES,
+        KERAS_TO_NPZ,
     ),
     RefusedFormat(
-        "This is an HDF5 file, which can refer to other files on this machine. " + KERAS_TO_NPZ,
+        "This is an HDF5 file (Keras writes .h5), which can refer to other files on this machine. "
+        "If it is a Keras model, convert it where you trust it, then upload model.npz.",
         lambda head: head.startswith(b"\x89HDF\r\n\x1a\n"),
+        KERAS_TO_NPZ,
     ),
     RefusedFormat(
-        "This is a bare pickle, which can run code when loaded; it was not. " + HOW_TO_CONVERT,
-        _is_pickle,
+        f"This is a legacy torch file, as torch wrote before 1.6: a pickle, which can run code when loaded. {CONVERT}",
+        lambda head: head.startswith(LEGACY_TORCH),
+        TORCH_TO_NPZ,
     ),
-    RefusedFormat("This is a single NumPy array. " + ARRAY_TO_NPZ, lambda head: head.startswith(b"\x93NUMPY")),
-    RefusedFormat("This is an ONNX model, which is not read. " + ONNX_TO_NPZ, _is_onnx),
+    RefusedFormat(
+        f"This is a bare pickle, which can run code when loaded; it was not. {CONVERT}", _is_pickle, PICKLE_TO_NPZ
+    ),
+    RefusedFormat(
+        "This is a single NumPy array. Save all arrays in one file, then upload model.npz.",
+        lambda head: head.startswith(b"\x93NUMPY"),
+        ARRAY_TO_NPZ,
+    ),
+    RefusedFormat(
+        "This is a TensorFlow SavedModel, a program rather than weights. "
+        "Save the Keras model it came from as .keras, convert that, then upload model.npz.",
+        lambda head: head.startswith(SAVED_MODEL),
+        KERAS_TO_NPZ,
+    ),
+    RefusedFormat(
+        "This is an ONNX model, which is not read. Convert it, then upload model.npz.", _is_onnx, ONNX_TO_NPZ
+    ),
+    RefusedFormat(
+        "This is a TensorFlow Lite model, which is not read. Upload the weights of the model it was converted from.",
+        lambda head: head[4:8] == b"TFL3",
+    ),
+    RefusedFormat(
+        "This is a GGUF file of a language model, which is not read: MLPs, SIRENs and sequential CNNs are.",
+        lambda head: head.startswith(b"GGUF"),
+    ),
 )

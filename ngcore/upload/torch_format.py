@@ -10,7 +10,8 @@ from ngcore.upload import safetensors_format
 from ngcore.upload.archive import first_name, read_entries
 from ngcore.upload.contents import Contents, Format
 from ngcore.upload.limits import Limits
-from ngcore.upload.pickles import HOW_TO_CONVERT, check_pickle
+from ngcore.upload.pickles import check_pickle
+from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.sandbox import run_guarded
 
 PICKLE = "data.pkl"
@@ -37,13 +38,17 @@ def read(data: bytes, limits: Limits) -> Contents:
     """
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < FIRST_SAFE_TORCH:
         raise UnsafeFileError(
-            f"Reading torch files needs torch 2.10 or later, got {torch.__version__}. " + HOW_TO_CONVERT
+            f"Reading torch files needs torch 2.10 or later, got {torch.__version__}. {CONVERT}",
+            recipe=TORCH_TO_NPZ,
         )
     entries = read_entries(data, limits, is_compressible=False)
     folder = (first_name(data) or "").split("/")[0]
     parts = {name.removeprefix(f"{folder}/"): content for name, content in entries.items()}
     if "constants.pkl" in parts:
-        raise UnsupportedNetworkError("Expected a state dict, got a TorchScript program. " + HOW_TO_CONVERT)
+        raise UnsupportedNetworkError(
+            f"This is a TorchScript program (torch.jit.save), not a state dict. {CONVERT}",
+            recipe=TORCH_TO_NPZ,
+        )
     check_pickle(parts.get(PICKLE, b""))
     contents = safetensors_format.read(run_guarded(_fresh_archive(parts), limits), limits)
     nested = contents.metadata.get(NESTED)

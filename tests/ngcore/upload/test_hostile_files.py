@@ -1,5 +1,6 @@
 """Hostile and broken files, made here, each refused by its rule before it can do harm."""
 
+import io
 import os
 import pickle
 import warnings
@@ -14,8 +15,7 @@ from refusals import assert_refused
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
 from ngcore.upload import Hints, read_network, reader
 from ngcore.upload.limits import LOCAL, Limits
-from ngcore.upload.pickles import HOW_TO_CONVERT
-from ngcore.upload.refused import ARRAY_TO_NPZ, KERAS_TO_NPZ, ONNX_TO_NPZ
+from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
 
 RELU = Hints(activation="relu")
 NAMES = "safetensors, npz, torch"
@@ -61,21 +61,36 @@ def test_a_file_above_the_limit_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("head", "message"),
+    ("head", "start", "recipe"),
     [
-        (b"\x89HDF\r\n\x1a\n", "This is an HDF5 file, which can refer to other files on this machine. " + KERAS_TO_NPZ),
-        (b"\x93NUMPY\x01\x00", "This is a single NumPy array. " + ARRAY_TO_NPZ),
-        (b"\x08\x07\x12\x07pytorch", "This is an ONNX model, which is not read. " + ONNX_TO_NPZ),
+        (b"\x89HDF\r\n\x1a\n", "This is an HDF5 file (Keras writes .h5)", KERAS_TO_NPZ),
+        (b"\x93NUMPY\x01\x00", "This is a single NumPy array.", ARRAY_TO_NPZ),
+        (b"\x08\x07\x12\x07pytorch", "This is an ONNX model", ONNX_TO_NPZ),
+        (b"\x08\x01\x12\xff\x01", "This is a TensorFlow SavedModel", KERAS_TO_NPZ),
+        (b"\x1c\0\0\0TFL3", "This is a TensorFlow Lite model", ""),
+        (b"GGUF\x03\0\0\0", "This is a GGUF file of a language model", ""),
     ],
 )
-def test_known_formats_that_are_not_read_are_refused_with_a_way_to_convert_them(head, message):
-    assert_refused(UnknownFormatError, message, head + bytes(100))
+def test_known_formats_that_are_not_read_are_refused_with_a_way_to_convert_them(head, start, recipe):
+    with pytest.raises(UnknownFormatError) as caught:
+        read_network(head + bytes(100))
+    assert str(caught.value).startswith(start)
+    assert caught.value.recipe == recipe
 
 
 def test_a_keras_archive_is_refused_with_a_way_to_convert_it(zipped):
     data = zipped({"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": b""})
-    message = "This is a Keras model, which can run code when loaded. " + KERAS_TO_NPZ
-    assert_refused(UnknownFormatError, message, data, filename="weights.npz")
+    message = f"This is a Keras model, which can run code when loaded. {CONVERT}"
+    assert_refused(UnknownFormatError, message, data, filename="weights.npz", recipe=KERAS_TO_NPZ)
+
+
+def test_a_legacy_torch_file_is_named_as_one(small_mlp):
+    buffer = io.BytesIO()
+    torch.save(small_mlp.state_dict(), buffer, _use_new_zipfile_serialization=False)
+    message = (
+        "This is a legacy torch file, as torch wrote before 1.6: a pickle, which can run code when loaded. " + CONVERT
+    )
+    assert_refused(UnknownFormatError, message, buffer.getvalue(), recipe=TORCH_TO_NPZ)
 
 
 # Pickles ------------------------------------------------------------------------------------------------------------
@@ -84,17 +99,17 @@ def test_a_keras_archive_is_refused_with_a_way_to_convert_it(zipped):
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_a_bare_pickle_is_refused_and_not_run(protocol, canary):
     data = pickle.dumps(Bomb(canary), protocol=protocol)
-    message = "This is a bare pickle, which can run code when loaded; it was not. " + HOW_TO_CONVERT
-    assert_refused(UnknownFormatError, message, data, filename="model.pt")
+    message = f"This is a bare pickle, which can run code when loaded; it was not. {CONVERT}"
+    assert_refused(UnknownFormatError, message, data, filename="model.pt", recipe=PICKLE_TO_NPZ)
 
 
 def test_a_torch_file_that_calls_the_shell_is_refused_and_not_run(save_as, canary):
     data = save_as("torch", {"0.weight": torch.ones(1, 1), "1": Bomb(canary)})
     assert_refused(
         UnsafeFileError,
-        "Expected a state dict of plain tensors, got a file that would call 'posix.system'; it was not run. "
-        + HOW_TO_CONVERT,
+        "Expected a state dict of plain tensors, got a file that would call 'posix.system'; it was not run. " + CONVERT,
         data,
+        recipe=TORCH_TO_NPZ,
     )
 
 
@@ -111,8 +126,8 @@ def test_a_torch_file_that_calls_the_shell_is_refused_and_not_run(save_as, canar
     ],
 )
 def test_a_pickle_with_anything_but_tensors_is_refused(code, what, zipped):
-    message = f"Expected a state dict of plain tensors, got {what}; it was not run. " + HOW_TO_CONVERT
-    assert_refused(UnsafeFileError, message, zipped({"archive/data.pkl": code}))
+    message = f"Expected a state dict of plain tensors, got {what}; it was not run. " + CONVERT
+    assert_refused(UnsafeFileError, message, zipped({"archive/data.pkl": code}), recipe=TORCH_TO_NPZ)
 
 
 def test_a_saved_module_is_refused_with_a_way_to_convert_it(save_as, small_mlp):
@@ -139,15 +154,15 @@ def test_a_pickle_of_too_many_bytes_is_refused(zipped):
 
 
 def test_a_torchscript_program_is_refused(zipped):
-    message = "Expected a state dict, got a TorchScript program. " + HOW_TO_CONVERT
-    assert_refused(
-        UnsupportedNetworkError, message, zipped({"archive/data.pkl": b"\x80\x02}.", "archive/constants.pkl": b""})
-    )
+    message = f"This is a TorchScript program (torch.jit.save), not a state dict. {CONVERT}"
+    data = zipped({"archive/data.pkl": b"\x80\x02}.", "archive/constants.pkl": b""})
+    assert_refused(UnsupportedNetworkError, message, data, recipe=TORCH_TO_NPZ)
 
 
 def test_public_servers_refuse_torch_files(save_as, small_mlp):
-    message = "Torch files are not read on a public server. " + HOW_TO_CONVERT
-    assert_refused(UnsafeFileError, message, save_as("torch", small_mlp.state_dict()), public=True)
+    message = f"Torch files are not read on a public server. {CONVERT}"
+    data = save_as("torch", small_mlp.state_dict())
+    assert_refused(UnsafeFileError, message, data, public=True, recipe=TORCH_TO_NPZ)
 
 
 def test_arrays_of_objects_are_refused_and_not_run(zipped, npy, canary):
