@@ -13,6 +13,7 @@ NeuralGraphError
     ├── UnsafeFileError            it breaks a safety rule
     ├── TooLargeError              it exceeds a limit
     ├── UnsupportedNetworkError    it holds no network of a supported kind
+    ├── BusyError                  too many files are being read already
     └── AmbiguousNetworkError      it leaves something open that the user must say
 """
 
@@ -85,6 +86,10 @@ class TooLargeError(UploadError):
 
 class UnsupportedNetworkError(UploadError):
     """A file that holds no network of a supported kind."""
+
+
+class BusyError(UploadError):
+    """A file that has to wait, as too many others are being read."""
 
 
 class AmbiguousNetworkError(UploadError):

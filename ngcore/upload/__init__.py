@@ -8,16 +8,18 @@ What is done for safety, all of it here:
    network is built; `limits.py` gives a reason for each. Servers open to strangers have lower ones.
 3. Archives with encrypted entries, links, climbing names, names that occur twice, or the growth of a zip bomb are
    refused.
-4. Nothing is unpickled in this process, and nothing in a `.npz` at all. The pickle of a torch file is compared,
-   operation by operation and without running it, with a short list of harmless ones; then torch reads it with
-   `weights_only=True` in a process without environment, with little memory, time and rights, which answers with plain
-   numbers. There is no second try with less care. Public servers do not read torch files.
+4. Nothing is unpickled, ever. The pickle of a torch file goes to a process that gives up its rights before it sees
+   the first byte (files, network, other programs; `lockdown.py`), has little memory and time, compares the pickle,
+   operation by operation, with a short list of harmless ones, and describes the tensors in it by a small machine of
+   our own that imports and calls nothing. Each description is checked here before a number is taken from the file.
+   Public servers do not read torch files.
 5. NaN and infinity are refused, with the tensor named.
 6. Names in a file are a stranger's text: cut to 200 characters, control characters removed, markup left as it is. Who
    shows them in HTML must escape them.
 7. An architecture in the metadata of a file is checked field by field before it is used.
 
-No file is written, no address is fetched, and every refusal is an `UploadError`.
+No file is written, no address is fetched, and every refusal is an `UploadError`: `read_network` lets no other error
+leave.
 """
 
 import lazy_loader

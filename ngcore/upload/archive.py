@@ -1,8 +1,8 @@
 """Zip archives from strangers: the rules that one must keep before an entry is read."""
 
 import io
-import re
 import stat
+import struct
 import zipfile
 import zlib
 
@@ -16,8 +16,17 @@ NAME_LENGTH_AT = 26  # offsets in the header of the first entry
 NAME_AT = 30
 ENCRYPTED_FLAG = 0x1
 DOS_ATTRIBUTE_BITS = 16  # the Unix mode stands above them
-DRIVE = re.compile("[A-Za-z]:")
-READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError)
+READ_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    NotImplementedError,
+)
 
 
 def first_name(head: bytes) -> str | None:
@@ -60,7 +69,13 @@ def read_entries(data: bytes, limits: Limits, *, is_compressible: bool) -> dict[
 def _check_names(names: list[str]) -> None:
     for name in names:
         parts = name.split("/")
-        if not name or name.startswith("/") or ".." in parts or "\\" in name or DRIVE.match(name):
+        if (
+            not name
+            or name.startswith("/")
+            or ".." in parts
+            or "\\" in name
+            or (name[0].isalpha() and name[1:2] == ":")
+        ):
             raise UnsafeFileError(f"Expected names inside the archive, got {clean_text(name)!r}, which may lead out.")
     twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
     if twice:

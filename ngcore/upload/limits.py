@@ -7,11 +7,11 @@ MEBI = 1024 * KIBI
 
 MAX_HEADER_BYTES = 5 * MEBI  # parsing JSON costs about twenty times its size in memory
 MAX_NPY_HEADER_BYTES = 4 * KIBI  # numpy writes about 100 bytes
-MAX_PICKLE_BYTES = 5 * MEBI  # the structure of a state dict without its numbers; 10,000 tensors take about 2 MiB
+MAX_PICKLE_BYTES = 5 * MEBI  # the structure of a state dict without its numbers; 4,000 tensors take about 1 MiB
 MAX_ZIP_ENTRIES = 2_000  # an entry is a tensor; nothing that can be drawn has more
 MAX_ZIP_RATIO = 100  # trained weights hardly compress, only bombs do
 MAX_RATIO_FREE_BYTES = MEBI  # zero biases compress well; below this size no bomb hurts
-MAX_TENSORS = 10_000  # a table of more rows is of no use to anybody
+MAX_TENSORS = 4_000  # far more than the tensors of as many layers as are read
 MAX_NDIM = 5  # a stack of convolution kernels
 MAX_PARAMETERS = 20_000_000  # 80 MB as float32, and as much again for every copy
 MAX_NAME_LENGTH = 200  # what fits a line of a table
@@ -22,10 +22,13 @@ MAX_VALUES = 50_000_000  # numbers that one forward pass of one input keeps, 200
 MAX_SIZE = 1_000_000  # features, channels, steps of a single layer
 MAX_SEARCH_STEPS = 5_000  # tries to find an order of layers by their shapes, well below a second
 
-TORCH_SECONDS = 60.0  # wall time to import torch and read a file, on a slow machine
-TORCH_CPU_SECONDS = 20  # processor time to read a file once torch is imported
-TORCH_MEMORY_BYTES = 1_024 * MEBI  # address space to read a file, beyond what torch itself takes
-TORCH_OPEN_FILES = 64  # Python opens a few of its own modules late
+MAX_PICKLE_OPERATIONS = 1_000_000  # 4,000 tensors take 240,000; each operation takes a microsecond
+PICKLE_SECONDS = 30.0  # wall time to start a process and read a pickle, on a slow and busy machine
+PICKLE_CPU_SECONDS = 10  # processor time for it, several times what the longest allowed pickle takes
+PICKLE_MEMORY_BYTES = 512 * MEBI  # address space to read it; every operation may make an object of 100 bytes
+MAX_PICKLE_ANSWER_BYTES = 4 * MAX_PICKLE_BYTES  # a description in JSON is longer than in a pickle
+MAX_READERS = 2  # pickles that are read at the same time, so that the rest of the app keeps a processor
+MAX_WAITING_READERS = 16  # who would wait longer had better come back
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,11 @@ from ngcore.upload.text import clean_text
 SUFFIX = ".npy"
 MAGIC = b"\x93NUMPY"
 LENGTH_BYTES = {1: 2, 2: 4, 3: 4}  # by the major version of the header
+# No part can give back what it has taken, so that no header takes more than one look at each letter.
 HEADER = re.compile(
-    r"\{'descr': '([<>|=]?[A-Za-z]\d*)', 'fortran_order': (True|False), 'shape': \(((?:\d{1,10},? ?)*)\),? ?\} *\n?"
+    r"\{'descr': '([<>|=]?+[A-Za-z][0-9]{0,4}+)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*+)\),? ?\} *+\n?"
 )
+MAX_DIGITS = 10  # of a size; longer ones are beyond every limit
 DTYPES = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "b1"}
 
 
@@ -57,8 +59,15 @@ def _header(name: str, entry: bytes) -> Header:
     if match is None:
         raise UnsafeFileError(f"Expected a plain array, got a header of {shown!r} that describes something else.")
     descr, order, sizes = match.groups()
-    shape = tuple(int(size) for size in sizes.replace(",", " ").split())
-    return _dtype(descr, shown), order == "True", shape, start + length
+    return _dtype(descr, shown), order == "True", _shape(sizes, shown), start + length
+
+
+def _shape(sizes: str, shown: str) -> tuple[int, ...]:
+    """The shape of an array from what stands between the brackets, such as "3, 4" or "3,"."""
+    parts = [part.strip() for part in sizes.removesuffix(",").split(",")] if sizes else []
+    if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts):
+        raise UnsafeFileError(f"Expected a plain array, got a header of {shown!r} that describes something else.")
+    return tuple(int(part) for part in parts)
 
 
 def _dtype(descr: str, shown: str) -> np.dtype:

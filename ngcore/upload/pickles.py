@@ -4,31 +4,16 @@ import pickletools
 import struct
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
-from ngcore.upload.limits import MAX_PICKLE_BYTES
+from ngcore.upload.limits import MAX_PICKLE_BYTES, MAX_PICKLE_OPERATIONS
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.text import clean_text
+from ngcore.upload.unpickle import OPERATIONS, STORAGE_DTYPES
 
 GLOBALS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
-    "torch DoubleStorage",
-    "torch FloatStorage",
-    "torch HalfStorage",
-    "torch BFloat16Storage",
-    "torch LongStorage",
-    "torch IntStorage",
-    "torch ShortStorage",
-    "torch CharStorage",
-    "torch ByteStorage",
-    "torch BoolStorage",
-}
-OPCODES = {
-    *("PROTO", "STOP", "MARK", "GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
-    *("BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
-    *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS"),
-    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
-    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"),
+    *STORAGE_DTYPES,
 }
 
 
@@ -44,10 +29,12 @@ def check_pickle(pickle: bytes) -> None:
         raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_BYTES:,} bytes, got {len(pickle):,}.")
     end = 0
     try:
-        for opcode, argument, position in pickletools.genops(pickle):
+        for number, (opcode, argument, position) in enumerate(pickletools.genops(pickle)):
+            if number == MAX_PICKLE_OPERATIONS:
+                raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_OPERATIONS:,} operations, got more.")
             _check_operation(opcode.name, argument)
             end = 1 + (position or 0)
-    except UnsafeFileError:
+    except (TooLargeError, UnsafeFileError):
         raise
     except (ValueError, IndexError, OverflowError, struct.error):
         raise UnknownFormatError("This torch file is damaged: its pickle cannot be read.") from None
@@ -58,7 +45,7 @@ def check_pickle(pickle: bytes) -> None:
 def _check_operation(opcode: str, argument: object) -> None:
     if opcode == "GLOBAL" and argument not in GLOBALS:
         raise _refused(f"a file that would call {clean_text(str(argument)).replace(' ', '.', 1)!r}")
-    if opcode not in OPCODES:
+    if opcode not in OPERATIONS:
         raise _refused(f"a pickle with the operation {opcode}")
 
 

@@ -1,4 +1,4 @@
-"""Running the reader of torch files in a process with little memory, time and rights."""
+"""Running the reader of pickles in a process without rights, a few at a time."""
 
 import contextlib
 import json
@@ -7,69 +7,105 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from ngcore.errors import TooLargeError, UnsafeFileError, UnsupportedNetworkError, UploadError
+from ngcore.errors import BusyError, TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
 from ngcore.upload.limits import (
-    MAX_HEADER_BYTES,
-    MAX_TENSORS,
-    TORCH_CPU_SECONDS,
-    TORCH_MEMORY_BYTES,
-    TORCH_OPEN_FILES,
-    TORCH_SECONDS,
-    Limits,
+    MAX_PICKLE_ANSWER_BYTES,
+    MAX_PICKLE_BYTES,
+    MAX_READERS,
+    MAX_WAITING_READERS,
+    PICKLE_CPU_SECONDS,
+    PICKLE_MEMORY_BYTES,
+    PICKLE_SECONDS,
 )
+from ngcore.upload.recipes import TORCH_TO_NPZ
 from ngcore.upload.text import clean_text
 
-READER = Path(__file__).with_name("torch_reader.py")
-ERRORS: dict[bytes, type[UploadError]] = {b"S": UnsafeFileError, b"U": UnsupportedNetworkError, b"L": TooLargeError}
-TENSORS = b"T"
+# Bare packages in place of the real ones, which import what is installed beside Python.
+START = """
+import sys, types
+for name, path in zip(("ngcore", "ngcore.upload"), sys.argv[1:3]):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [path]
+"""
+READ = "from ngcore.upload.torch_reader import main; main()"
+FOLDERS = [str(folder) for folder in reversed(Path(__file__).resolve().parents[:2])]
+ERRORS = {error.__name__: error for error in (TooLargeError, UnknownFormatError, UnsafeFileError)}
+MAX_MESSAGE_LENGTH = 500
+_running = threading.BoundedSemaphore(MAX_READERS)
+_waiting = threading.BoundedSemaphore(MAX_READERS + MAX_WAITING_READERS)
 
 
-def run_guarded(
-    archive: bytes,
-    limits: Limits,
+def describe_pickle(
+    pickle: bytes,
     *,
-    seconds: float = TORCH_SECONDS,
-    cpu_seconds: int = TORCH_CPU_SECONDS,
-    memory_bytes: int = TORCH_MEMORY_BYTES,
-) -> bytes:
-    """Let a fresh process turn a checked torch archive into safetensors bytes.
+    seconds: float = PICKLE_SECONDS,
+    cpu_seconds: int = PICKLE_CPU_SECONDS,
+    memory_bytes: int = PICKLE_MEMORY_BYTES,
+) -> dict[str, Any]:
+    """Let a fresh process without rights read the pickle of a torch file.
 
-    The process has no environment, an empty folder of its own, may write no file, and is killed after `seconds`.
+    The process has no environment, and gives up files, network and other programs before it sees the pickle, as far
+    as the system lets it; see `lockdown`. It is killed after `seconds`. `MAX_READERS` run at a time, others wait.
 
     Args:
-        archive: A torch file that passed all other checks.
-        limits: Limits on the tensors in it.
-        seconds: Wall time for all, the start of torch included.
+        pickle: The structure of a torch file, from a stranger.
+        seconds: Wall time for all.
         cpu_seconds: Processor time for reading.
-        memory_bytes: Address space for reading, beyond what torch itself takes.
+        memory_bytes: Address space for reading, beyond what Python itself takes.
+
+    Returns:
+        The answer of `torch_reader`, not checked: "held", "nested" and "tensors".
 
     Raises:
-        UploadError: If torch refuses the file or a limit is reached.
+        UploadError: If the pickle is refused, a limit is reached, or too many wait already.
     """
     if os.name != "posix":
         raise UnsafeFileError("Torch files are read on Linux and macOS only, where a process can be limited.")
-    rules = {
-        "paths": [os.path.abspath(path) for path in sys.path if path and os.path.isdir(path)],
-        "tensor_bytes": limits.tensor_bytes,
-        "tensors": MAX_TENSORS,
-        "cpu_seconds": cpu_seconds,
-        "memory_bytes": memory_bytes,
-        "open_files": TORCH_OPEN_FILES,
-    }
-    answer = _exchange(json.dumps(rules), archive, seconds, limits.tensor_bytes + MAX_HEADER_BYTES)
-    if answer[:1] == TENSORS:
-        return answer[1:]
-    if answer[:1] in ERRORS:
-        raise ERRORS[answer[:1]](clean_text(answer[1:].decode("utf-8", errors="replace"), length=400))
-    raise UnsafeFileError("Reading this torch file took too much time or memory, so it was stopped.")
+    if len(pickle) > MAX_PICKLE_BYTES:
+        raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_BYTES:,} bytes, got {len(pickle):,}.")
+    with _turn(seconds):
+        raw = _exchange({"cpu_seconds": cpu_seconds, "memory_bytes": memory_bytes}, pickle, seconds)
+    try:
+        answer = json.loads(raw)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise UnsafeFileError("Reading this torch file took too much time or memory, so it was stopped.")
+    if "error" in answer:
+        error = ERRORS.get(str(answer["error"]), UnsupportedNetworkError)
+        message = clean_text(str(answer.get("message")), length=MAX_MESSAGE_LENGTH)
+        raise error(message, recipe=TORCH_TO_NPZ if answer.get("has_recipe") else "")
+    return answer
 
 
-def _exchange(rules: str, archive: bytes, seconds: float, max_bytes: int) -> bytes:
-    """Give the archive to the process and take at most `max_bytes` of its answer."""
-    command = [sys.executable, "-I", str(READER), rules]
+@contextlib.contextmanager
+def _turn(seconds: float) -> Iterator[None]:
+    """Wait until one of `MAX_READERS` places is free.
+
+    Raises:
+        BusyError: If too many wait already, or no place becomes free.
+    """
+    busy = BusyError("Too many torch files are being read right now. Try again in a minute.")
+    if not _waiting.acquire(blocking=False):
+        raise busy
+    try:
+        if not _running.acquire(timeout=seconds):
+            raise busy
+        try:
+            yield
+        finally:
+            _running.release()
+    finally:
+        _waiting.release()
+
+
+def _exchange(rules: dict[str, Any], pickle: bytes, seconds: float) -> bytes:
+    """Give the pickle to the process and take its answer, empty if that is too long."""
+    command = [sys.executable, "-I", "-S", "-c", START + READ, *FOLDERS, json.dumps(rules)]
     with (
         tempfile.TemporaryDirectory(prefix="ngcore-") as folder,
         subprocess.Popen(
@@ -87,12 +123,12 @@ def _exchange(rules: str, archive: bytes, seconds: float, max_bytes: int) -> byt
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
-            _send(process.stdin, archive)
-            answer = process.stdout.read(max_bytes + 1)
+            _send(process.stdin, pickle)
+            answer = process.stdout.read(MAX_PICKLE_ANSWER_BYTES + 1)
         finally:
             timer.cancel()
             process.kill()
-    return answer if len(answer) <= max_bytes else b""
+    return answer if len(answer) <= MAX_PICKLE_ANSWER_BYTES else b""
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:

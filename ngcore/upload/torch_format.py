@@ -1,23 +1,31 @@
-"""Torch state dicts (`.pt`, `.pth`): checked operation by operation, then read by a guarded process."""
+"""Torch state dicts (`.pt`, `.pth`): a process without rights reads the structure, the numbers are taken as bytes."""
 
-import io
-import zipfile
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from ngcore.errors import UnsafeFileError, UnsupportedNetworkError
-from ngcore.upload import safetensors_format
+from ngcore.errors import UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
 from ngcore.upload.archive import first_name, read_entries
 from ngcore.upload.contents import Contents, Format
 from ngcore.upload.limits import Limits
-from ngcore.upload.pickles import check_pickle
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
-from ngcore.upload.sandbox import run_guarded
+from ngcore.upload.sandbox import describe_pickle
+from ngcore.upload.shapes import check_bytes, check_count, check_shapes
+from ngcore.upload.text import clean_text
+from ngcore.upload.unpickle import STORAGE_DTYPES
 
 PICKLE = "data.pkl"
-FIRST_SAFE_TORCH = (2, 10)  # earlier ones can be made to run code even by weights_only=True (CVE-2026-24747)
-NESTED = "nested"
-ORDER_DIGITS = 6  # the guarded process puts the position of a tensor before its name
+DTYPES = {name: getattr(torch, name) for name in STORAGE_DTYPES.values()}
+MAX_INTEGER = 2**63
+UNLOCKED_NOTE = (
+    "This system cannot take all rights from the process that reads torch files (no Landlock, no seccomp); it ran "
+    "with little memory and time, and without an environment."
+)
 
 
 def matches(head: bytes) -> bool:
@@ -29,18 +37,13 @@ def matches(head: bytes) -> bool:
 def read(data: bytes, limits: Limits) -> Contents:
     """Read the tensors of a state dict, or of one inside a dict under a usual key.
 
-    The archive is checked by the rules of all archives, its pickle against a list of allowed operations; then both are
-    written into a fresh archive, so that no other reader can see it otherwise, and torch reads that one with
-    `weights_only=True` in a process of its own with little memory, time and rights. There is no second try.
+    The archive is checked by the rules of all archives. Its pickle goes to a process without rights, which compares
+    it with a list of allowed operations and describes the tensors in it without running anything. Each description
+    is checked here before the numbers of the tensor are taken from the archive.
 
     Raises:
-        UploadError: If a rule is broken, or torch refuses the file.
+        UploadError: If a rule is broken or the file is damaged.
     """
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < FIRST_SAFE_TORCH:
-        raise UnsafeFileError(
-            f"Reading torch files needs torch 2.10 or later, got {torch.__version__}. {CONVERT}",
-            recipe=TORCH_TO_NPZ,
-        )
     entries = read_entries(data, limits, is_compressible=False)
     folder = (first_name(data) or "").split("/")[0]
     parts = {name.removeprefix(f"{folder}/"): content for name, content in entries.items()}
@@ -49,21 +52,89 @@ def read(data: bytes, limits: Limits) -> Contents:
             f"This is a TorchScript program (torch.jit.save), not a state dict. {CONVERT}",
             recipe=TORCH_TO_NPZ,
         )
-    check_pickle(parts.get(PICKLE, b""))
-    contents = safetensors_format.read(run_guarded(_fresh_archive(parts), limits), limits)
-    nested = contents.metadata.get(NESTED)
-    notes = (f"The weights were taken from the entry {nested!r} of the file.",) if nested else ()
-    tensors = {name[ORDER_DIGITS:]: contents.tensors[name] for name in sorted(contents.tensors)}
-    return Contents(tensors, notes=notes)
+    answer = describe_pickle(parts.get(PICKLE, b""))
+    storages = {name.removeprefix("data/"): part for name, part in parts.items() if name.startswith("data/")}
+    is_big_endian = parts.get("byteorder", b"little").strip() == b"big"
+    tensors = read_tensors(answer, storages, limits, is_big_endian=is_big_endian)
+    return Contents(tensors, notes=_notes(answer))
 
 
-def _fresh_archive(parts: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in parts.items():
-            if name in (PICKLE, "byteorder", "version") or name.startswith("data/"):
-                archive.writestr(f"archive/{name}", content)
-    return buffer.getvalue()
+def _notes(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    nested = clean_text(str(answer.get("nested", "")))
+    notes = [f"The weights were taken from the entry {nested!r} of the file."] if nested else []
+    return (*notes, *([] if answer.get("held") else [UNLOCKED_NOTE]))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Described:
+    """A tensor as the reading process describes it, its numbers in range."""
+
+    name: str
+    dtype: str
+    key: str
+    numel: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read_tensors(
+    answer: Mapping[str, Any], storages: Mapping[str, bytes], limits: Limits, *, is_big_endian: bool = False
+) -> dict[str, Tensor]:
+    """The tensors that an answer of the reading process describes, in their order.
+
+    Args:
+        answer: From `describe_pickle`; trusted no more than the file.
+        storages: Bytes of each storage by its key.
+        limits: Limits on the bytes of all tensors.
+        is_big_endian: The order of the bytes in the storages.
+
+    Raises:
+        UploadError: If a tensor does not lie within its storage, or a limit is exceeded.
+    """
+    rows = answer.get("tensors")
+    if not isinstance(rows, list):
+        raise _damaged("it does not describe its tensors")
+    check_count(len(rows))
+    described = [_described(row) for row in rows]
+    check_shapes({tensor.name: tensor.shape for tensor in described})
+    check_bytes(sum(math.prod(t.shape) * DTYPES[t.dtype].itemsize for t in described), limits)
+    return {tensor.name: _tensor(tensor, storages, is_big_endian=is_big_endian) for tensor in described}
+
+
+def _described(row: Any) -> _Described:
+    if not isinstance(row, list) or len(row) != 7:
+        raise _damaged("a tensor in it is not described in full")
+    name, dtype, key, numel, offset, shape, strides = row
+    are_texts = all(isinstance(text, str) for text in (name, dtype, key)) and dtype in DTYPES
+    if not are_texts or not isinstance(shape, list) or not isinstance(strides, list) or len(shape) != len(strides):
+        raise _damaged("a tensor in it is not described in full")
+    if not all(type(number) is int and 0 <= number < MAX_INTEGER for number in (numel, offset, *shape, *strides)):
+        raise _damaged(f"the shape of {clean_text(name)!r} holds something else than whole numbers")
+    return _Described(name, dtype, key, numel, offset, tuple(shape), tuple(strides))
+
+
+def _tensor(described: _Described, storages: Mapping[str, bytes], *, is_big_endian: bool) -> Tensor:
+    """A contiguous copy of a view of a storage."""
+    shown, dtype = clean_text(described.name), DTYPES[described.dtype]
+    content = storages.get(described.key)
+    if content is None or len(content) != described.numel * dtype.itemsize:
+        found = "none" if content is None else f"{len(content):,}"
+        raise _damaged(f"{shown!r} needs {described.numel * dtype.itemsize:,} bytes of numbers, got {found}")
+    steps = [(size - 1) * stride for size, stride in zip(described.shape, described.strides, strict=True)]
+    if described.offset + sum(steps) >= described.numel:
+        raise UnsafeFileError(f"The numbers of {shown!r} reach beyond what the file holds for them.")
+    strides = [stride if size > 1 else 0 for size, stride in zip(described.shape, described.strides, strict=True)]
+    numbers = np.frombuffer(content, f"{'>' if is_big_endian else '<'}i{dtype.itemsize}")
+    views = np.lib.stride_tricks.as_strided(
+        numbers[described.offset :], described.shape, [stride * dtype.itemsize for stride in strides]
+    )
+    own = torch.from_numpy(views.astype(f"i{dtype.itemsize}", order="C", copy=True))
+    return own != 0 if dtype is torch.bool else own.view(dtype)
+
+
+def _damaged(reason: str) -> UnknownFormatError:
+    return UnknownFormatError(f"This torch file is damaged: {reason}.")
 
 
 FORMAT = Format("torch", matches, read, is_pickle=True)

@@ -1,101 +1,91 @@
-"""The process that reads torch files: takes an archive from its input, gives safetensors bytes to its output.
+"""The process that reads the pickles of torch files: takes one from its input, describes its tensors on its output.
 
-It runs alone, by its path, and imports nothing of this project, so that it starts fast. The first byte of its answer
-says what follows: T tensors, or a message of why the file is refused: S unsafe, U unsupported, L too large.
+It gives up all rights before it reads the first byte. It imports no more than the standard library and modules of
+this project that need no more either, so that it starts fast. Its answer is JSON: either "tensors", each with where
+its numbers stand, or "error", the name of the `UploadError`, and "message".
 """
 
-import io
 import json
-import resource
 import sys
-from pathlib import Path
 from typing import Any
 
+from ngcore.errors import TooLargeError, UnsupportedNetworkError, UploadError
+from ngcore.upload.limits import MAX_NDIM, MAX_TENSORS
+from ngcore.upload.lockdown import lock_process
+from ngcore.upload.pickles import check_pickle
+from ngcore.upload.text import clean_text
+from ngcore.upload.unpickle import TensorView, load_pickle
+
 STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
-
-
-class RefusedError(Exception):
-    """A file that will not be turned into tensors: (letter of the answer, message)."""
+MAX_INTEGER = 2**63
 
 
 def main() -> None:
-    """Read, convert, answer."""
-    rules = json.loads(sys.argv[1])
-    sys.path.extend(path for path in rules["paths"] if path not in sys.path)
-    import safetensors.torch  # after the path is known, before the limits hold
-    import torch
-
-    torch.set_num_threads(1)
-    data = sys.stdin.buffer.read()
-    limit_process(rules)
+    """Lock the process, read, answer."""
+    held = lock_process(**json.loads(sys.argv[-1]))
     try:
-        loaded = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu", mmap=False)
-        state, nested = find_state_dict(loaded)
-        tensors = plain_tensors(state, rules)
-        answer = b"T" + safetensors.torch.save(tensors, {"nested": nested})
-    except RefusedError as error:
-        letter, message = error.args
-        answer = letter.encode() + message.encode()
-    except Exception as error:
-        answer = describe_failure(error).encode()
-    sys.stdout.buffer.write(answer)
+        answer = describe(sys.stdin.buffer.read())
+    except UploadError as error:
+        answer = {"error": type(error).__name__, "message": str(error), "has_recipe": bool(error.recipe)}
+    except MemoryError:
+        message = "Reading this torch file took too much memory, so it was stopped."
+        answer = {"error": TooLargeError.__name__, "message": message}
+    sys.stdout.buffer.write(json.dumps({"held": held, **answer}, ensure_ascii=False).encode(errors="replace"))
 
 
-def describe_failure(error: Exception) -> str:
-    """The answer to an error that torch raised."""
-    text = str(error.args[0] if error.args else type(error).__name__)
-    if isinstance(error, MemoryError) or "allocate memory" in text:
-        return "LReading this torch file took too much memory, so it was stopped."
-    return f"STorch refused this file: {text.splitlines()[0] if text else type(error).__name__}"
+def describe(pickle: bytes) -> dict[str, Any]:
+    """The answer about a pickle: "tensors", and "nested", the key under which they stood.
 
-
-def limit_process(rules: dict[str, Any]) -> None:
-    """Take away what reading a file does not need."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = int(used.ru_utime + used.ru_stime) + rules["cpu_seconds"]
-    statm = Path("/proc/self/statm")
-    own = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 0
-    memory = own + rules["memory_bytes"]
-    for limit, value in (
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, rules["open_files"]),
-    ):
-        resource.setrlimit(limit, (value, value))
+    Raises:
+        UploadError: If the pickle is refused.
+    """
+    check_pickle(pickle)
+    state, nested = find_state_dict(load_pickle(pickle))
+    return {"nested": nested, "tensors": describe_tensors(state)}
 
 
 def find_state_dict(loaded: Any) -> tuple[dict[Any, Any], str]:
-    """The dict that holds the tensors, and the key it stood under ("" if it was the whole file)."""
+    """The dict that holds the tensors, and the key it stood under ("" if it was the whole file).
+
+    Args:
+        loaded: What `load_pickle` made of the file.
+
+    Raises:
+        UnsupportedNetworkError: If there is none.
+    """
     if not isinstance(loaded, dict):
-        raise RefusedError("U", f"Expected a state dict, got an object of type {type(loaded).__name__}.")
+        raise UnsupportedNetworkError(f"Expected a state dict, got an object of type {type(loaded).__name__}.")
     for key in STATE_DICT_KEYS:
         if isinstance(loaded.get(key), dict):
             return loaded[key], key
     return loaded, ""
 
 
-def plain_tensors(state: dict[Any, Any], rules: dict[str, Any]) -> dict[str, Any]:
-    """Contiguous copies of the tensors, their sizes checked before any copy is made.
+def describe_tensors(state: dict[Any, Any]) -> list[list[Any]]:
+    """Name, data type, key and size of the storage, offset, shape and strides of each tensor.
 
-    Six digits before each name keep the order, as safetensors sorts by names.
+    Raises:
+        TooLargeError: If there are too many, or one has too many axes.
+        UnsupportedNetworkError: If something is no tensor, or a number of it is none.
     """
-    import torch
-
-    if len(state) > rules["tensors"]:
-        raise RefusedError("L", f"Expected at most {rules['tensors']:,} tensors, got {len(state):,}.")
+    if len(state) > MAX_TENSORS:
+        raise TooLargeError(f"Expected at most {MAX_TENSORS:,} tensors, got {len(state):,}.")
     for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-            raise RefusedError("U", f"Expected tensors only, got {type(tensor).__name__} under {str(name)[:200]!r}.")
-    total = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-    if total > rules["tensor_bytes"]:
-        raise RefusedError("L", f"Expected at most {rules['tensor_bytes']:,} bytes of tensors, got {total:,}.")
-    return {
-        f"{i:06}{name}": tensor.detach().clone(memory_format=torch.contiguous_format)
-        for i, (name, tensor) in enumerate(state.items())
-    }
+        shown = clean_text(str(name))
+        if not isinstance(tensor, TensorView):
+            raise UnsupportedNetworkError(f"Expected tensors only, got {type(tensor).__name__} under {shown!r}.")
+        if not isinstance(name, str):
+            raise UnsupportedNetworkError(f"Expected names of tensors as text, got {shown}.")
+    return [_describe(name, tensor) for name, tensor in state.items()]
 
 
-if __name__ == "__main__":
-    main()
+def _describe(name: str, tensor: TensorView) -> list[Any]:
+    if max(len(tensor.shape), len(tensor.strides)) > MAX_NDIM:
+        raise TooLargeError(
+            f"Expected tensors of at most {MAX_NDIM} axes, got {len(tensor.shape)} in {clean_text(name)!r}."
+        )
+    numbers = (tensor.storage.numel, tensor.offset, *tensor.shape, *tensor.strides)
+    if not all(type(number) is int and 0 <= number < MAX_INTEGER for number in numbers):
+        raise UnsupportedNetworkError(f"Expected whole numbers as the shape of {clean_text(name)!r}.")
+    storage = tensor.storage
+    return [name, storage.dtype, storage.key, storage.numel, tensor.offset, tensor.shape, tensor.strides]

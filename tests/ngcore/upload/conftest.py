@@ -27,6 +27,14 @@ def _as_torch(state):
     return buffer.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def no_unforeseen_error(caplog):
+    """Fail a test in which `read_network` caught an error that no reader foresaw: a mistake of ours."""
+    yield
+    unforeseen = [record for record in caplog.get_records("call") if record.name == "ngcore.upload.reader"]
+    assert not unforeseen, unforeseen[0].getMessage() + str(unforeseen[0].exc_info)
+
+
 @pytest.fixture(scope="session")
 def save_as():
     """`save_as(format, state)` writes a state dict as the bytes of a file."""

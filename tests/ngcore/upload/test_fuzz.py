@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ngcore.errors import UnsafeFileError, UploadError
+from ngcore.errors import UploadError
 from ngcore.networks import mlp
 from ngcore.testing import random_network
 from ngcore.upload import Hints, export_network, read_network, torch_format
+from ngcore.upload.torch_reader import describe
 
 HINTS = Hints(activation="relu", stride=1, padding=1, input_size=(4, 4))
 FUZZED = settings(
@@ -37,12 +39,8 @@ FILES = valid_files()
 
 @pytest.fixture(autouse=True)
 def no_process(monkeypatch):
-    """Stop before the guarded process, which has tests of its own and takes seconds to start."""
-
-    def refuse(archive, limits):
-        raise UnsafeFileError("Not read here.")
-
-    monkeypatch.setattr(torch_format, "run_guarded", refuse)
+    """Read pickles here, as starting a process for each takes long."""
+    monkeypatch.setattr(torch_format, "describe_pickle", lambda pickle: json.loads(json.dumps(describe(pickle))))
 
 
 def read_or_refuse(data):
@@ -52,7 +50,7 @@ def read_or_refuse(data):
 
 
 def test_the_files_to_be_damaged_are_valid():
-    for data in (FILES[0], FILES[1], FILES[3]):
+    for data in FILES:
         assert len(read_network(data, hints=HINTS).network) == 1
 
 

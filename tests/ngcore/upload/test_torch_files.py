@@ -1,18 +1,18 @@
-"""Torch files in their guarded process: what it reads, what it refuses, and that its limits hold."""
+"""Torch files: what is read, what is refused, and that the process that reads their pickles is held to its limits."""
 
 import io
-import subprocess
-import sys
+import os
+import threading
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
 
-from ngcore.errors import TooLargeError, UnsafeFileError, UnsupportedNetworkError
-from ngcore.upload import Hints, read_network, torch_format, torch_reader
+from ngcore.errors import BusyError, TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.upload import Hints, read_network, sandbox, torch_format, torch_reader
 from ngcore.upload.limits import LOCAL
-from ngcore.upload.sandbox import run_guarded
+from ngcore.upload.sandbox import describe_pickle
+from ngcore.upload.unpickle import Storage, TensorView
 
 RELU = Hints(activation="relu")
 
@@ -48,81 +48,204 @@ def test_parameters_views_and_shared_tensors_are_read_in_the_order_of_the_file(s
     assert torch.equal(upload.network.parameters["2.weight"][0], base.view(4, 3).T)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_floats_of_all_sizes_are_read_bit_for_bit(dtype, save_as):
+    weight = torch.randn(3, 4, generator=torch.Generator().manual_seed(0)).to(getattr(torch, dtype))
+    upload = read_network(save_as("torch", {"0.weight": weight}))
+    assert upload.tensors[0].dtype == dtype
+    assert torch.equal(upload.network.parameters["0.weight"][0], weight.float())
+
+
+def test_the_bytes_of_a_big_endian_file_are_turned(save_as):
+    state = {"0.weight": torch.arange(6.0).view(2, 3)}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(save_as("torch", state))) as given, zipfile.ZipFile(buffer, "w") as turned:
+        for name in given.namelist():
+            content = given.read(name)
+            content = b"big" if name.endswith("byteorder") else content
+            content = state["0.weight"].numpy().astype(">f4").tobytes() if "/data/" in name else content
+            turned.writestr(name, content)
+    assert torch.equal(read_network(buffer.getvalue()).network.parameters["0.weight"][0], state["0.weight"])
+
+
 def test_a_storage_that_claims_more_bytes_than_the_file_has_is_refused(save_as):
     data = edited(save_as("torch", {"0.weight": torch.ones(2, 3)}), b"cpuq\x06K\x06", b"cpuq\x06K\xff")
-    with pytest.raises(UnsafeFileError, match=r"^Torch refused this file: record size \(24 bytes\) does not match"):
+    with pytest.raises(UnknownFormatError) as caught:
         read_network(data)
+    assert str(caught.value) == "This torch file is damaged: '0.weight' needs 1,020 bytes of numbers, got 24."
+
+
+def test_a_view_that_reaches_beyond_its_storage_is_refused(save_as):
+    data = edited(save_as("torch", {"0.weight": torch.ones(2, 3)}), b"QK\x00K\x02K\x03\x86", b"QK\x01K\x02K\x03\x86")
+    with pytest.raises(UnsafeFileError) as caught:
+        read_network(data)
+    assert str(caught.value) == "The numbers of '0.weight' reach beyond what the file holds for them."
 
 
 def test_a_tensor_that_repeats_one_number_for_gigabytes_is_refused(save_as):
     with pytest.raises(TooLargeError) as caught:
         read_network(save_as("torch", {"0.weight": torch.zeros(1).expand(100_000, 100_000)}))
-    assert str(caught.value) == "Expected at most 167,772,160 bytes of tensors, got 40,000,000,000."
+    assert str(caught.value) == "Expected at most 20,000,000 parameters, got 10,000,000,000."
 
 
-def test_a_file_that_needs_more_memory_than_allowed_is_stopped(save_as):
-    archive = save_as("torch", {"0.weight": torch.ones(1000, 1000)})
-    with pytest.raises(TooLargeError) as caught:
-        run_guarded(archive, LOCAL, memory_bytes=2**20)
-    assert str(caught.value) == "Reading this torch file took too much memory, so it was stopped."
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["0.weight", "float32", "0", 6, 0, [2, 3]],
+        ["0.weight", "float80", "0", 6, 0, [2, 3], [3, 1]],
+        ["0.weight", ["float32"], "0", 6, 0, [2, 3], [3, 1]],
+        ["0.weight", "float32", "0", 6, 0, [2, 3], [3]],
+        ["0.weight", "float32", "0", 6, -1, [2, 3], [3, 1]],
+        ["0.weight", "float32", "0", 6, 0, [2, 3], [3, -1]],
+        ["0.weight", "float32", "0", 6, 0, [2, 3], [3, 2**70]],
+        ["0.weight", "float32", "1", 6, 0, [2, 3], [3, 1]],
+        ["0.weight", "float32", "0", True, 0, [2, 3], [3, 1]],
+        "0.weight",
+    ],
+)
+def test_the_answer_of_the_process_is_trusted_no_more_than_the_file(row):
+    with pytest.raises(UnknownFormatError, match=r"^This torch file is damaged: "):
+        torch_format.read_tensors({"tensors": [row]}, {"0": bytes(24)}, LOCAL)
 
+
+def test_strides_of_axes_of_one_may_be_any_number():
+    rows = [["0.weight", "float32", "0", 6, 0, [1, 6], [2**62, 1]]]
+    assert torch_format.read_tensors({"tensors": rows}, {"0": bytes(24)}, LOCAL)["0.weight"].shape == (1, 6)
+
+
+# The process --------------------------------------------------------------------------------------------------------
 
 STOPPED = r"^Reading this torch file took too much time or memory, so it was stopped\.$"
+LOCKED = """
+import json, os, sys
+from ngcore.upload.lockdown import lock_process
+held = lock_process(**json.loads(sys.argv[-1]))
+def answer(verdict):
+    sys.stdout.buffer.write(json.dumps({"verdict": verdict}).encode()); sys.stdout.flush()
+"""
 
 
 @pytest.fixture
-def replace_reader(tmp_path, monkeypatch):
-    """`replace_reader(code)` lets the guarded process run other code once its limits hold."""
+def run_locked(monkeypatch):
+    """`run_locked(code)` runs code in the process of the reader once it is locked, and gives its `answer(verdict)`."""
 
-    def replace(code):
-        script = tmp_path / "probe.py"
-        folder = str(Path(torch_reader.__file__).parent)
-        start = "import json, os, sys\nsys.path.insert(0, {folder!r})\nimport torch_reader\nsys.stdin.buffer.read()\n"
-        limit = "torch_reader.limit_process(json.loads(sys.argv[1]))\n"
-        script.write_text(start.format(folder=folder) + limit + code)
-        monkeypatch.setattr("ngcore.upload.sandbox.READER", script)
+    def run(code, **limits):
+        monkeypatch.setattr(sandbox, "READ", LOCKED + code)
+        return describe_pickle(b"", **limits)["verdict"]
 
-    return replace
+    return run
+
+
+def attempt(code):
+    """Code that answers whether `code` is refused, by an error number or by the limits of `resource`."""
+    refused = "getattr(error, 'errno', None) in (1, 13) or 'not allowed' in str(error)"  # EPERM, EACCES
+    return f"try:\n    {code}\n    answer(False)\nexcept (OSError, ValueError) as error:\n    answer({refused})\n"
+
+
+@pytest.fixture
+def kernel(run_locked):
+    """Which mechanisms this system has; tests of rights have nothing to test on one without any."""
+    held = run_locked("answer(held)")
+    if not held:
+        pytest.skip("this system has neither Landlock nor seccomp")
+    return held
+
+
+FORBIDDEN = {
+    "read a file": "open({file!r})",
+    "read its own folder": "os.listdir('.')",
+    "write a file": "open('file', 'wb', buffering=0).write(b'x')",
+    "remove a file": "os.remove({file!r})",
+    "look up a file": "os.stat({file!r})",
+    "open a socket": "socket.socket()",
+    "start a program": "subprocess.run(['/bin/true'])",
+    "become another program": "os.execv('/bin/true', ['true'])",
+    "fork": "os.fork()",
+    "stop another process": "os.kill({pid}, 0)",
+    "gain time": "resource.setrlimit(resource.RLIMIT_CPU, (100, 100))",
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_hostile_code_in_the_locked_process_cannot(what, kernel, monkeypatch, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("secret")
+    code = FORBIDDEN[what].format(file=str(victim), pid=os.getpid())
+    monkeypatch.setattr(sandbox, "READ", "import resource, socket, subprocess\n" + LOCKED + attempt(code))
+    assert describe_pickle(b"")["verdict"] is True
+    assert victim.read_text() == "secret"
+
+
+def test_a_locked_process_cannot_start_threads(kernel, monkeypatch):
+    code = "try:\n    threading.Thread(target=print).start()\nexcept RuntimeError:\n    answer('refused')\n"
+    monkeypatch.setattr(sandbox, "READ", "import threading\n" + LOCKED + code)
+    assert describe_pickle(b"")["verdict"] == "refused"
+
+
+def test_the_process_sees_no_environment_and_nothing_of_torch(run_locked, monkeypatch):
+    monkeypatch.setenv("SECRET", "1")
+    assert run_locked("answer('SECRET' in os.environ)") is False
+    code = "import ngcore.upload.torch_reader\n" + LOCKED + "answer(sorted({'torch', 'numpy'} & set(sys.modules)))"
+    monkeypatch.setattr(sandbox, "READ", code)
+    assert describe_pickle(b"")["verdict"] == []
+
+
+def test_a_file_read_by_a_process_that_could_not_be_locked_says_so(save_as, small_mlp, monkeypatch):
+    monkeypatch.setattr(sandbox, "READ", LOCKS_NOTHING)
+    upload = read_network(save_as("torch", small_mlp.state_dict()), hints=RELU)
+    assert upload.notes[0] == torch_format.UNLOCKED_NOTE
+
+
+LOCKS_NOTHING = """
+import ngcore.upload.torch_reader as reader
+reader.lock_process = lambda **limits: []
+reader.main()
+"""
 
 
 @pytest.mark.parametrize("limit", [{"seconds": 0.5}, {"cpu_seconds": 1}])
-def test_a_process_that_does_not_end_is_stopped(limit, replace_reader):
-    replace_reader("while True: pass")
+def test_a_process_that_does_not_end_is_stopped(limit, run_locked):
     with pytest.raises(UnsafeFileError, match=STOPPED):
-        run_guarded(b"", LOCAL, **limit)
+        run_locked("while True: pass", **limit)
 
 
-def test_a_process_that_ends_before_it_has_read_all_is_no_error_of_ours(tmp_path, monkeypatch):
-    (tmp_path / "gone.py").write_text("raise SystemExit")
-    monkeypatch.setattr("ngcore.upload.sandbox.READER", tmp_path / "gone.py")
+def test_a_process_that_takes_too_much_memory_is_stopped(run_locked):
+    code = "try:\n    bytes(2**27)\nexcept MemoryError:\n    answer('refused')\n"
+    assert run_locked(code, memory_bytes=2**26) == "refused"
+
+
+def test_a_process_that_ends_before_it_has_read_all_is_no_error_of_ours(monkeypatch):
+    monkeypatch.setattr(sandbox, "READ", "raise SystemExit")
     for size in (10, 10**6):
         with pytest.raises(UnsafeFileError, match=STOPPED):
-            run_guarded(bytes(size), LOCAL)
+            describe_pickle(bytes(size))
 
 
-def test_an_answer_beyond_the_limit_is_not_taken(replace_reader):
-    replace_reader("while True: sys.stdout.buffer.write(b'T' * 2**20)")
+@pytest.mark.parametrize("answer", [b"[1]", b"{", b"[" * 100_000, b"\xff"])
+def test_an_answer_that_is_none_is_refused(answer, monkeypatch):
+    monkeypatch.setattr(sandbox, "READ", f"sys.stdout.buffer.write({answer!r})")
     with pytest.raises(UnsafeFileError, match=STOPPED):
-        run_guarded(b"", LOCAL)
+        describe_pickle(b"")
 
 
-def test_the_process_can_write_no_file_and_sees_no_environment(replace_reader, monkeypatch):
-    monkeypatch.setenv("SECRET", "1")
-    replace_reader(
-        "try:\n"
-        "    open('file', 'wb', buffering=0).write(b'x'); verdict = 'written'\n"
-        "except OSError:\n"
-        "    verdict = 'not written'\n"
-        "print('U' + verdict, 'SECRET' in os.environ, os.listdir(), end='', flush=True)\n"
-    )
-    with pytest.raises(UnsupportedNetworkError, match=r"^not written False \['file'\]$"):
-        run_guarded(b"", LOCAL)
+def test_an_answer_beyond_the_limit_is_not_taken(run_locked):
+    with pytest.raises(UnsafeFileError, match=STOPPED):
+        run_locked("while True: sys.stdout.buffer.write(b' ' * 2**20)")
 
 
-def test_old_versions_of_torch_are_not_trusted_with_torch_files(monkeypatch, save_as, small_mlp):
-    monkeypatch.setattr(torch_format.torch, "__version__", "2.9.1+cpu")
-    with pytest.raises(UnsafeFileError, match=r"^Reading torch files needs torch 2\.10 or later, got 2\.9\.1\+cpu\. "):
-        read_network(save_as("torch", small_mlp.state_dict()))
+def test_few_processes_run_at_a_time_and_who_would_wait_in_vain_is_told(monkeypatch):
+    monkeypatch.setattr(sandbox, "_running", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(sandbox, "_waiting", threading.BoundedSemaphore(2))
+    busy = r"^Too many torch files are being read right now\. Try again in a minute\.$"
+    with sandbox._turn(1.0):
+        with pytest.raises(BusyError, match=busy), sandbox._turn(0.01):
+            pass
+        sandbox._waiting.acquire()
+        with pytest.raises(BusyError, match=busy), sandbox._turn(1.0):
+            pass
+
+
+# Structures ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -130,20 +253,14 @@ def test_old_versions_of_torch_are_not_trusted_with_torch_files(monkeypatch, sav
     [
         ([1], "Expected a state dict, got an object of type list."),
         ({"epoch": 1}, "Expected tensors only, got int under 'epoch'."),
-        ({1: torch.ones(1)}, "Expected tensors only, got Tensor under '1'."),
+        ({1: TensorView(Storage("float32", "0", 1), 0, (1,), (1,))}, "Expected names of tensors as text, got 1."),
     ],
 )
 def test_what_is_no_dict_of_tensors_is_refused(loaded, message):
-    def convert():
+    def describe():
         state, _ = torch_reader.find_state_dict(loaded)
-        torch_reader.plain_tensors(state, {"tensors": 10, "tensor_bytes": 100})
+        torch_reader.describe_tensors(state)
 
-    with pytest.raises(torch_reader.RefusedError) as caught:
-        convert()
-    assert caught.value.args == ("U", message)
-
-
-def test_the_process_imports_nothing_of_this_project():
-    run = f"import runpy, sys; runpy.run_path({torch_reader.__file__!r}); print('ngcore' in sys.modules)"
-    result = subprocess.run([sys.executable, "-I", "-c", run], capture_output=True, text=True, check=True)
-    assert result.stdout == "False\n"
+    with pytest.raises(UnsupportedNetworkError) as caught:
+        describe()
+    assert str(caught.value) == message
