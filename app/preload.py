@@ -63,10 +63,10 @@ def _preload_model(card: answers.Card) -> None:
 
 
 def _preload_map(name: str) -> None:
-    """Read the points of a zoo's first map, unless a model would have to compute them."""
-    from ngcore.maps.zoo_maps import are_at_hand
+    """Read a zoo's first map and its features, which may be computed once; no map is fitted that does not ship."""
+    from ngcore.maps.zoo_maps import are_points_ready
 
     card = next(iter(map_data.models_for(name).values()), None)
     zoo = cached.zoo(name)
-    if are_at_hand(zoo, card):
-        map_data.points(zoo, card)
+    if are_points_ready(zoo, card):
+        map_data.features(map_data.points(zoo, card))

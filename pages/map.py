@@ -5,6 +5,7 @@ import streamlit as st
 from app import cached, map_data, state
 from app.components.damaged_zoos import show_damaged_zoos
 from app.errors import plain, reported
+from app.map import colourings
 from app.map.chart import map_chart
 from app.map.network import map_network
 from app.map.selection import map_selection
@@ -59,7 +60,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="map-control
 with reported(stop=True):
     card = models.get(model)
     seen = map_data.points(zoo, card)
-    choices = map_data.colourings(zoo, seen)
+    choices = colourings.choices(zoo, seen)
     with below:
         title = st.selectbox(
             "Coloured by",
@@ -74,7 +75,7 @@ with reported(stop=True):
         st.caption(
             f"{len(seen):,} of the {len(zoo):,} networks of {plain(name)}, "
             + ("by their raw weights" if card is None else f"by the embedding of {plain(model)}")
-            + f" ({seen.features.shape[1]:,} numbers each)."
+            + "."
         )
     with right:
         map_network(zoo, seen, card)

@@ -50,13 +50,14 @@ def _points(zoo_name, method, box):
     """Ids of the networks on a zoo's first map, and the places (networks, 2) of their points in its drawing."""
     from app import cached, map_data
     from app.charts.zoo_map import draw_zoo_map
+    from app.map import colourings
 
     zoo = cached.zoo(zoo_name)
     card = next(iter(map_data.models_for(zoo_name).values()), None)
     seen = map_data.points(zoo, card)
-    x, y = map_data.layout(seen, method).coordinates.numpy().T
-    table = map_data.table(zoo, seen).assign(x=x, y=y)
-    drawn = draw_zoo_map(table, next(iter(map_data.colourings(zoo, seen).values())))
+    x, y = map_data.coordinates(seen, method).numpy().T
+    table = colourings.table(zoo, seen).assign(x=x, y=y)
+    drawn = draw_zoo_map(table, next(iter(colourings.choices(zoo, seen).values())))
     shares = np.stack([_along(drawn["xAxis"], x), 1 - _along(drawn["yAxis"], y)], axis=1)
     grid = drawn["grid"]
     first = np.array([grid["left"], grid["top"]])

@@ -11,13 +11,15 @@ import streamlit as st
 from app import map_data, state
 from app.charts.zoo_map import Colouring, Mark, clicked_rows, draw_zoo_map, rows_in_areas
 from app.components.appearance import theme
+from app.map import colourings
 from app.map_data import Card
 from app.state import REGION_KEY, Region
 
 if TYPE_CHECKING:
     import pandas
+    from torch import Tensor
 
-    from ngcore.maps.layouts import MapFit, MapMethod
+    from ngcore.maps.layouts import MapMethod
     from ngcore.maps.zoo_maps import ZooPoints
     from ngcore.zoo import Zoo
 
@@ -31,34 +33,36 @@ def map_chart(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMeth
     """Draw the map, and return the rows (of `seen`) that are circled on it."""
     from ngcore.maps.layouts import FEWEST_FOR_UMAP
 
-    table = map_data.table(zoo, seen)
+    table = colourings.table(zoo, seen)
     if method == "umap" and len(seen) < FEWEST_FOR_UMAP:
         st.info(f"UMAP needs at least {FEWEST_FOR_UMAP} networks; these are laid out by PCA.", icon=":material/info:")
         method = "pca"
     if not map_data.is_instant(seen, method):
         _fit_in_view(zoo, seen, method, colouring)
-    fit = map_data.layout(seen, method)
+    points = map_data.coordinates(seen, method)
     key = f"map.chart.{seen.key[:12]}.{method}.{st.session_state.get(CLEARED_KEY, 0)}"
     region: Region | None = st.session_state.get(REGION_KEY)
     rows = region_rows(zoo.name, table)
     is_elsewhere = region is not None and region.chart != key
     shown = _faded(colouring, rows) if rows and is_elsewhere else colouring
     st.echarts_chart(
-        draw_zoo_map(_with_points(table, fit, colouring), shown, marks=marks(zoo, seen, card, fit), theme=theme()),
+        draw_zoo_map(
+            _with_points(table, points, colouring), shown, marks=marks(zoo, seen, card, method), theme=theme()
+        ),
         height=HEIGHT,
         key=key,
-        on_select=partial(on_map_selection, key, zoo.name, tuple(table["id"]), fit),
+        on_select=partial(on_map_selection, key, zoo.name, tuple(table["id"]), points),
         alt=f"Map of {len(seen)} networks of {zoo.name} by {map_data.METHOD_NAMES[method]}, coloured by "
         f"{colouring.title}. The table below the map holds the same networks.",
     )
     return rows
 
 
-def on_map_selection(key: str, zoo: str, ids: Sequence[str], fit: "MapFit") -> None:
+def on_map_selection(key: str, zoo: str, ids: Sequence[str], points: "Tensor") -> None:
     """Select the network that was clicked, or keep the region that was circled."""
     selection = st.session_state[key]["selection"]
     areas = selection.get("areas") or []
-    inside = rows_in_areas(areas, fit.coordinates.numpy())
+    inside = rows_in_areas(areas, points.numpy())
     region = st.session_state.get(REGION_KEY)
     if inside:
         st.session_state[REGION_KEY] = Region(zoo, key, tuple(ids[row] for row in sorted(inside)))
@@ -87,37 +91,49 @@ def clear_region() -> None:
     st.session_state[CLEARED_KEY] = st.session_state.get(CLEARED_KEY, 0) + 1
 
 
-def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, fit: "MapFit") -> list[Mark]:
-    """Rings around the selected network and its neighbours; a diamond where it is not among the fitted ones."""
+def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMethod") -> list[Mark]:
+    """Rings around the selected network and its neighbours; a diamond where it is not among the fitted ones.
+
+    Without features, which are first computed beside the map, there is the ring of the selected network alone.
+    """
     from ngcore.maps.layouts import place
 
+    points = map_data.coordinates(seen, method)
+    if not map_data.has_features(seen):
+        row = map_data.selected_row(zoo, seen)
+        return [] if row is None else [_selected_mark(points[row])]
     focus = map_data.focus(zoo, seen, card)
     if focus is None:
         return []
     row, features = focus
     others, _ = map_data.neighbours(seen, focus, metric=st.session_state.get(METRIC_KEY, "cosine"))
-    point = fit.coordinates[row] if row is not None else place(fit, features)[0]
-    mark = Mark("selected network", [tuple(point.tolist())])
-    if row is None:
-        mark = dataclasses.replace(mark, kind="placed", text="placed, not fitted")
-    return [Mark("nearest neighbours", fit.coordinates[others].tolist(), "neighbour"), mark]
+    if row is not None:
+        mark = _selected_mark(points[row])
+    else:
+        placed = place(map_data.layout(seen, method), features)[0]
+        mark = dataclasses.replace(_selected_mark(placed), kind="placed", text="placed, not fitted")
+    return [Mark("nearest neighbours", points[others].tolist(), "neighbour"), mark]
+
+
+def _selected_mark(point: "Tensor") -> Mark:
+    return Mark("selected network", [tuple(point.tolist())])
 
 
 def _fit_in_view(zoo: "Zoo", seen: "ZooPoints", method: "MapMethod", colouring: Colouring) -> None:
     """Fit a layout while the reader looks at the principal components, then start the page again."""
-    table = map_data.table(zoo, seen)
+    table = colourings.table(zoo, seen)
     with st.spinner(f"Fitting UMAP to {len(seen):,} networks; done once, then kept. Meanwhile, by PCA:"):
-        pca = map_data.layout(seen, "pca")
+        pca = map_data.coordinates(seen, "pca")
         spec = draw_zoo_map(_with_points(table, pca, colouring), colouring, theme=theme())
         st.echarts_chart(spec, height=HEIGHT, alt=f"Map of {len(seen)} networks of {zoo.name} by PCA.")
         map_data.layout(seen, method)
     st.rerun()
 
 
-def _with_points(table: "pandas.DataFrame", fit: "MapFit", colouring: Colouring) -> "pandas.DataFrame":
+def _with_points(table: "pandas.DataFrame", points: "Tensor", colouring: Colouring) -> "pandas.DataFrame":
     """The columns that the chart needs, with the points in front."""
     shown = [name for name in dict.fromkeys((colouring.title, *table.columns)) if name in table and name != "id"]
-    x, y = fit.coordinates.numpy().T
+    x, y = points.numpy().T
     return table[["id", *shown[:TOOLTIP_COLUMNS]]].assign(x=x, y=y)
 
 

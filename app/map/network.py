@@ -7,6 +7,7 @@ import streamlit as st
 from app import cached, map_data, state
 from app.charts.image_grid import data_address, to_image
 from app.errors import plain
+from app.map import colourings
 from app.map.chart import METRIC_KEY
 from app.map_data import Card
 
@@ -26,8 +27,11 @@ def map_network(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> None:
     if selection is None or not cached.exists(selection):
         st.info("Click a point to select its network.", icon=":material/ads_click:")
         return
+    _show_network(zoo, seen, map_data.selected_row(zoo, seen))
+    had_features = map_data.has_features(seen)
     focus = map_data.focus(zoo, seen, card)
-    _show_network(zoo, seen, focus[0] if focus else None)
+    if not had_features and map_data.has_features(seen):
+        st.rerun()  # the map was drawn without neighbours
     if focus is None:
         st.info("The selected network is of another kind than those on this map.", icon=":material/info:")
         return
@@ -63,9 +67,9 @@ def _show_network(zoo: "Zoo", seen: "ZooPoints", row: int | None) -> None:
 def _facts(zoo: "Zoo", seen: "ZooPoints", row: int) -> list[str]:
     """The first facts of a network, as Markdown."""
     facts = []
-    for title, colouring in list(map_data.colourings(zoo, seen).items())[:MAX_FACTS]:
+    for title, colouring in list(colourings.choices(zoo, seen).items())[:MAX_FACTS]:
         value = colouring.values[row]
-        if value is None or value != value or title == map_data.NOTHING:
+        if value is None or value != value or title == colourings.NOTHING:
             continue
         text = value if isinstance(value, str) else f"{value:.1%}" if colouring.percent else f"{value:.4g}"
         facts.append(f"{plain(title)}: {plain(text)}")
@@ -86,7 +90,7 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
         "the cosine of the angle between mean-free vectors, or their distance.",
     )
     rows, distances = map_data.neighbours(seen, focus, metric=metric)
-    columns = map_data.table(zoo, seen).iloc[rows]
+    columns = colourings.table(zoo, seen).iloc[rows]
     shown = columns[["id", *[name for name in columns.columns if name != "id"][:1]]].copy()
     shown["id"] = shown["id"].str.removeprefix(f"{zoo.name}/")
     shown["distance"] = distances
@@ -110,7 +114,7 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
         selection_mode="single-row",
         row_height=34,
         height=36 + 34 * len(shown),
-        column_config=map_data.column_formats(zoo, seen)
+        column_config=colourings.column_formats(zoo, seen)
         | (pictures or {})
         | {
             "id": st.column_config.TextColumn("id"),

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app import cached, map_data, state
+from app import cached, state
 from app.charts.histograms import draw_histogram
 from app.charts.image_grid import draw_image_grid
 from app.charts.zoo_map import Colouring
 from app.components.appearance import theme
 from app.components.edit_ways import edit_circled
 from app.errors import plain
+from app.map import colourings
 from app.map.chart import clear_region
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ HEIGHT = 380
 
 def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: list[int]) -> None:
     """Show the circled networks."""
-    table = map_data.table(zoo, seen)
+    table = colourings.table(zoo, seen)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{len(rows):,} of {len(seen):,} selected" if rows else f"All {len(seen):,} networks on the map")
         if rows:
@@ -66,7 +67,7 @@ def _show_table(zoo: "Zoo", seen: "ZooPoints", chosen: "pandas.DataFrame") -> No
         key=key,
         on_select=pick,
         selection_mode="single-row",
-        column_config=map_data.column_formats(zoo, seen),
+        column_config=colourings.column_formats(zoo, seen),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(

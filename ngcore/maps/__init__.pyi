@@ -7,7 +7,9 @@ from .layouts import is_fitted as is_fitted
 from .layouts import nearest as nearest
 from .layouts import place as place
 from .zoo_maps import ZooPoints as ZooPoints
-from .zoo_maps import are_at_hand as are_at_hand
+from .zoo_maps import are_features_ready as are_features_ready
+from .zoo_maps import are_points_ready as are_points_ready
 from .zoo_maps import network_features as network_features
+from .zoo_maps import read_features as read_features
 from .zoo_maps import read_points as read_points
 from .zoo_maps import write_shipped_map as write_shipped_map

@@ -1,4 +1,4 @@
-"""The networks of a zoo as points: their features by a trained model or raw weights, kept on disk and shipped."""
+"""The networks of a zoo as points: coordinates and answers that ship, features that a model computes when asked."""
 
 import collections
 import dataclasses
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ngcore.files import write_atomically
-from ngcore.maps.layouts import MapFit, MapMethod, fit_map
+from ngcore.maps.layouts import fit_map
 from ngcore.networks import Network
 from ngcore.paths import ASSETS, cache_folder
 from ngcore.tasks import Checkpoint, classify_inrs, embed_networks, load_checkpoint, predict_accuracy
@@ -31,36 +31,35 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ZooPoints:
-    """Networks of a zoo as a model sees them.
+    """Networks of a zoo on a map; `read_features` gives what the map was laid out by.
 
     Attributes:
-        zoo: Name of the zoo.
-        model: Name of the checkpoint, or `RAW_WEIGHTS`.
+        zoo: The zoo.
+        card: The card of the checkpoint that reads the networks; None means raw weights.
         key: Digest of the zoo, the model's weights, and which networks there are.
         positions: The networks, by their positions in the zoo's metadata.
-        features: A row a network: embeddings, or raw weights.
-        outputs: What the model answers, a row a network: class probabilities, or one predicted accuracy; None for raw
+        outputs: The model's answers, one row per network: class probabilities, or one predicted accuracy; None for raw
             weights and for models that answer with networks.
         coordinates: The UMAP of the features where it ships; else None.
     """
 
-    zoo: str
-    model: str
+    zoo: Zoo
+    card: Mapping[str, Any] | None
     key: str
     positions: Int[np.ndarray, " networks"]
-    features: Float[Tensor, "networks features"]
     outputs: Float[Tensor, "networks outputs"] | None = None
     coordinates: Float[Tensor, "networks 2"] | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the checkpoint, or `RAW_WEIGHTS`."""
+        return _model_name(self.card)
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __repr__(self) -> str:
-        return f"ZooPoints({self.zoo} by {self.model}: {len(self)} networks, {self.features.shape[1]} features)"
-
-    def fit(self, method: MapMethod = "umap", *, seed: int = 0) -> MapFit:
-        """Lay the networks out in the plane; instant where the coordinates ship or the fit is in the cache."""
-        return fit_map(self.features, method=method, seed=seed, known=self.coordinates if seed == 0 else None)
+        return f"ZooPoints({self.zoo.name} by {self.model}: {len(self)} networks)"
 
 
 def choose_positions(zoo: Zoo, *, same_parameters: bool = False, limit: int = MAX_POINTS) -> Int[np.ndarray, " rows"]:
@@ -94,9 +93,7 @@ def read_points(
     limit: int = MAX_POINTS,
     progress: Progress | None = None,
 ) -> ZooPoints:
-    """Features, answers and, where they ship, coordinates of a zoo's networks.
-
-    Taken from the shipped maps, else from the cache folder, else computed.
+    """A zoo's networks with the coordinates and answers that ship; without those, the model is asked for its answers.
 
     Args:
         zoo: The zoo.
@@ -106,33 +103,47 @@ def read_points(
         progress: Called with the numbers of networks done and wanted while the model runs.
     """
     positions = choose_positions(zoo, same_parameters=card is None, limit=limit)
-    model = RAW_WEIGHTS if card is None else str(card["name"])
     key = _points_key(zoo, card, positions)
-    stored = _read(shipped_path(zoo.name, model), key)
-    if card is None:
-        stored["features"] = raw_weights(zoo, positions)
-    elif "features" not in stored:
-        stored |= _read(_cache_path(key), key)
-    if "features" not in stored:
-        stored |= _ask(card or {}, zoo, positions, device=device, progress=progress)
-        _write(_cache_path(key), key, stored)
-    return ZooPoints(
-        zoo=zoo.name,
-        model=model,
+    stored = _read(shipped_path(zoo.name, _model_name(card)), key)
+    points = ZooPoints(
+        zoo=zoo,
+        card=card,
         key=key,
         positions=positions,
-        features=stored["features"],
         outputs=stored.get("outputs"),
         coordinates=stored.get("coordinates"),
     )
+    if card is None or stored:
+        return points
+    return dataclasses.replace(points, outputs=_answers(points, device=device, progress=progress).get("outputs"))
 
 
-def are_at_hand(zoo: Zoo, card: Mapping[str, Any] | None = None, *, limit: int = MAX_POINTS) -> bool:
+def read_features(
+    points: ZooPoints, *, device: torch.device | str = "cpu", progress: Progress | None = None
+) -> Float[Tensor, "networks features"]:
+    """What a map is laid out by: embeddings, from the cache folder or computed and kept there, or raw weights.
+
+    Args:
+        points: The networks.
+        device: Where the model runs.
+        progress: Called with the numbers of networks done and wanted while the model runs.
+    """
+    if points.card is None:
+        return raw_weights(points.zoo, points.positions)
+    return _answers(points, device=device, progress=progress)["features"]
+
+
+def are_points_ready(zoo: Zoo, card: Mapping[str, Any] | None = None, *, limit: int = MAX_POINTS) -> bool:
     """Whether `read_points` has nothing to compute."""
     if card is None:
         return True
     key = _points_key(zoo, card, choose_positions(zoo, limit=limit))
     return _cache_path(key).is_file() or bool(_read(shipped_path(zoo.name, str(card["name"])), key))
+
+
+def are_features_ready(points: ZooPoints) -> bool:
+    """Whether `read_features` has nothing to compute."""
+    return points.card is None or _cache_path(points.key).is_file()
 
 
 def write_shipped_map(
@@ -145,15 +156,14 @@ def write_shipped_map(
 ) -> Path:
     """Fit the map of a zoo and write it where pages look for shipped ones.
 
-    Kept are the UMAP coordinates and, for models, features and answers in float16; raw weights are in the zoo.
+    Kept are the UMAP coordinates and a model's answers in float16; its features are computed again when asked for.
 
     Returns:
         The file.
     """
     points = read_points(zoo, card, device=device, progress=progress)
-    values = {"coordinates": points.fit("umap").coordinates}
-    if card is not None:
-        values |= {"features": points.features}
+    features = read_features(points, device=device, progress=progress)
+    values = {"coordinates": fit_map(features, method="umap").coordinates}
     if points.outputs is not None:
         values |= {"outputs": points.outputs}
     path = folder / shipped_path(zoo.name, points.model).name
@@ -173,7 +183,7 @@ def raw_weights(zoo: Zoo, positions: Int[np.ndarray, " rows"]) -> Float[Tensor, 
 def network_features(
     network: Network, card: Mapping[str, Any] | None = None, *, device: torch.device | str = "cpu"
 ) -> Float[Tensor, "networks features"]:
-    """Features of networks from anywhere, as `read_points` has them for those of a zoo."""
+    """Features of networks from anywhere, as `read_features` has them for those of a zoo."""
     if card is None:
         return network.flatten().float().cpu()
     return _rounded(embed_networks(load_checkpoint(card["name"], device), network))
@@ -184,25 +194,28 @@ def shipped_path(zoo: str, model: str) -> Path:
     return SHIPPED / f"{zoo}--{model}.npz"
 
 
-def _ask(
-    card: Mapping[str, Any],
-    zoo: Zoo,
-    positions: Int[np.ndarray, " rows"],
-    *,
-    device: torch.device | str,
-    progress: Progress | None,
-) -> dict[str, Tensor]:
-    """Run a model over networks of a zoo, a batch of one architecture at a time."""
-    checkpoint = load_checkpoint(card["name"], device)
+def _answers(points: ZooPoints, *, device: torch.device | str, progress: Progress | None) -> dict[str, Tensor]:
+    """Features and answers of a model: from the cache folder, else computed and kept there."""
+    path = _cache_path(points.key)
+    stored = _read(path, points.key)
+    if "features" not in stored:
+        stored = _ask(points, device=device, progress=progress)
+        _write(path, points.key, stored)
+    return stored
+
+
+def _ask(points: ZooPoints, *, device: torch.device | str, progress: Progress | None) -> dict[str, Tensor]:
+    """Run the model over the networks, in batches of one architecture each."""
+    checkpoint = load_checkpoint(points.model, device)
     batches: dict[str, list[Tensor]] = collections.defaultdict(list)
     indices, done = [], 0
-    for index, network in _stacks(zoo, positions):
+    for index, network in _stacks(points.zoo, points.positions):
         for batch_index in torch.arange(len(network)).split(BATCH_SIZE):
             for name, values in ask(checkpoint, network[batch_index]).items():
                 batches[name].append(_rounded(values))
             done += len(batch_index)
             if progress is not None:
-                progress(done, len(positions))
+                progress(done, len(points))
         indices.append(torch.from_numpy(index))
     order = torch.cat(indices).argsort()
     return {name: torch.cat(values)[order] for name, values in batches.items()}
@@ -219,7 +232,7 @@ def ask(checkpoint: Checkpoint, network: Network) -> dict[str, Tensor]:
 
 
 def _stacks(zoo: Zoo, positions: Int[np.ndarray, " rows"]) -> Iterator[tuple[np.ndarray, Network]]:
-    """Stacks of one architecture each, with the places in `positions` that they come from."""
+    """Stacks of one architecture each, with their indices in `positions`."""
     architectures = zoo.metadata["architecture"].to_numpy()[positions]
     for architecture in sorted(set(architectures)):
         index = np.flatnonzero(architectures == architecture)
@@ -236,6 +249,10 @@ def _thin(rows: Int[np.ndarray, " rows"], count: int) -> Int[np.ndarray, " chose
     if len(rows) <= count:
         return rows
     return rows[np.linspace(0, len(rows) - 1, count).round().astype(int)] if count else rows[:0]
+
+
+def _model_name(card: Mapping[str, Any] | None) -> str:
+    return RAW_WEIGHTS if card is None else str(card["name"])
 
 
 def _points_key(zoo: Zoo, card: Mapping[str, Any] | None, positions: Int[np.ndarray, " rows"]) -> str:

@@ -37,12 +37,13 @@ def loaded(monkeypatch):
     )
     models = {"mapped": {"best": "best card", "second": "second card"}, "unmapped": {"best": "best card"}}
     monkeypatch.setattr(map_data, "models_for", lambda name: models.get(name, {}))
-    monkeypatch.setattr(zoo_maps, "are_at_hand", lambda zoo, card: zoo.name != "unmapped")
-    monkeypatch.setattr(map_data, "points", lambda zoo, card: names.append((zoo.name, card)))
+    monkeypatch.setattr(zoo_maps, "are_points_ready", lambda zoo, card: zoo.name != "unmapped")
+    monkeypatch.setattr(map_data, "points", lambda zoo, card: (zoo.name, card))
+    monkeypatch.setattr(map_data, "features", names.append)
     return names
 
 
-def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_computed(loaded):
+def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_made_that_does_not_ship(loaded):
     preload._preload()
     assert loaded == [
         "damaged",

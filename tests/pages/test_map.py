@@ -37,6 +37,38 @@ def test_the_map_of_a_zoo_opens_with_the_selected_network_ringed_and_ten_neighbo
     assert "12 of the 12 networks of tiny\\-inrs, by their raw weights" in captions(app)
 
 
+@pytest.fixture
+def shipped_map(checkpoints, tiny_zoos, monkeypatch, tmp_path):
+    """The cache folder, empty, where maps of tiny-inrs ship."""
+    from ngcore.maps import zoo_maps
+    from ngcore.tasks.checkpoints import find_checkpoint
+    from ngcore.training import read_card
+    from ngcore.zoo import Zoo
+
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(checkpoints))
+    monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
+    for model in ("tiny-classify", "tiny-probes"):
+        card = read_card(find_checkpoint(model))
+        zoo_maps.write_shipped_map(Zoo.open(tiny_zoos / "tiny-inrs"), card, folder=tmp_path)
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_shipped_map_computes_its_features_for_the_neighbours_of_the_selected_network(open_page, shipped_map):
+    app = open_page("map", net=NET)
+    assert not app.exception and not app.error
+    assert len(list(shipped_map.rglob("*.npz"))) == 1
+    assert len(mark(app, "neighbour")["data"]) == 10
+
+
+def test_a_shipped_map_is_drawn_without_features_while_no_network_of_its_kind_is_selected(open_page, shipped_map):
+    app = open_page("map", net="tiny-cnns/00000-000000")
+    before = list(shipped_map.rglob("*.npz"))
+    next(box for box in app.selectbox if box.label == "Zoo").select("tiny-inrs").run()
+    assert not app.exception and not app.error
+    assert spec(app)["series"] and list(shipped_map.rglob("*.npz")) == before
+
+
 def test_nothing_needs_to_be_selected(open_page):
     app = open_page("map")
     assert not app.exception

@@ -5,11 +5,14 @@ import pytest
 import torch
 
 from ngcore.maps import layouts, zoo_maps
+from ngcore.maps.layouts import fit_map
 from ngcore.maps.zoo_maps import (
-    are_at_hand,
+    are_features_ready,
+    are_points_ready,
     choose_positions,
     network_features,
     raw_weights,
+    read_features,
     read_points,
     write_shipped_map,
 )
@@ -69,10 +72,10 @@ def test_raw_weights_are_the_flattened_networks_in_the_order_asked_for(zoo):
 
 def test_points_of_raw_weights_have_no_answers_and_need_no_computing(zoo):
     points = read_points(zoo)
-    assert are_at_hand(zoo)
-    assert repr(points) == "ZooPoints(toy by weights: 16 networks, 13 features)"
+    assert are_points_ready(zoo) and are_features_ready(points)
+    assert repr(points) == "ZooPoints(toy by weights: 16 networks)"
     assert points.outputs is None and points.coordinates is None
-    assert points.fit("pca").coordinates.shape == (16, 2)
+    assert torch.equal(read_features(points), raw_weights(zoo, points.positions))
 
 
 def test_a_shipped_map_is_read_where_it_is_of_this_zoo_and_of_no_other(zoo, monkeypatch, tmp_path):
@@ -81,8 +84,7 @@ def test_a_shipped_map_is_read_where_it_is_of_this_zoo_and_of_no_other(zoo, monk
     path = write_shipped_map(zoo, folder=tmp_path)
     assert path.name == "toy--weights.npz"
     monkeypatch.setattr(layouts, "_fit_umap", lambda *_: pytest.fail("fitted"))
-    points = read_points(zoo)
-    assert torch.equal(points.fit("umap").coordinates, points.coordinates)
+    assert read_points(zoo).coordinates.shape == (16, 2)
     assert read_points(zoo, limit=5).coordinates is None
 
 
@@ -109,7 +111,7 @@ def test_what_is_stored_comes_back_in_the_same_precision(tmp_path):
 
 
 def test_nothing_of_raw_weights_is_left_in_the_cache(zoo):
-    read_points(zoo)
+    read_features(read_points(zoo))
     assert not list((cache_folder() / "maps").glob("*.npz"))
 
 
@@ -135,27 +137,49 @@ def test_a_model_reads_all_architectures_in_the_order_of_the_zoo(zoo, model):
     points = read_points(zoo, model, progress=lambda now, wanted: done.append((now, wanted)))
     assert len(points) == 19 and points.outputs.shape == (19, 1)
     assert done[-1] == (19, 19)
+    features = read_features(points)
     for row in (0, 13, 18):
         alone = network_features(zoo.networks([row]), model)
-        torch.testing.assert_close(points.features[row], alone[0], rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(features[row], alone[0], rtol=2e-3, atol=2e-3)
 
 
 def test_what_a_model_said_is_asked_once_and_then_read(zoo, model, monkeypatch):
     first = read_points(zoo, model)
-    assert are_at_hand(zoo, model)
+    features = read_features(first)
+    assert are_points_ready(zoo, model)
     monkeypatch.setattr(zoo_maps, "_ask", lambda *_, **__: pytest.fail("asked again"))
     again = read_points(zoo, model)
-    assert torch.equal(again.features, first.features) and torch.equal(again.outputs, first.outputs)
-    assert not are_at_hand(zoo, {**model, "weights_sha256": "other weights"})
+    assert torch.equal(read_features(again), features) and torch.equal(again.outputs, first.outputs)
+    assert not are_points_ready(zoo, {**model, "weights_sha256": "other weights"})
 
 
-def test_a_shipped_map_of_a_model_brings_features_answers_and_coordinates(zoo, model, monkeypatch, tmp_path):
+@pytest.fixture
+def shipped(zoo, model, monkeypatch, tmp_path):
+    """The file of the model's map, as it ships, seen by someone whose cache folder is empty."""
     monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] - 1, None))
     monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
     path = write_shipped_map(zoo, model, folder=tmp_path)
-    assert path.name == "toy--toy-model.npz"
     monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "no cache"))
+    return path
+
+
+def test_a_shipped_map_of_a_model_holds_coordinates_and_answers_and_no_features(shipped):
+    assert shipped.name == "toy--toy-model.npz"
+    with np.load(shipped) as file:
+        assert set(file.files) == {"key", "coordinates", "outputs"}
+
+
+def test_a_shipped_map_opens_without_the_model(shipped, zoo, model, monkeypatch):
     monkeypatch.setattr(zoo_maps, "_ask", lambda *_, **__: pytest.fail("asked"))
+    assert are_points_ready(zoo, model)
     points = read_points(zoo, model)
-    assert are_at_hand(zoo, model)
     assert points.outputs.shape == (19, 1) and points.coordinates.shape == (19, 2)
+
+
+def test_features_of_a_shipped_map_are_computed_when_asked_for_and_kept(shipped, zoo, model):
+    points = read_points(zoo, model)
+    assert not are_features_ready(points)
+    features = read_features(points)
+    assert are_features_ready(points)
+    laid_out = fit_map(features, known=points.coordinates)
+    torch.testing.assert_close(laid_out.components[:, :2] - 1, points.coordinates, rtol=0, atol=1e-2)

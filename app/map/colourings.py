@@ -1,0 +1,129 @@
+"""What the networks on a map are coloured by, and what a table of them says."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from app.charts.zoo_map import Colouring
+from app.map_data import MAX_MAPS
+
+if TYPE_CHECKING:
+    import pandas
+
+    from ngcore.maps.zoo_maps import ZooPoints
+    from ngcore.zoo import Zoo
+
+MOST_CATEGORIES = 10
+LOG_RATIO = 100  # hyper-parameters that span more than this are coloured by their logarithm
+NOT_COLOURS = {"id", "split", "architecture", "row", "label", "accuracy", "psnr", "flagged", "image", "run", "group"}
+LOG_SUFFIX = " (log10)"
+NOTHING = "nothing"
+
+
+def choices(zoo: "Zoo", seen: "ZooPoints") -> dict[str, Colouring]:
+    """Everything that the networks can be coloured by, under the names of the choices."""
+    return _choices(seen.key, zoo, seen)
+
+
+@st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
+def _choices(key: str, _zoo: "Zoo", _seen: "ZooPoints") -> dict[str, Colouring]:
+    metadata = _zoo.metadata.iloc[_seen.positions]
+    names = tuple(str(name) for name in _zoo.card.get("class_names", ()))
+    found = [*_class_colourings(metadata, _seen, names), *_accuracy_colourings(metadata, _seen)]
+    if metadata["psnr"].notna().any():
+        found.append(Colouring("PSNR of the fit in dB", metadata["psnr"].tolist()))
+    found += [colouring for column in metadata.columns for colouring in _column_colourings(metadata, column)]
+    if metadata["split"].nunique() > 1:
+        found.append(_category("split", metadata["split"].tolist(), ("train", "validation", "test")))
+    if len(_zoo.architectures) > 1:
+        texts = [_zoo.architectures[key].name for key in metadata["architecture"]]
+        found.append(_category("architecture", texts, tuple(sorted(set(texts)))))
+    return {colouring.title: colouring for colouring in found} or {NOTHING: Colouring(NOTHING, [0] * len(_seen))}
+
+
+def _class_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints", names: tuple[str, ...]) -> list[Colouring]:
+    labels = metadata["label"].to_numpy()
+    found = []
+    if names and (labels >= 0).any():
+        found.append(_category("label", [names[label] if 0 <= label < len(names) else None for label in labels], names))
+    if seen.outputs is None or seen.outputs.shape[1] != len(names):
+        return found
+    predicted = seen.outputs.argmax(dim=1).tolist()
+    found.append(_category("predicted class", [names[label] for label in predicted], names))
+    if (labels >= 0).any():
+        right = ["right" if a == b else "wrong" for a, b in zip(predicted, labels, strict=True)]
+        found.append(_category("right or wrong", right, ("right", "wrong")))
+        chances = seen.outputs.numpy()[np.arange(len(labels)), labels.clip(0)]
+        found.append(Colouring("probability of the label", chances.tolist(), percent=True))
+    return found
+
+
+def _accuracy_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints") -> list[Colouring]:
+    accuracy = metadata["accuracy"].to_numpy()
+    is_known = bool(np.isfinite(accuracy).any())
+    found = [Colouring("true accuracy", accuracy.tolist(), percent=True)] if is_known else []
+    if is_known and seen.outputs is not None and seen.outputs.shape[1] == 1:
+        predicted = seen.outputs[:, 0].numpy()
+        found.append(Colouring("predicted accuracy", predicted.tolist(), percent=True))
+        error = (predicted - accuracy).tolist()
+        found.append(Colouring("error (predicted − true)", error, kind="diverging", percent=True))
+    return found
+
+
+def _column_colourings(metadata: "pandas.DataFrame", column: str) -> list[Colouring]:
+    """The colouring by a hyper-parameter; none where all networks have the same."""
+    values = metadata[column]
+    if column in NOT_COLOURS or values.nunique() < 2 or (column == "step" and (values < 0).all()):
+        return []
+    title = column.replace("_", " ")
+    if values.dtype.kind in "iuf":
+        positive = values[values > 0]
+        if len(positive) == len(values) and positive.max() / positive.min() > LOG_RATIO:
+            return [Colouring(f"{title}{LOG_SUFFIX}", np.log10(values).tolist())]
+        return [Colouring(title, values.astype(float).tolist())]
+    texts = values.astype(str)
+    if texts.nunique() > MOST_CATEGORIES:
+        return []
+    return [_category(title, texts.tolist(), tuple(sorted(texts.unique())))]
+
+
+def _category(title: str, values: list[Any], categories: tuple[str, ...]) -> Colouring:
+    return Colouring(title, values, kind="category", categories=categories)
+
+
+def table(zoo: "Zoo", seen: "ZooPoints") -> "pandas.DataFrame":
+    """What is known of the networks, a row each, in columns for people; hyper-parameters included. Do not change it."""
+    return _table(seen.key, zoo, seen)
+
+
+@st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
+def _table(key: str, _zoo: "Zoo", _seen: "ZooPoints") -> "pandas.DataFrame":
+    import pandas
+
+    metadata = _zoo.metadata.iloc[_seen.positions].reset_index(drop=True)
+    columns: dict[str, Any] = {"id": metadata["id"]}
+    for title, colouring in choices(_zoo, _seen).items():
+        if not title.endswith(LOG_SUFFIX) and title != NOTHING:
+            columns[title] = _readable(colouring)
+    for column in metadata.columns:
+        title = column.replace("_", " ")
+        if column not in NOT_COLOURS and title not in columns and metadata[column].nunique() > 1:
+            columns[title] = metadata[column]
+    return pandas.DataFrame(columns)
+
+
+def _readable(colouring: Colouring) -> list[Any]:
+    if colouring.kind == "category":
+        return list(colouring.values)
+    return [None if value is None or not math.isfinite(value) else float(value) for value in colouring.values]
+
+
+def column_formats(zoo: "Zoo", seen: "ZooPoints") -> dict[str, Any]:
+    """How the table's columns are written: shares as percentages, other numbers in few digits."""
+    formats: dict[str, Any] = {"id": st.column_config.TextColumn("id", pinned=True)}
+    for title, colouring in choices(zoo, seen).items():
+        if colouring.kind != "category":
+            formats[title] = st.column_config.NumberColumn(title, format="percent" if colouring.percent else "%.4g")
+    return formats
