@@ -10,6 +10,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from ngcore.errors import NeuralGraphError
+from ngcore.text import clean_lines
 
 LOGGER = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -26,7 +27,7 @@ def plain(text: object) -> str:
         a\*b
     """
     letters = []
-    for letter in str(text):
+    for letter in clean_lines(str(text)):
         escaped = f"\\{letter}" if letter in string.punctuation else " " if letter.isspace() else letter
         letters.append(f"{escaped}{_WORD_JOINER}" if letter in ":@" else escaped)
     return "".join(letters).replace("www\\.", f"www{_WORD_JOINER}\\.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.hosts import HostGuard, allowed_name, allowed_names, is_loopback
+from app.terminal import CleanStream
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -126,6 +127,7 @@ def serve(
     Args:
         open_browser: open the app in this machine's browser once it can be reached.
     """
+    sys.stdout, sys.stderr = CleanStream(sys.stdout), CleanStream(sys.stderr)
     gc.disable()  # until `warm_up` is through: a quarter of the time of all imports
     import streamlit as st
     from starlette.middleware import Middleware

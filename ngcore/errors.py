@@ -20,15 +20,20 @@ NeuralGraphError
 from collections.abc import Iterable
 from typing import Any
 
+from ngcore.text import clean_lines
+
 
 class NeuralGraphError(ValueError):
-    """Root of every error that ngcore raises on purpose.
+    """Root of every error that ngcore raises on purpose; messages may quote strangers' text, so they are cleaned.
 
     Attributes:
         recipe: Python code that would help, to be shown as it is; empty for most errors.
     """
 
     recipe: str = ""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(clean_lines(str(message)))
 
 
 class ArchitectureError(NeuralGraphError):

@@ -1,14 +1,21 @@
 """The console command `ngcore`: what the package does, from a terminal or a script.
 
-    data fetch · zoo build, info, list, verify, sample · train · evaluate · models
+    data fetch · zoo build, info, list, verify, sample · train · evaluate · results · seeds · study · models
     predict · edit · embed · map · graph · benchmark · app
 
-Results go to stdout (as JSON with `--json`), progress and errors to stderr. Exit codes: 0 done, 1 found something wrong
-in what was checked, 2 bad input, 130 interrupted.
+Results go to stdout (as JSON with `--json`), progress and errors to stderr. Exit codes: 0 done, 1 not done or not all
+of it, 2 wrong usage, 130 interrupted, 141 nobody reads the output any more.
 """
 
 import sys
+import traceback
+import warnings
 from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from ngcore.cli.exits import BROKEN_PIPE, INTERRUPTED, silence_stdout
+from ngcore.text import clean_lines, clean_text
 
 __all__ = ["main"]
 
@@ -20,6 +27,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from ngcore.cli.app import become_server
 
         become_server(arguments[1:])
+    sys.excepthook, warnings.showwarning = _show_exception, _show_warning
+    try:
+        _run(arguments)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        silence_stdout()
+        sys.exit(BROKEN_PIPE)
+
+
+def _run(arguments: list[str]) -> None:
+    from typer.main import get_command
+
     from ngcore.cli.program import program
 
-    program(arguments, prog_name="ngcore")
+    try:
+        get_command(program)(arguments, prog_name="ngcore")
+    finally:
+        sys.stdout.flush()  # a closed pipe is noticed here, not while Python shuts down
+
+
+def _show_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback as Python does, but cleaned: the message may quote strangers' text."""
+    sys.stderr.write(clean_lines("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning of a library as one line."""
+    sys.stderr.write(f"Warning: {clean_text(str(message), length=1_000)}\n")

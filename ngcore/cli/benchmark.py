@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ngcore.cli.options import Json, example
-from ngcore.cli.output import plain, print_result, say, table_of
+from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar
 
 
@@ -45,4 +45,4 @@ def _show(console: Console, result: dict[str, Any]) -> None:
             rows = [[row.get(field) for field in fields] for row in value]
             console.print(table_of(columns, rows, title=name))
         else:
-            console.print(f"{name}: {value}", highlight=False, markup=False)
+            console.print(line(f"{name}: {value}"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ngcore.cli.options import Device, Json, Limit, example
-from ngcore.cli.output import print_result
+from ngcore.cli.output import line, print_result
 from ngcore.cli.progress import ProgressBar, progress_bar
 from ngcore.errors import NeuralGraphError, ZooError
 
@@ -55,7 +55,7 @@ def embed(
     _write(out, opened, rows, vectors)
     result = {"file": str(out), "model": checkpoint.name, "num_networks": len(rows), "d": int(vectors.shape[1])}
     text = f"{len(rows):,} vectors of {vectors.shape[1]} numbers in {out}"
-    print_result(result, as_json=as_json, show=lambda console: console.print(text, highlight=False, soft_wrap=True))
+    print_result(result, as_json=as_json, show=lambda console: console.print(line(text), soft_wrap=True))
 
 
 def _embed(checkpoint: "Checkpoint", zoo: "Zoo", rows: "np.ndarray", bar: ProgressBar) -> "np.ndarray":

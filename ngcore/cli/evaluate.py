@@ -6,12 +6,11 @@ import typer
 from rich.console import Console
 
 from ngcore.cli.choosing import shipped_zoo
+from ngcore.cli.exits import FAILED
 from ngcore.cli.options import Device, Json, Limit, ZooOption, example
-from ngcore.cli.output import print_result, say_error, table_of
+from ngcore.cli.output import line, print_result, say_error, table_of
 from ngcore.cli.progress import progress_bar
 from ngcore.errors import NeuralGraphError
-
-BAD_INPUT = 2
 
 
 def register(program: typer.Typer) -> None:
@@ -52,7 +51,7 @@ def evaluate(
                 failures += 1
     print_result(results, as_json=as_json, show=lambda console: _show(console, results))
     if failures:
-        raise typer.Exit(BAD_INPUT)
+        raise typer.Exit(FAILED)
 
 
 def _names_of_all(zoo: str | None) -> list[str]:
@@ -105,4 +104,4 @@ def _show(console: Console, results: list[dict[str, Any]]) -> None:
     columns = ("Checkpoint", "Metric", ">Measured", ">n", ">Card", ">n")
     console.print(table_of(columns, rows))
     for note in dict.fromkeys(f"{result['zoo']}: {result['note']}" for result in results if result["note"]):
-        console.print(note, highlight=False, markup=False)
+        console.print(line(note))

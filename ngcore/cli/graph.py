@@ -99,7 +99,6 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(
         f"{result['architecture']}: {result['num_parameters']:,} parameters, {result['num_nodes']:,} nodes, "
         f"{result['num_edges']:,} edges",
-        highlight=False,
     )
     nodes = [
         (i, block["role"], block["num_nodes"], block["activation"]) for i, block in enumerate(result["node_blocks"])

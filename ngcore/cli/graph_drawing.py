@@ -4,6 +4,8 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ngcore.text import clean_text
+
 if TYPE_CHECKING:
     from ngcore.graph import NeuralGraph
 
@@ -42,7 +44,7 @@ def draw_page(graph: "NeuralGraph", *, title: str) -> str:
     shown = f"{len(edges):,} of {num_edges:,} edges are drawn, the largest by |weight|."
     height = max(y for _, y in places) + MARGIN
     return PAGE.format(
-        title=html.escape(title),
+        title=html.escape(clean_text(title)),
         about=html.escape(f"{structure.architecture.name}: {structure.num_nodes:,} nodes. {shown}"),
         positive=POSITIVE,
         negative=NEGATIVE,

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, table_of
@@ -51,8 +52,8 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(table_of(headings, presets, title="Presets"))
 
 
-def _figures(card: dict[str, Any]) -> tuple[str, int | None]:
+def _figures(card: dict[str, Any]) -> tuple[Text, int | None]:
     """The two leading figures, a line each, and of how many networks they are."""
     test = card["metrics"].get("test", {})
     figures = [f"{metric} {value:.4f}" for metric, value in test.items() if metric != "n"]
-    return "\n".join(figures[:2]), test.get("n")
+    return Text("\n".join(figures[:2])), test.get("n")

@@ -1,8 +1,7 @@
 """All commands put together, and the one place that turns errors into a line and an exit code."""
 
-import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -26,17 +25,28 @@ from ngcore.cli import (
     zoo,
 )
 from ngcore.cli.app import become_server, server_arguments
+from ngcore.cli.exits import BROKEN_PIPE, FAILED, INTERRUPTED, silence_stdout
 from ngcore.cli.options import example
 from ngcore.cli.output import say, say_error
 from ngcore.errors import NeuralGraphError
+from ngcore.text import clean_lines
 
-BAD_INPUT = 2
-INTERRUPTED = 130
-BROKEN_PIPE = 141  # as the shell reports programs that wrote into a closed pipe
+UsageError: Any = typer.BadParameter.__bases__[0]
 
 
 class Commands(TyperGroup):
     """The group of all commands."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Read the command line and run it; a mistake in it becomes the usage and one line on stderr."""
+        try:
+            code = super().main(*args, **{**options, "standalone_mode": False})
+        except UsageError as error:
+            _show_usage_error(error)
+            code = error.exit_code
+        except typer.Abort:
+            code = FAILED
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what went wrong becomes one line on stderr."""
@@ -45,16 +55,26 @@ class Commands(TyperGroup):
         except NeuralGraphError as error:
             say_error(str(error))
             if error.recipe:
-                typer.echo(f"\n{error.recipe}", err=True, nl=False)
+                typer.echo(f"\n{clean_lines(error.recipe)}", err=True, nl=False)
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
         except OSError as error:
             say_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-        raise typer.Exit(BAD_INPUT)
+        raise typer.Exit(FAILED)
+
+
+def _show_usage_error(error: Any) -> None:
+    """Print what is wrong with a command line; nothing where the help was shown already."""
+    if not (message := error.format_message()):
+        return
+    if error.ctx is not None:
+        say(error.ctx.get_usage())
+        say(f"Try '{error.ctx.command_path} --help'.")
+    say_error(message)
 
 
 program = typer.Typer(

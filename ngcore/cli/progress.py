@@ -6,6 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from ngcore.cli.output import line, make_console
+from ngcore.text import clean_text
 
 LINE_EVERY_SECONDS = 30.0
 
@@ -20,7 +24,7 @@ class ProgressBar:
     """
 
     def __init__(self, title: str, console: Console, progress: Progress | None) -> None:
-        self._title, self._console, self._progress = title, console, progress
+        self._title, self._console, self._progress = clean_text(title), console, progress
         self._task: TaskID | None = None
         self._first: tuple[int, float] | None = None
         self._written = time.monotonic()
@@ -29,6 +33,7 @@ class ProgressBar:
         """Show that `done` of `total` are done; the time left is estimated unless it is given."""
         if seconds_left is None:
             seconds_left = self._estimate(done, total)
+        note = clean_text(note)
         left = "" if seconds_left is None else f"{describe_seconds(seconds_left)} left"
         if self._progress is not None:
             if self._task is None:
@@ -37,7 +42,7 @@ class ProgressBar:
         elif time.monotonic() - self._written >= LINE_EVERY_SECONDS:
             self._written = time.monotonic()
             parts = (f"{self._title}: {done:,} of {total:,}", left, note)
-            self._console.print(" · ".join(part for part in parts if part), markup=False, highlight=False)
+            self._console.print(Text(" · ".join(part for part in parts if part)))
 
     def _estimate(self, done: int, total: int) -> float | None:
         """Seconds left, from what was done since the first call."""
@@ -51,7 +56,7 @@ class ProgressBar:
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressBar]:
     """Show a bar while the block runs; it disappears afterwards."""
-    console = Console(stderr=True, soft_wrap=True)
+    console = make_console(to_stderr=True, soft_wrap=True)
     if not console.is_terminal:
         yield ProgressBar(title, console, None)
         return
@@ -68,7 +73,7 @@ def progress_bar(title: str) -> Iterator[ProgressBar]:
 
 def waiting(title: str) -> AbstractContextManager[object]:
     """Show that something is under way whose end cannot be foreseen."""
-    return Console(stderr=True).status(title)
+    return make_console(to_stderr=True).status(line(title))
 
 
 def describe_seconds(seconds: float) -> str:

@@ -107,7 +107,6 @@ def _shower(card: dict[str, Any]) -> Any:
         console.print(
             f"{card['parameters']:,} parameters, {training['steps']:,} steps, the best after "
             f"{training['best_step']:,}; {describe_seconds(training['seconds'])} on {training['device']}.",
-            highlight=False,
         )
 
     return show

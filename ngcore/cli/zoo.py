@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
+from ngcore.cli.exits import FAILED
 from ngcore.cli.options import Device, Json, Out, Seed, example
-from ngcore.cli.output import plain, print_result, say, table_of
+from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar, waiting
 from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
 from ngcore.paths import ASSETS
-
-FOUND_PROBLEMS = 1
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -68,7 +67,7 @@ def build(
         )
     say(f"Written to {folder}.")
     result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "hash": zoo.hash}
-    print_result(result, as_json=as_json, show=lambda console: console.print(f"{zoo!r}", highlight=False))
+    print_result(result, as_json=as_json, show=lambda console: console.print(line(f"{zoo!r}")))
 
 
 @commands.command(name="list", epilog=example("zoo list"))
@@ -117,10 +116,10 @@ def verify(name: ZooName, as_json: Json = False) -> None:
     print_result(
         result,
         as_json=as_json,
-        show=lambda console: console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True),
+        show=lambda console: console.print(*map(line, lines), sep="\n", soft_wrap=True),
     )
     if problems:
-        raise typer.Exit(FOUND_PROBLEMS)
+        raise typer.Exit(FAILED)
 
 
 @commands.command(
@@ -147,4 +146,4 @@ def sample(
     size = sum(path.stat().st_size for path in zoo.folder.iterdir())
     result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "bytes": size, "hash": zoo.hash}
     text = f"{zoo!r} in {folder}, {size / 1e6:.1f} MB"
-    print_result(result, as_json=as_json, show=lambda console: console.print(text, highlight=False, soft_wrap=True))
+    print_result(result, as_json=as_json, show=lambda console: console.print(line(text), soft_wrap=True))

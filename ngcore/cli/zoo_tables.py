@@ -3,18 +3,18 @@
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
-from ngcore.cli.output import table_of
+from ngcore.cli.output import line, table_of
 
 
 def show_zoo(console: Console, described: dict[str, Any]) -> None:
     """Print what `ngcore.zoo.describe_zoo` returns."""
     runs = f" of {described['num_runs']:,} runs" if described["num_runs"] else ""
     flagged = f", {described['num_flagged']:,} flagged" if described["num_flagged"] else ""
-    console.print(
-        f"[bold]{described['name']}[/bold]: {described['num_networks']:,} networks{runs}{flagged}", highlight=False
-    )
-    console.print(f"{described['folder']}  {described['hash'][:12]}", highlight=False, soft_wrap=True)
+    counts = f": {described['num_networks']:,} networks{runs}{flagged}"
+    console.print(Text.assemble((line(described["name"]).plain, "bold"), counts))
+    console.print(line(f"{described['folder']}  {described['hash'][:12]}"), soft_wrap=True)
     labels = list(dict.fromkeys(label for counts in described["labels"].values() for label in counts))
     rows = [
         (split, count, *(described["labels"][split].get(label, 0) for label in labels))

@@ -7,8 +7,8 @@ import zipfile
 import zlib
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
+from ngcore.text import clean_text
 from ngcore.upload.limits import MAX_RATIO_FREE_BYTES, MAX_ZIP_ENTRIES, MAX_ZIP_RATIO, Limits
-from ngcore.upload.text import clean_text
 
 MAGIC = b"PK\x03\x04"
 CENTRAL_ENTRY = b"PK\x01\x02"

@@ -14,7 +14,6 @@ MAX_RATIO_FREE_BYTES = MEBI  # zero biases compress well; below this size no bom
 MAX_TENSORS = 4_000  # far more than the tensors of as many layers as are read
 MAX_NDIM = 5  # a stack of convolution kernels
 MAX_PARAMETERS = 20_000_000  # 80 MB as float32, and as much again for every copy
-MAX_NAME_LENGTH = 200  # what fits a line of a table
 MAX_METADATA_BYTES = 256 * KIBI  # an architecture of a thousand layers as JSON
 MAX_LAYERS = 500  # layers of one network, activations included; deeper ones cannot be drawn
 MAX_SIDE = 4_096  # pixels of a side of an input image that a network may declare

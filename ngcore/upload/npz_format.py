@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from ngcore.errors import UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.text import clean_text
 from ngcore.upload.archive import first_name, read_entries
 from ngcore.upload.contents import Contents, Format
 from ngcore.upload.limits import MAX_NPY_HEADER_BYTES, Limits
 from ngcore.upload.shapes import check_count, check_shapes
-from ngcore.upload.text import clean_text
 
 SUFFIX = ".npy"
 MAGIC = b"\x93NUMPY"

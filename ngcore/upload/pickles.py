@@ -4,9 +4,9 @@ import pickletools
 import struct
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
+from ngcore.text import clean_text
 from ngcore.upload.limits import MAX_PICKLE_BYTES, MAX_PICKLE_OPERATIONS
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
-from ngcore.upload.text import clean_text
 from ngcore.upload.unpickle import OPERATIONS, STORAGE_DTYPES
 
 GLOBALS = {

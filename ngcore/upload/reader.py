@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UploadError
 from ngcore.networks import Architecture, Network
+from ngcore.text import clean_text
 from ngcore.upload import npz_format, safetensors_format, torch_format
 from ngcore.upload.contents import Format, TensorInfo
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
@@ -22,7 +23,6 @@ from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
 from ngcore.upload.shapes import check_graph, check_shapes
 from ngcore.upload.tensors import clean_tensors, tensor_table
-from ngcore.upload.text import clean_text
 
 FORMATS: tuple[Format, ...] = (safetensors_format.FORMAT, npz_format.FORMAT, torch_format.FORMAT)
 HEAD_BYTES = 4_096  # enough for every magic number and for the name of the first entry of an archive

@@ -9,10 +9,10 @@ import safetensors
 import safetensors.torch
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.text import clean_text
 from ngcore.upload.contents import Contents, Format
 from ngcore.upload.limits import MAX_HEADER_BYTES, MAX_METADATA_BYTES, Limits
 from ngcore.upload.shapes import check_bytes, check_count, check_shapes
-from ngcore.upload.text import clean_text
 
 ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 ENTRY_KEYS = {"dtype", "shape", "data_offsets"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ngcore.errors import BusyError, TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.text import clean_text
 from ngcore.upload.limits import (
     MAX_PICKLE_ANSWER_BYTES,
     MAX_PICKLE_BYTES,
@@ -22,7 +23,6 @@ from ngcore.upload.limits import (
     PICKLE_SECONDS,
 )
 from ngcore.upload.recipes import TORCH_TO_NPZ
-from ngcore.upload.text import clean_text
 
 # Bare packages in place of the real ones, which import what is installed beside Python.
 START = """

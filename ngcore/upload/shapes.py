@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 
 from ngcore.errors import TooLargeError, UnsupportedNetworkError
+from ngcore.text import clean_text
 from ngcore.upload.limits import MAX_NDIM, MAX_PARAMETERS, MAX_TENSORS, Limits
-from ngcore.upload.text import clean_text
 
 Shape = tuple[int, ...]
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ngcore.errors import UnsafeFileError, UnsupportedNetworkError
+from ngcore.text import clean_text
 from ngcore.upload.contents import TensorInfo
 from ngcore.upload.modules import COUNTER
-from ngcore.upload.text import clean_text
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from ngcore.errors import UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.text import clean_text
 from ngcore.upload.archive import first_name, read_entries
 from ngcore.upload.contents import Contents, Format
 from ngcore.upload.limits import Limits
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.sandbox import describe_pickle
 from ngcore.upload.shapes import check_bytes, check_count, check_shapes
-from ngcore.upload.text import clean_text
 from ngcore.upload.unpickle import STORAGE_DTYPES
 
 PICKLE = "data.pkl"

@@ -10,10 +10,10 @@ import sys
 from typing import Any
 
 from ngcore.errors import TooLargeError, UnsupportedNetworkError, UploadError
+from ngcore.text import clean_text
 from ngcore.upload.limits import MAX_NDIM, MAX_TENSORS
 from ngcore.upload.lockdown import lock_process
 from ngcore.upload.pickles import check_pickle
-from ngcore.upload.text import clean_text
 from ngcore.upload.unpickle import TensorView, load_pickle
 
 STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")

@@ -22,7 +22,7 @@ def original_images(zoo: Zoo, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """The images of some rows of an INR zoo, uint8, (rows, height, width) or (rows, height, width, 3).
 
     Raises:
-        ZooError: If the zoo holds no INRs.
+        ZooError: If the zoo holds no INRs, or its card does not name their images.
         DataError: If the images neither ship with the zoo nor can be fetched.
     """
     if zoo.card.get("kind") != "inr":
@@ -30,6 +30,8 @@ def original_images(zoo: Zoo, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     rows = np.asarray(rows)
     if has_originals_at_hand(zoo):
         return np.load(zoo.folder / IMAGES_FILE, mmap_mode="r", allow_pickle=False)[rows]
+    if "image_set" not in zoo.card:
+        raise ZooError(f"Expected a zoo with its images or the name of their set on its card, got {zoo.name}.")
     images = fetch_images(zoo.card["image_set"])
     return images.images(zoo.metadata["image"].to_numpy()[rows])
 

@@ -58,14 +58,14 @@ def test_a_network_says_the_same_from_a_zoo_and_from_files_with_hints(run, files
 
 def test_a_file_that_leaves_something_open_is_asked_about_with_the_option_to_add(run, files):
     outcome = run("predict", files["bare"])
-    assert (outcome.code, outcome.stdout) == (2, "")
+    assert (outcome.code, outcome.stdout) == (1, "")
     assert "The file does not say all about this network." in outcome.stderr
     assert "--activation" in outcome.stderr
 
 
 def test_what_is_neither_file_nor_network_is_refused(run):
     outcome = run("predict", "nowhere.safetensors")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert outcome.stderr == (
         "Error: Expected a file, or a network of a zoo such as mnist-inrs/060000, got 'nowhere.safetensors': "
         "no such file.\n"
@@ -86,7 +86,7 @@ def test_a_network_that_no_model_can_read_is_said_to_be_so(run, tmp_path):
         Network.unflatten(architecture, torch.ones(1, architecture.num_parameters)), tmp_path / "x.safetensors"
     )
     outcome = run("predict", tmp_path / "x.safetensors")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "Expected networks that a trained model can read, got" in outcome.stderr
     assert "(5-3-4 relu)" in outcome.stderr
 
@@ -126,9 +126,9 @@ def test_an_exact_edit_needs_no_model_and_reports_its_error(run, tmp_path, shelf
 
 def test_an_edit_that_nobody_knows_or_has_learned_is_refused(run, tmp_path, shelf):
     out = tmp_path / "x.safetensors"
-    assert run("edit", "tiny-inrs/000008", "--edit", "sharpen", "--out", out).code == 2
+    assert run("edit", "tiny-inrs/000008", "--edit", "sharpen", "--out", out).code == 1
     unlearned = run("edit", "tiny-inrs/000008", "--edit", "blur", "--out", out)
-    assert (unlearned.code, out.exists()) == (2, False)
+    assert (unlearned.code, out.exists()) == (1, False)
     assert "models are here for: dilate" in unlearned.stderr and "--fit-on" in unlearned.stderr
 
 

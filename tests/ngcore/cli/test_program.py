@@ -118,7 +118,7 @@ def test_the_app_as_a_command_among_others_hands_its_options_on(run, monkeypatch
     ]
 
 
-def test_a_real_process_answers_in_json_alone_and_fails_with_code_2(shelf):
+def test_a_real_process_answers_in_json_alone_and_fails_with_code_1(shelf):
     command = [sys.executable, "-m", "ngcore.cli"]
     environment = {**os.environ, "NGCORE_ZOOS": str(shelf / "zoos")}
     options = {"capture_output": True, "text": True, "cwd": REPOSITORY, "env": environment, "timeout": 120}
@@ -126,7 +126,7 @@ def test_a_real_process_answers_in_json_alone_and_fails_with_code_2(shelf):
     assert listed.returncode == 0
     assert {"tiny-cnns", "tiny-inrs"} <= {zoo["name"] for zoo in json.loads(listed.stdout)}
     failed = subprocess.run([*command, "zoo", "info", "no-such-zoo"], **options)
-    assert (failed.returncode, failed.stdout) == (2, "")
+    assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("Error: Unknown zoo 'no-such-zoo'; choose from: ")
     assert len(failed.stderr.splitlines()) == 1
 
@@ -138,10 +138,10 @@ def test_bad_usage_is_code_2_with_nothing_on_stdout(run, arguments):
     assert "Error" in outcome.stderr
 
 
-def test_a_file_that_cannot_be_written_is_one_line_and_code_2(run, tmp_path):
+def test_a_file_that_cannot_be_written_is_one_line_and_code_1(run, tmp_path):
     (tmp_path / "folder.json").mkdir()
     outcome = run("graph", "tiny-inrs/000000", "--out", tmp_path / "folder.json")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert outcome.stderr == f"Error: Is a directory: {tmp_path / 'folder.json'}\n"
 
 

@@ -53,7 +53,7 @@ def test_a_bar_for_a_terminal_shows_counts_and_disappears(monkeypatch):
 
     stream = io.StringIO()
     terminal = Console(file=stream, force_terminal=True, width=120)
-    monkeypatch.setattr(progress, "Console", lambda **options: terminal)
+    monkeypatch.setattr(progress, "make_console", lambda **options: terminal)
     with progress.progress_bar("Asking [all]") as bar:
         bar(1, 4, note="[first]")
         bar(2, 4)
