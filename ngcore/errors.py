@@ -8,6 +8,8 @@ NeuralGraphError
 ├── DataError                  an image set that cannot be had
 ├── ZooError                   a zoo that is missing, incomplete or damaged
 ├── CheckpointError            a checkpoint that is missing or does not fit
+├── StorageError               a file that can't be written
+│   └── InUseError                 something else is writing there
 └── UploadError                a file that will not be read
     ├── UnknownFormatError         its bytes are of no supported format
     ├── UnsafeFileError            it breaks a safety rule
@@ -65,6 +67,14 @@ class ZooError(NeuralGraphError):
 
 class CheckpointError(NeuralGraphError):
     """A checkpoint that is missing or does not fit."""
+
+
+class StorageError(NeuralGraphError):
+    """A file that can't be written."""
+
+
+class InUseError(StorageError):
+    """Something else is writing there."""
 
 
 class UploadError(NeuralGraphError):

@@ -135,14 +135,12 @@ def sample(
 ) -> None:
     """Cut a small zoo to ship out of a large one; INRs bring their images along."""
     from ngcore.zoo import Zoo, find_zoo, write_sample
-    from ngcore.zoo.originals import ship_originals
 
     source = Zoo.open(find_zoo(name))
     folder = out or ASSETS / "zoos" / source.name
     with waiting(f"Writing {folder} …"):
-        zoo = write_sample(source, folder, {"train": train, "validation": validation, "test": test})
-        if zoo.card.get("kind") == "inr":
-            ship_originals(zoo, source)
+        counts = {"train": train, "validation": validation, "test": test}
+        zoo = write_sample(source, folder, counts, with_images=source.card.get("kind") == "inr")
     size = sum(path.stat().st_size for path in zoo.folder.iterdir())
     result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "bytes": size, "hash": zoo.hash}
     text = f"{zoo!r} in {folder}, {size / 1e6:.1f} MB"

@@ -17,5 +17,5 @@ from .locate import survey_zoos as survey_zoos
 from .metadata import SPLITS as SPLITS
 from .sample import write_sample as write_sample
 from .storage import Zoo as Zoo
-from .storage import ZooWriter as ZooWriter
 from .verification import find_problems as find_problems
+from .writer import ZooWriter as ZooWriter

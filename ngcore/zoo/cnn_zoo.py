@@ -14,7 +14,8 @@ from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.zoo.cnn_runs import CNNRun, draw_runs
 from ngcore.zoo.cnn_training import CNNTrainConfig, ImageSplits, StackCheckpoint, train_stack
 from ngcore.zoo.images import ImageSet, fetch_images
-from ngcore.zoo.storage import Zoo, ZooWriter
+from ngcore.zoo.storage import Zoo
+from ngcore.zoo.writer import ZooWriter
 
 GROUP_SIZE = 12  # runs trained as one stack: as many as keep their activations in cache
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from ngcore.errors import ZooError
+from ngcore.files import reading
+from ngcore.zoo.card import REMEDY, tensor_file
 from ngcore.zoo.metadata import SPLITS
 from ngcore.zoo.storage import Zoo
 
@@ -73,7 +76,8 @@ def _describe_architecture(zoo: Zoo, key: str) -> dict[str, Any]:
 def _parameter_statistics(zoo: Zoo, key: str) -> list[dict[str, Any]]:
     published = PUBLISHED_STD.get(zoo.name, {})
     rows = []
-    with safe_open(zoo.tensor_path(key), framework="pt") as tensors:
+    path = zoo.file(tensor_file(key))
+    with reading(path, ZooError, remedy=REMEDY), safe_open(path, framework="pt") as tensors:
         for name in zoo.architectures[key].parameter_shapes:
             std, mean = torch.std_mean(tensors.get_tensor(name).double(), correction=0)
             statistics = {"mean": mean.item(), "std": std.item(), "published_std": published.get(name)}

@@ -15,7 +15,8 @@ from ngcore.inr import BLOCK_SIZE, SIREN_OUTPUT_OFFSET, FitConfig, fit_sirens
 from ngcore.networks import Architecture, Network, siren
 from ngcore.zoo.images import CLASS_NAMES, ImageSet, fetch_images
 from ngcore.zoo.metadata import SPLITS
-from ngcore.zoo.storage import Zoo, ZooWriter
+from ngcore.zoo.storage import Zoo
+from ngcore.zoo.writer import ZooWriter
 
 PSNR_FLOOR = 15.0  # dB; below it a network hardly shows its image
 NETWORKS_PER_PART = 256

@@ -1,12 +1,14 @@
 """Finds zoos by name, in a folder of the user's, among those built and those that ship, and says which are damaged."""
 
 import dataclasses
+import functools
 import os
 from pathlib import Path
 
 from ngcore.errors import UnknownNameError, ZooError
 from ngcore.paths import ASSETS, work_folder
-from ngcore.zoo.storage import CARD_FILE, PARTS_FOLDER, Zoo
+from ngcore.zoo.card import CARD_FILE, PARTS_FOLDER
+from ngcore.zoo.storage import Zoo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,8 +86,24 @@ def _folders(mark: str) -> dict[str, Path]:
 
 def _problem(folder: Path) -> str | None:
     """Why a zoo can't be read; None where nothing speaks against it."""
+    return _problem_of(folder, _state(folder))
+
+
+@functools.lru_cache(1024)
+def _problem_of(folder: Path, state: tuple[object, ...]) -> str | None:
+    """As `_problem`, looked into anew whenever a file of the zoo changes."""
     try:
         Zoo.open(folder).check()
     except ZooError as error:
         return str(error)
     return None
+
+
+def _state(folder: Path) -> tuple[object, ...]:
+    """Names, sizes and times of a zoo's files."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.stat()) for entry in entries]
+    except OSError as error:
+        return (str(error),)
+    return tuple(sorted((name, status.st_size, status.st_mtime_ns, status.st_mode) for name, status in found))

@@ -1,15 +1,19 @@
 """The metadata of a zoo: which columns there are, of which types, and what stands for "has none"."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ngcore.errors import ZooError
+from ngcore.files import reading
+from ngcore.zoo.card import REMEDY
 
 if TYPE_CHECKING:
+    import pandas
     import pyarrow
 
 SPLITS = ("train", "validation", "test")
@@ -24,6 +28,9 @@ DEFAULTS: dict[str, Any] = {
     "step": -1,
     "flagged": False,
 }
+
+_TEXTS = ("id", "split", "architecture")
+_KINDS = {"row": "iu", "label": "iu", "run": "iu", "step": "iu", "accuracy": "f", "psnr": "f", "flagged": "b"}
 
 
 def plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,3 +80,37 @@ def _column(name: str, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
         text = next(row["id"] for row in rows if isinstance(row.get(name), str))
         raise ZooError(f"Expected numbers in the column {name!r}, got text for {text!r}.")
     return values.astype(type(DEFAULTS[name])) if name in DEFAULTS else values
+
+
+def read_metadata(path: Path) -> "pandas.DataFrame":
+    """The table in a file.
+
+    Raises:
+        ZooError: If it is damaged.
+    """
+    import pyarrow.parquet
+
+    with reading(path, ZooError, remedy=REMEDY):
+        return pyarrow.parquet.ParquetFile(path).read().to_pandas()
+
+
+def metadata_problems(table: "pandas.DataFrame", count: int, architectures: Collection[str]) -> Iterator[str]:
+    """What is wrong with the metadata of a zoo of `count` networks, each in words; nothing if all is well."""
+    missing = [name for name in (*REQUIRED_COLUMNS, "architecture", "row", *DEFAULTS) if name not in table.columns]
+    strange = [name for name, kinds in _KINDS.items() if name not in missing and table[name].dtype.kind not in kinds]
+    if missing or strange or not all(isinstance(value, str) for name in _TEXTS for value in table[name]):
+        names = ", ".join(missing or strange or _TEXTS)
+        yield f"expected the columns of a zoo, got none or one of another kind as {names}"
+        return
+    if len(table) != count:
+        yield f"expected {count} rows, got {len(table)}"
+    if not table["id"].is_unique:
+        yield "expected an id of its own for every network, got one twice"
+    unknown = set(table["split"]) - set(SPLITS)
+    if unknown:
+        yield f"expected the splits {', '.join(SPLITS)}, got {', '.join(sorted(unknown))}"
+    for key in sorted(set(table["architecture"]) ^ set(architectures)):
+        yield f"expected the card's architectures, got {key} in only one of them"
+    for key, rows in table.groupby("architecture")["row"]:
+        if not np.array_equal(np.sort(rows.to_numpy()), np.arange(len(rows))):
+            yield f"expected the rows 0 … {len(rows) - 1} of {key} once each, got others"

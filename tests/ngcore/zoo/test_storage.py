@@ -1,13 +1,17 @@
 """Zoos on disk: round trips, resumed and reused parts, and what they refuse."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
 
+import ngcore.files
 import ngcore.zoo.storage
+import ngcore.zoo.writer
 from ngcore.errors import UnknownNameError, ZooError
+from ngcore.files import sha256_of_file
 from ngcore.zoo import Zoo, ZooWriter
 from ngcore.zoo.verification import find_problems
 
@@ -67,15 +71,15 @@ def test_a_finish_that_is_stopped_can_be_repeated(tmp_path, tiny_zoo, two_stacks
     def writer():
         return ZooWriter(tmp_path / "other", name="tiny", recipe={"seed": 0})
 
-    def stop(path, write):
-        write_really(path, write)
+    def stop(path, write, **options):
+        write_really(path, write, **options)
         if path.name == "metadata.parquet":
             raise KeyboardInterrupt
 
-    write_really = ngcore.zoo.storage.write_atomically
+    write_really = ngcore.zoo.writer.write_atomically
     writer().write_part("all", two_stacks)
     with monkeypatch.context() as patch:
-        patch.setattr(ngcore.zoo.storage, "write_atomically", stop)
+        patch.setattr(ngcore.zoo.writer, "write_atomically", stop)
         with pytest.raises(KeyboardInterrupt):
             writer().finish(["all"])
     with pytest.raises(ZooError, match="got an unfinished one; run its build again"):
@@ -91,17 +95,6 @@ def test_networks_of_a_finished_zoo_are_reused(tiny_zoo):
     assert writer.reuse("all", [f"tiny/{i:03d}" for i in range(14)])
     writer.finish(["all"], {"class_names": tuple("abcdefghij")})
     assert file_bytes(tiny_zoo.folder) == before
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    def fail(path):
-        path.write_text("half")
-        raise OSError
-
-    (tmp_path / "file").write_text("old")
-    with pytest.raises(OSError):  # noqa: PT011 - raised above
-        ngcore.zoo.storage.write_atomically(tmp_path / "file", fail)
-    assert file_bytes(tmp_path) == {"file": b"old"}
 
 
 def test_another_recipe_is_refused(tiny_zoo, tmp_path):
@@ -160,7 +153,7 @@ def test_unknown_names_are_answered_with_the_choices(tiny_zoo):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "Expected JSON in"),
+        ("{", "Expected a whole file at .*, got a damaged one"),
         ("[]", "Expected a JSON object in .*, got list"),
         (json.dumps({"format": 9, "name": "tiny"}), "Expected a zoo card of format 1 in .*, got 9"),
     ],
@@ -169,3 +162,47 @@ def test_a_card_that_is_none_is_refused(tmp_path, text, message):
     (tmp_path / "card.json").write_text(text)
     with pytest.raises(ZooError, match=message):
         Zoo.open(tmp_path)
+
+
+def test_a_damaged_part_is_said_and_made_again(tmp_path, two_stacks, caplog):
+    writer = ZooWriter(tmp_path / "cut", name="tiny", recipe={})
+    writer.write_part("all", two_stacks)
+    path = writer.part_path("all")
+    path.write_bytes(path.read_bytes()[:-8])
+    assert not ZooWriter(tmp_path / "cut", name="tiny", recipe={}).has_part("all")
+    assert "this part is made again" in caplog.text and str(path) in caplog.text
+    assert not path.exists()
+
+
+def test_a_build_whose_recipe_was_damaged_begins_again(tmp_path, two_stacks, caplog):
+    ZooWriter(tmp_path / "cut", name="tiny", recipe={}).write_part("all", two_stacks)
+    (tmp_path / "cut" / ".parts" / "recipe.json").write_text("{")
+    writer = ZooWriter(tmp_path / "cut", name="tiny", recipe={})
+    assert not writer.has_part("all") and "the build begins again" in caplog.text
+
+
+def test_networks_of_a_damaged_zoo_are_made_again(tiny_zoo, caplog):
+    path = tiny_zoo.tensor_path(min(tiny_zoo.architectures))
+    path.write_bytes(path.read_bytes()[:-8])
+    writer = ZooWriter(tiny_zoo.folder, name="tiny", recipe={"seed": 0})
+    assert not writer.reuse("all", [f"tiny/{i:03d}" for i in range(14)])
+    assert "Its networks are made again" in caplog.text
+
+
+def test_files_of_a_zoo_have_the_mode_of_the_umask(tiny_zoo):
+    before = os.umask(0o022)
+    try:
+        ZooWriter(tiny_zoo.folder, name="tiny", recipe={"seed": 0}).reuse("all", [f"tiny/{i:03d}" for i in range(14)])
+        zoo = ZooWriter(tiny_zoo.folder, name="tiny", recipe={"seed": 0}).finish(["all"])
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in zoo.folder.iterdir()} == {0o644}
+
+
+def test_a_hash_is_computed_once_while_a_file_stays_as_it_is(tiny_zoo, monkeypatch):
+    computed = []
+    monkeypatch.setattr(ngcore.files, "sha256_of_file", lambda path: computed.append(path.name) or sha256_of_file(path))
+    for _ in range(2):
+        zoo = Zoo.open(tiny_zoo.folder)
+        zoo.networks([0]), zoo.networks([1])
+    assert len(computed) == len(set(computed)) <= 2
