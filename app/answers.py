@@ -80,9 +80,7 @@ def describe_reading(card: Card) -> str:
     count = config.get("num_probes", 0)
     if not count:
         return "The model is given the weights, not a picture."
-    answers = f"what the network answers at {count} places" + (
-        " in a lattice, a coarse picture" if config.get("has_lattice") else " of the model's own choice"
-    )
+    answers = f"its output at {count} points" + (" on a grid" if config.get("has_lattice") else " that the model chose")
     if config["kind"] == "output-probes":
         return f"The model is given {answers}, not the weights."
     return f"The model is given the weights, and {answers}."

@@ -96,9 +96,7 @@ def network(selection: Selection) -> "Network":
 
     if selection.is_upload:
         if selection.id not in state.kept():
-            raise ZooError(
-                "This network was uploaded or made in another session and lives there alone. Upload its file again."
-            )
+            raise ZooError("This network belongs to another session. Upload its file again.")
         return state.kept()[selection.id].network
     opened = zoo(selection.zoo)
     return _network(opened.hash, opened.position(selection.id), opened)
@@ -123,7 +121,7 @@ def title(selection: Selection) -> str:
     """What to call the selected network in a heading; may hold a stranger's text, which Markdown needs escaped."""
     if selection.is_upload:
         own = state.kept().get(selection.id)
-        return own.title if own else "a network of another session"
+        return own.title if own else "a network from another session"
     return selection.id
 
 

@@ -94,7 +94,7 @@ def image_from_file(data: bytes, *, colour: bool = False, invert: bool = False, 
 
     Args:
         data: A PNG or JPEG file.
-        colour: Read it in colour, (32, 32, 3), instead of grey, (28, 28).
+        colour: Read as colour, (32, 32, 3), instead of grey, (28, 28).
         invert: Swap dark and bright, as for ink on paper.
         centre: Place what stands out from the ground as MNIST places its digits; for grey images.
 

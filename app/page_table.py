@@ -28,11 +28,13 @@ TABLE: dict[str, Entry] = {
     HOME: Entry("Home", "home", "What this is, and where to go."),
     "network": Entry("Network graph", "hub", "Look at one network: its neurons, its weights and what it computes."),
     "map": Entry("Map", "scatter_plot", "See thousands of networks at once, neighbours close together."),
-    "predict": Entry("Predict", "query_stats", "Read off the weights what a network shows, or how well it works."),
-    "draw": Entry("Draw", "draw", "Draw a digit, watch a network learn it, and take that network along."),
+    "predict": Entry("Predict", "query_stats", "Read from the weights what a network shows, or how accurate it is."),
+    "draw": Entry("Draw", "draw", "Draw a digit, watch a network learn it, and use that network on the other pages."),
     "edit": Entry("Edit", "brush", "Change what a network shows by changing its weights."),
     "blend": Entry("Blend", "conversion_path", "Walk from one picture to another through weight space."),
-    "leaderboard": Entry("Leaderboard", "leaderboard", "Compare all models that read networks, on the same ones."),
+    "leaderboard": Entry(
+        "Leaderboard", "leaderboard", "Compare all models that read networks, on the same test networks."
+    ),
 }
 
 

@@ -39,7 +39,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="map-control
         zoo = cached.zoo(name)
     models = map_data.models_for(name)
     model = st.selectbox(
-        "Seen by",
+        "Embedding of",
         [*models, RAW],
         key=f"map_model_{name}",
         width=230,
@@ -47,7 +47,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="map-control
         persist_state="session",
     )
     method = st.segmented_control(
-        "Laid out by",
+        "Layout",
         list(map_data.METHOD_NAMES),
         default="umap",
         format_func=map_data.METHOD_NAMES.__getitem__,
@@ -63,7 +63,7 @@ with reported(stop=True):
     choices = colourings.choices(zoo, seen)
     with below:
         title = st.selectbox(
-            "Coloured by",
+            "Colour by",
             list(choices),
             key=f"map_colour_{name}_{model}",
             format_func=lambda text: text,

@@ -27,7 +27,7 @@ with reported(stop=True):
     said = answers.ask_all(cards, selection)
 with reported():
     if not cards:
-        st.info("No trained model here reads networks of this kind.", icon=":material/info:")
+        st.info("No trained model here reads this kind of network.", icon=":material/info:")
     elif said.cards and is_inr:
         class_prediction(selection, said)
     elif said.cards:

@@ -59,7 +59,7 @@ def _another(partners: list[str]) -> Selection:
     if chosen not in partners:
         chosen = st.session_state[SECOND_KEY] = str(partners[len(partners) // 2])
     st.button(
-        "Another one", icon=":material/casino:", key="blend.another", on_click=_choose_at_random, args=(partners,)
+        "Another example", icon=":material/casino:", key="blend.another", on_click=_choose_at_random, args=(partners,)
     )
     return Selection(chosen.partition("/")[0], chosen)
 
@@ -99,14 +99,14 @@ def show_blend(first: Network, second: Network, key: str, name: str) -> None:
     walked = blend(key, first, second, cached.device())
     st.markdown(f"From the selected network to **{plain(name)}**")
     _row("Pixels: the two pictures blended", walked.pixels, walked)
-    _row("Weights, as they are", walked.plain.pictures, walked)
-    _row("Weights, neurons aligned first", walked.aligned.pictures, walked)
+    _row("Weights, not aligned", walked.plain.pictures, walked)
+    _row("Weights, neurons aligned", walked.aligned.pictures, walked)
     left, right = st.columns([0.6, 0.4], gap="large")
     with left:
         st.echarts_chart(
             draw_walks(
                 walked.shares,
-                {"as they are": walked.plain.errors, "aligned first": walked.aligned.errors},
+                {"not aligned": walked.plain.errors, "aligned": walked.aligned.errors},
                 theme=theme(),
             ),
             height=280,
@@ -115,10 +115,10 @@ def show_blend(first: Network, second: Network, key: str, name: str) -> None:
         )
     with right:
         middle = len(walked.shares) // 2
-        for title, walk in (("as they are", walked.plain), ("aligned", walked.aligned)):
-            st.metric(f"MSE in the middle, {title}", f"{walk.errors[middle]:.4f}", border=True)
+        for title, walk in (("not aligned", walked.plain), ("aligned", walked.aligned)):
+            st.metric(f"Mid-point error, {title}", f"{walk.errors[middle]:.4f}", border=True)
         st.caption(
-            f"Distance of the two networks in weight space: {walked.plain.distance:.2f}, after aligning "
+            f"Distance between the two networks in weight space: {walked.plain.distance:.2f}, after aligning "
             f"{walked.aligned.distance:.2f}."
         )
 

@@ -15,7 +15,7 @@ LINES_HEIGHT, BAR_HEIGHT, LINE_HEIGHT, AXIS_HEIGHT = 340, 30, 14, 64  # pixels
 
 
 def draw_probes_and_data(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Test accuracy against the number of training networks, a line for each number of probes.
+    """Test accuracy against the number of training networks, one line per number of probes.
 
     Args:
         rows: With the setting "probes".
@@ -30,7 +30,7 @@ def draw_probes_and_data(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[s
 
 
 def draw_number_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Test accuracy against the number of probes, a line for each model and kind of probes.
+    """Test accuracy against the number of probes, one line per model and kind of probes.
 
     Args:
         rows: With the settings "model", "probes" and "kind"; a model without probes begins all lines of that model.
@@ -52,7 +52,7 @@ def draw_worth_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[s
         ]
         for name, members in _by_kind(rows).items()
     }
-    return _draw_lines(lines, x_title="ms a network in training", is_log=True, theme=theme)
+    return _draw_lines(lines, x_title="ms per network in training", is_log=True, theme=theme)
 
 
 def draw_settings(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def draw_editing(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]
         for row in (row for row in rows if row["setting"]["edit"] == edit):
             method, took = row["setting"]["method"], row["milliseconds_per_network"]
             colour = theme.muted if method in REFERENCES else theme.accent
-            note = f"after {took:,.1f} ms a network" if took else ""
+            note = f"after {took:,.1f} ms per network" if took else ""
             bars.append(_bar(len(names), row["mse"], f"{row['mse']:.4f}", note, colour))
             names.append(method)
     option = _draw_bars(names, bars, theme=theme)

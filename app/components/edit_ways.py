@@ -20,6 +20,6 @@ def show_ways(selection: Selection | None) -> None:
 
 
 def edit_circled(zoo: str, first: str) -> None:
-    """Go to the studio with the networks that are circled on the map, the first of them selected."""
+    """Go to the studio with the networks that are selected on the map, the first of them selected."""
     selection = state.select(zoo=zoo, id=first)
     st.switch_page(page_table.page("edit"), query_params={state.QUERY_PARAMETER: selection.key, MODE_KEY: MANY})

@@ -73,19 +73,19 @@ def _select_first(names: list[str]) -> Selection | None:
 def _problem(selection: Selection | None, accepts: Accepts | None, needs: str) -> str | None:
     """Why the page cannot use the selection, as Markdown; None if it can."""
     if selection is None:
-        return "Bring a network of your own: there is no zoo here yet (`ngcore zoo build` makes one)."
+        return "Upload a network: there is no zoo here yet (`ngcore zoo build` makes one)."
     if selection == NO_FILE:
-        return "Choose a file, or one of the zoos."
+        return "Upload a file, or choose a zoo."
     if not cached.exists(selection):
         if selection.is_upload:
-            return "This network was uploaded in another session and lives there alone. Upload its file again."
+            return "This network belongs to another session. Upload its file again."
         return f"There is no network {plain(selection.key)} here. Choose another one."
     try:
         architecture = cached.network(selection).architecture
     except NeuralGraphError as error:
         return plain(error)
     if accepts is not None and not accepts(architecture):
-        return f"The selected network ({plain(architecture.name)}) is of another kind: this page needs {needs}."
+        return f"The selected network ({plain(architecture.name)}) does not fit here: this page needs {needs}."
     return None
 
 

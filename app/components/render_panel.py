@@ -16,7 +16,7 @@ def render_panel(selection: Selection) -> None:
     """Show the picture of the selected INR."""
     network = cached.network(selection)
     if sine_frequencies(network.architecture) is not None and st.toggle(
-        "Zoom without limit",
+        "Infinite zoom",
         key="render.zoom",
         persist_state="session",
         help="Drawn by your browser, which computes the network for every pixel of the screen.",
@@ -24,7 +24,7 @@ def render_panel(selection: Selection) -> None:
         siren_view(network, key="render.view")
         return
     size = st.segmented_control(
-        "Pixels a side", SIZES, default=SIZES[0], required=True, key="render.size", persist_state="session"
+        "Resolution", SIZES, default=SIZES[0], required=True, key="render.size", persist_state="session"
     )
     picture = cached.image(selection, (size or SIZES[0],) * 2)
     st.image(

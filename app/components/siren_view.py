@@ -62,7 +62,7 @@ def siren_view(
         before: A stack of one.
         after: Another stack of one of the same architecture.
         key: Name of the component on the page.
-        pixels: Pixels a side of the image that the network was fitted to, for the grid and the extent.
+        pixels: Resolution of the image that the network was fitted to, for the grid and the extent.
         limit: Difference of brightness at which its colour is full.
     """
     networks = [before] if after is None else [before, after]

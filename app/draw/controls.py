@@ -72,10 +72,10 @@ def show_live(live: Live, picture: "DeltaGenerator") -> None:
     with place.container():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Stop and keep what there is",
+                "Stop and keep this",
                 icon=":material/stop:",
                 key="draw.stop",
-                help="Any other click on this page stops it as well.",
+                help="Any other click on this page also stops it.",
             )
             bar = st.progress(0.0, text="Starting …", width=230)
         chart = st.empty()

@@ -61,7 +61,7 @@ def show_target(target: Target) -> None:
     st.image(
         data_address(enlarged(target.pixels, 2 * PICTURE_WIDTH)),
         width=PICTURE_WIDTH,
-        caption=f"What is fitted: {height} × {width}",
+        caption=f"Target: {height} × {width}",
         alt="The picture that the network is fitted to",
     )
 
@@ -79,7 +79,7 @@ def _drawn() -> Target | None:
 def _from_file() -> Target | None:
     file = st.file_uploader("PNG or JPEG", type=["png", "jpg", "jpeg"], key=FILE_KEY)
     depth = st.segmented_control(
-        "Read it in", [GREY, COLOUR], default=GREY, required=True, key=DEPTH_KEY, persist_state="session"
+        "Read as", [GREY, COLOUR], default=GREY, required=True, key=DEPTH_KEY, persist_state="session"
     )
     invert = st.toggle(
         "Swap dark and bright", key=INVERT_KEY, persist_state="session", help="For dark ink on bright paper."

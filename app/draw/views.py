@@ -41,7 +41,7 @@ def show_small(fit: Fit) -> None:
         data_address(enlarged(fit.picture.clip(0, 1), 2 * PICTURE_WIDTH)),
         width=PICTURE_WIDTH,
         alt="What the fitted network shows",
-        caption=f"The network: {fit.psnr:.1f} dB",
+        caption=f"The network's picture: {fit.psnr:.1f} dB",
     )
 
 
@@ -106,7 +106,7 @@ def _show_class(fit: Fit) -> None:
     """The class that a model sees, among the classes of one zoo."""
     corpora = _corpora(fit)
     if not corpora:
-        st.info("No trained model here reads networks of this kind.", icon=":material/info:")
+        st.info("No trained model here reads this kind of network.", icon=":material/info:")
         return
     with st.container(horizontal=True):
         corpus = st.selectbox(
@@ -167,7 +167,7 @@ def _show_course(fit: Fit) -> None:
         ),
         alt=f"The picture after {', '.join(str(step) for step, _ in frames)} steps",
     )
-    st.caption("The picture after so many steps.")
+    st.caption("Training progress, by step")
 
 
 def show_fits() -> None:
@@ -194,12 +194,12 @@ def show_fits() -> None:
         column_config={
             "picture": st.column_config.ImageColumn("", width="small"),
             "PSNR": st.column_config.NumberColumn(format="%.1f dB"),
-            "weights apart": st.column_config.NumberColumn(format="percent"),
+            "relative weight distance": st.column_config.NumberColumn(format="percent"),
         },
     )
     st.caption(
-        "Click a row to select that network. *Weights apart*: length of the difference of all parameters from the fit "
-        "that is shown, as a share of its length. The same picture with another seed has quite other weights."
+        "Click a row to select that network. *Relative weight distance*: norm of the difference from the fit shown, "
+        "divided by its norm. The same picture fitted with another seed has very different weights."
     )
 
 
@@ -214,7 +214,7 @@ def _row(fit: Fit, shown: Fit | None) -> dict[str, str | int | float | None]:
         "steps": fit.steps,
         "PSNR": fit.psnr,
         "seen as": _best_class(fit, next(iter(corpora.values()))[0]) if corpora else "",
-        "weights apart": fits.distance(shown, fit) if shown is not None and is_comparable else None,
+        "relative weight distance": fits.distance(shown, fit) if shown is not None and is_comparable else None,
     }
 
 

@@ -38,7 +38,9 @@ def live_example() -> None:
         label = cached.label_name(selection)
         st.caption(f"The picture that this network computes, pixel by pixel (label {label}).")
         with st.container(horizontal=True):
-            st.button("Another one", icon=":material/casino:", on_click=_another, args=(choices,), key="example.next")
+            st.button(
+                "Another example", icon=":material/casino:", on_click=_another, args=(choices,), key="example.next"
+            )
             if st.button("Look inside", icon=":material/hub:", type="primary", key="example.open"):
                 state.select(zoo=selection.zoo, id=selection.id)
                 st.switch_page(page_table.page("network"), query_params={state.QUERY_PARAMETER: selection.key})

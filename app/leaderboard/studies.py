@@ -21,15 +21,15 @@ NAMES = {
 }
 FIGURES: dict[str, dict[str, Callable[..., dict[str, Any]]]] = {
     "probes-and-data": {
-        "Test accuracy against the number of training networks, a line for each number of probes": (
+        "Test accuracy against the number of training networks, one line per number of probes": (
             charts.draw_probes_and_data
         )
     },
     "number-of-probes": {
-        "Test accuracy against the number of probes, a line for each model and kind of probes": (
+        "Test accuracy against the number of probes, one line per model and kind of probes": (
             charts.draw_number_of_probes
         ),
-        "Test accuracy against milliseconds a network in training, a line for each model and kind of probes": (
+        "Test accuracy against milliseconds per network in training, one line per model and kind of probes": (
             charts.draw_worth_of_probes
         ),
     },

@@ -34,7 +34,7 @@ def show_headlines(rows: Sequence["Row"]) -> None:
     if not lines:
         return
     st.table([dict(zip(heads, map(plain, cells), strict=True)) for cells in lines], border="horizontal")
-    st.caption("Published figures are on networks that were fitted elsewhere, by a recipe near the one here.")
+    st.caption("Published figures are on networks fitted elsewhere, by a similar recipe.")
 
 
 def leaderboard_table(rows: Sequence["Row"]) -> None:
@@ -60,8 +60,8 @@ def leaderboard_table(rows: Sequence["Row"]) -> None:
         column_config={
             title: st.column_config.NumberColumn(format=FORMATS[task], help="On test networks."),
             SPREAD: st.column_config.TextColumn(help="Mean and standard deviation over trainings with several seeds."),
-            "unedited": st.column_config.NumberColumn(format="%.4f", help="Squared error of leaving the INR as it is."),
-            "n": st.column_config.NumberColumn(format="localized", help="Test networks that the figure is of."),
+            "unedited": st.column_config.NumberColumn(format="%.4f", help="Squared error without any edit."),
+            "n": st.column_config.NumberColumn(format="localized", help="Number of test networks."),
             "trained parameters": st.column_config.NumberColumn(format="localized"),
             "trained on": st.column_config.NumberColumn(format="localized", help="Networks in the training split."),
             "minutes": st.column_config.NumberColumn(format="%.1f", help="Of training."),

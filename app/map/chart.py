@@ -111,7 +111,7 @@ def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMethod")
         mark = _selected_mark(points[row])
     else:
         placed = place(map_data.layout(seen, method), features)[0]
-        mark = dataclasses.replace(_selected_mark(placed), kind="placed", text="placed, not fitted")
+        mark = dataclasses.replace(_selected_mark(placed), kind="placed", text="projected onto this map")
     return [Mark("nearest neighbours", points[others].tolist(), "neighbour"), mark]
 
 
@@ -122,7 +122,7 @@ def _selected_mark(point: "Tensor") -> Mark:
 def _fit_in_view(zoo: "Zoo", seen: "ZooPoints", method: "MapMethod", colouring: Colouring) -> None:
     """Fit a layout while the reader looks at the principal components, then start the page again."""
     table = colourings.table(zoo, seen)
-    with st.spinner(f"Fitting UMAP to {len(seen):,} networks; done once, then kept. Meanwhile, by PCA:"):
+    with st.spinner(f"Fitting UMAP to {len(seen):,} networks; done once, then cached. Meanwhile, PCA:"):
         pca = map_data.coordinates(seen, "pca")
         spec = draw_zoo_map(_with_points(table, pca, colouring), colouring, theme=theme())
         st.echarts_chart(spec, height=HEIGHT, alt=f"Map of {len(seen)} networks of {zoo.name} by PCA.")

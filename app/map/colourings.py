@@ -56,7 +56,7 @@ def _class_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints", names: tu
         right = ["right" if a == b else "wrong" for a, b in zip(predicted, labels, strict=True)]
         found.append(_category("right or wrong", right, ("right", "wrong")))
         chances = seen.outputs.numpy()[np.arange(len(labels)), labels.clip(0)]
-        found.append(Colouring("probability of the label", chances.tolist(), percent=True))
+        found.append(Colouring("confidence in the true class", chances.tolist(), percent=True))
     return found
 
 

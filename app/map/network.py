@@ -33,10 +33,10 @@ def map_network(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> None:
     if not had_features and map_data.has_features(seen):
         st.rerun()  # the map was drawn without neighbours
     if focus is None:
-        st.info("The selected network is of another kind than those on this map.", icon=":material/info:")
+        st.info("The networks on this map have other inputs or outputs than the selected one.", icon=":material/info:")
         return
     if focus[0] is None:
-        st.caption("It was not among the networks that the map was fitted to: placed, not fitted.")
+        st.caption("The map was fitted without this network, which is projected onto it.")
     _show_neighbours(zoo, seen, focus)
 
 
@@ -86,8 +86,8 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
         required=True,
         key=METRIC_KEY,
         persist_state="session",
-        help="In the space of all numbers of the embedding (or of all raw weights), not on the map: "
-        "the cosine of the angle between mean-free vectors, or their distance.",
+        help="Measured in the whole embedding (or all raw weights), not on the map: "
+        "the cosine of the angle between mean-free vectors, or their Euclidean distance.",
     )
     rows, distances = map_data.neighbours(seen, focus, metric=metric)
     columns = colourings.table(zoo, seen).iloc[rows]
@@ -121,4 +121,4 @@ def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> No
             "distance": st.column_config.NumberColumn("distance", format="%.3f", width="small"),
         },
     )
-    st.caption("Click a row to walk to that network.")
+    st.caption("Click a row to select that network.")

@@ -36,7 +36,7 @@ def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: lis
         if rows and is_inr and st.button("Edit these", icon=":material/brush:", key="map.edit"):
             edit_circled(zoo.name, str(table["id"].iloc[rows[0]]))
     if not rows:
-        st.caption("Draw a lasso or a box on the map to look at a part of them.")
+        st.caption("Draw a lasso or a box on the map to look at some of them.")
     chosen = table.iloc[rows] if rows else table
     left, right = st.columns([0.58, 0.42], gap="medium")
     with left:

@@ -41,7 +41,7 @@ def export_tab(selection: Selection) -> None:
             key="export.weights",
             icon=":material/table:",
             on_click="ignore",
-            help="A row an edge of the graph.",
+            help="One row per edge of the graph.",
         )
         if cached.is_inr(network.architecture):
             st.download_button(
@@ -53,11 +53,11 @@ def export_tab(selection: Selection) -> None:
                 icon=":material/image:",
                 on_click="ignore",
             )
-    st.caption("Every drawing can be saved as a picture: point at it, and buttons appear in its upper right corner.")
-    st.markdown("**A page of its own**")
+    st.caption("To save a chart as a picture, point at it: the buttons appear in its upper right corner.")
+    st.markdown("**Stand-alone HTML**")
     count = min(MAX_PAGE_EDGES, len(view.order))
     st.markdown(
-        f"The graph as one HTML file that opens anywhere without a network connection, with the {count:,} strongest of "
+        f"The graph as one HTML file that opens offline, with the {count:,} strongest of "
         f"{len(view.order):,} weights. Neurons can be dragged."
     )
     st.download_button(

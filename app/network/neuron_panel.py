@@ -40,7 +40,7 @@ def neuron_panel(view: GraphView, theme: Theme, activation: np.ndarray | None) -
     facts = [f"{len(incoming):,} in", f"{len(outgoing):,} out"]
     facts.insert(0, f"bias {view.bias[node]:+.4g}" if view.has_bias[node] else "no bias")
     if activation is not None:
-        facts.append(f"puts out {activation[node]:+.4g}")
+        facts.append(f"activation {activation[node]:+.3g}")
     st.markdown(" · ".join(facts))
     _edges("Strongest incoming", view, incoming, theme, incoming=True)
     _edges("Strongest outgoing", view, outgoing, theme, incoming=False)

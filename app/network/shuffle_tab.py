@@ -25,9 +25,8 @@ MOVED_NOISE = 1e-3  # share of the outputs' size that float32 sums may differ by
 def shuffle_tab(selection: Selection) -> None:
     """Let the user shuffle the hidden neurons, and compare before and after."""
     st.markdown(
-        "The hidden neurons of a layer have no order of their own: renumber them, carry their weights along, and the "
-        "network computes the same. A model that reads networks should not notice either; one that reads neural "
-        "graphs does not."
+        "Hidden neurons have no order: renumber them together with their weights, and the network computes the same "
+        "function. A model that reads networks should not notice either; one that reads neural graphs does not."
     )
     seed = st.session_state.setdefault(SEED_KEY, 0)
     st.button(
@@ -60,7 +59,7 @@ def _numbers(shuffled: Shuffled) -> None:
         "Largest change of an output",
         f"{drift.error:.1e}",
         border=True,
-        help=f"Over the same random inputs; the largest output is {drift.scale:.3g}. What is left is rounding: sums "
+        help=f"On the same random inputs; the largest output is {drift.scale:.3g}. What is left is rounding: sums "
         "in another order differ in their last digits.",
     )
     if drift.relative > MOVED_NOISE:
@@ -106,7 +105,7 @@ def _predictions(selection: Selection, seed: int) -> None:
     """What every fitting trained model says before and after."""
     rows = shuffled_answers.shuffled_answers(selection, seed)
     if rows:
-        st.markdown("**What trained models say of it**")
+        st.markdown("**Predictions before and after**")
         change = st.column_config.NumberColumn(
             format="%.1e", help="Of a probability, or of the predicted accuracy; what is left is rounding."
         )

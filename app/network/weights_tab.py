@@ -36,7 +36,7 @@ def weights_tab(selection: Selection) -> None:
     with matrix_place:
         _matrix(weight, name or names[0], colours)
     with spread_place:
-        st.markdown("**How the weights are spread**")
+        st.markdown("**Weight distribution**")
         figure = draw_histogram(weight.ravel(), theme=colours, is_log=is_log)
         alt = f"Histogram of the {weight.size:,} weights; the table below has their statistics."
         st.plotly_chart(figure, height=380, key="weights.spread", config=NO_BAR, alt=alt)
@@ -55,7 +55,7 @@ def _matrix(weight: np.ndarray, name: str, colours: Theme) -> None:
         norms = np.sqrt(np.square(weight).sum(axis=(2, 3)))
         figure = draw_heatmap(norms, theme=colours, value="norm", **axes)
     else:
-        st.markdown("**Weight matrix**, an output a row")
+        st.markdown("**Weight matrix**, one output per row")
         figure = draw_heatmap(weight, theme=colours, **axes)
     alt = f"The tensor {name} of shape {_sides(weight.shape)} as colours about zero; a table of its statistics follows."
     st.plotly_chart(figure, height=380, key="weights.matrix", config=NO_BAR, alt=alt)

@@ -73,9 +73,7 @@ def _show_numbers(predicted: float, true: float | None) -> None:
         right.metric("True", "unknown", border=True, height="stretch", help="It was not measured here.")
         return
     right.metric("True", f"{true:.1%}", border=True, height="stretch")
-    st.caption(
-        f"The prediction is {100 * abs(predicted - true):.1f} points {'above' if predicted > true else 'below'}."
-    )
+    st.caption(f"{100 * abs(predicted - true):.1f} points too {'high' if predicted > true else 'low'}")
 
 
 def known_accuracies(card: Card) -> Known:

@@ -44,9 +44,9 @@ def class_prediction(selection: Selection, said: Answered) -> None:
             draw_side_by_side(list(alike), names, list(alike.values()), theme=theme()),
             height=70 + 42 * len(alike),
             key="predict.side_by_side",
-            alt="Class probabilities in percent, a row for each model",
+            alt="Class probabilities in percent, one row per model",
         )
-        st.caption("Probability of each class in percent, a row for each model that tells the same classes apart.")
+        st.caption("Probability of each class in percent, one row per model.")
     model_table(said.cards, selection, list(map(_in_words, names_of, said.values)))
 
 

@@ -31,7 +31,4 @@ def model_table(cards: Sequence[Card], selection: Selection, said: Sequence[str]
             "time": st.column_config.NumberColumn(format="%.1f ms"),
         },
     )
-    st.caption(
-        f"Times are of this one network on {plain(cached.device())}, once warm. "
-        "Test figures are from the models' cards."
-    )
+    st.caption(f"Time per network on {plain(cached.device())}, after warm-up. Test figures are from the models' cards.")

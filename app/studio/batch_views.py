@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
 BATCH_KEY = "edit.batch"
-ON_MAP, FOUND = "circled on the map", "found by search and filters"
+ON_MAP, FOUND = "selected on the map", "matching the search and filters"
 COUNTS = (16, 64, 256, MAX_BATCH)
 ORDERS = {"as in the zoo": 0, "worst first": -1, "best first": 1}
 MAX_PAIRS = 128
@@ -32,14 +32,14 @@ def show_batch(selection: Selection, chain: Chain) -> None:
     """Let the user choose the networks, edit them, and show what came out."""
     if selection.is_upload:
         st.info(
-            "Many networks come from a zoo: choose one above, or circle networks on the map.",
+            "Choose a zoo above, or select networks on the map with the lasso.",
             icon=":material/info:",
         )
         return
     zoo = cached.zoo(selection.zoo)
     positions = _choose(zoo)
     if not positions:
-        st.info("Search and filters above find no network.", icon=":material/info:")
+        st.info("No network matches the search and filters above.", icon=":material/info:")
         return
     batch = _edit(zoo, positions, chain)
     for problem in batch.problems:
@@ -99,7 +99,7 @@ def _choose(zoo: "Zoo") -> list[int]:
 
 
 def circled_on_map(zoo: "Zoo") -> list[int]:
-    """Positions of the networks that were circled on the map of this zoo."""
+    """Positions of the networks that were selected on the map of this zoo."""
     region: Region | None = st.session_state.get(REGION_KEY)
     return [zoo.position(name) for name in region.ids] if region is not None and region.zoo == zoo.name else []
 
@@ -184,7 +184,7 @@ def _show_export(zoo: "Zoo", batch: Batch) -> None:
 def show_mode() -> str:
     """Let the user choose between one network and many."""
     mode = st.segmented_control(
-        "What is edited",
+        "Networks to edit",
         [ONE, MANY],
         default=ONE,
         required=True,

@@ -15,7 +15,7 @@ class Step:
 
     Attributes:
         edit: Key of `ngcore.inr.IMAGE_EDITS`.
-        strength: 0 changes nothing, 1 is the full edit, more goes on the same way.
+        strength: 0 changes nothing, 1 is the full edit, more continues in the same direction.
         model: Name of the checkpoint that does it; None takes the formula, or the best model where there is none.
         id: Tells the steps of one chain apart, whatever their order; says nothing about what they do.
     """

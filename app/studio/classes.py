@@ -16,7 +16,7 @@ def show_classes(selection: Selection, before: State, after: State) -> None:
     """Class probabilities of both states by a model of choice; nothing where no model reads such networks."""
     cards = {card["name"]: card for card in answers.cards_for(answers.CLASSIFY, selection)}
     if not cards:
-        st.caption("No trained model here classifies networks of this kind.")
+        st.caption("No trained model here classifies this kind of network.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         place = st.empty()

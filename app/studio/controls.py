@@ -14,7 +14,7 @@ from app.studio.states import FITTING, FORMULA, ImpossibleEditError, State, make
 MAX_STRENGTH = 2.0
 ADD_KEY = "edit.add"
 BY_FORMULA = "by a formula, exactly"
-BY_FITTING = "by editing the picture and fitting the network on to it"
+BY_FITTING = "by editing the picture and fitting the network to it"
 IN_WORDS = {FORMULA: BY_FORMULA, FITTING: BY_FITTING}
 
 
@@ -159,7 +159,7 @@ def _show_strength(step: Step) -> None:
         key=key,
         on_change=take,
         label_visibility="collapsed",
-        help=f"0 changes nothing, 1 is the full edit ({find_image_edit(step.edit).full}), more goes on the same way.",
+        help=f"0 changes nothing, 1 is the full edit ({find_image_edit(step.edit).full}); above 1 it goes further.",
     )
 
 

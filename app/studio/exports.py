@@ -34,13 +34,13 @@ def show_main_exports(selection: Selection, end: State) -> None:
             type="primary",
         )
         st.button(
-            "Use it on the other pages",
+            "Keep as my network",
             icon=":material/input:",
             key="edit.keep",
             on_click=_keep,
             args=(selection, end),
             disabled=not end.steps,
-            help="Keep the edited network for this session and select it; the chain begins anew.",
+            help="Keep the edited network for this session and select it; the chain starts again.",
         )
 
 
@@ -66,7 +66,7 @@ def show_exports(selection: Selection, found: list[State]) -> None:
             persist_state="session",
         )
         side = st.number_input(
-            "Pixels a side of the picture",
+            "Resolution of the picture",
             MIN_SIDE,
             MAX_SIDE,
             DEFAULT_SIDE,

@@ -94,7 +94,7 @@ def maker_of(step: Step, possible: dict[str, list[str]]) -> str:
         ImpossibleEditError: If nobody can.
     """
     if step.edit not in possible:
-        raise ImpossibleEditError(f"Nothing here can do this edit ({step.edit}) to networks of this kind.")
+        raise ImpossibleEditError(f"Nothing here can apply this edit ({step.edit}) to this kind of network.")
     makers = possible[step.edit]
     return step.model if step.model in makers else makers[0]
 

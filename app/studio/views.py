@@ -36,7 +36,7 @@ def choose_pair(found: list[State]) -> Pair:
                 st.selectbox(label, places, key=key, format_func=names.__getitem__, width=185, persist_state="session")
             )
         st.segmented_control(
-            "Pixels a side", SIZES, default=SIZES[0], required=True, key="edit.side", persist_state="session"
+            "Resolution", SIZES, default=SIZES[0], required=True, key="edit.side", persist_state="session"
         )
     return found[chosen[0]], found[chosen[1]]
 
@@ -99,7 +99,7 @@ def show_zoom(pair: Pair, pixels: int) -> None:
     """Both states to zoom into, with a strength to try; where one trained edit lies between them it can be taken."""
     before, after = pair
     st.caption(
-        "Computed anew for every pixel of your screen: the picture of an INR has no pixels of its own. Zoom with the "
+        "Computed again for every pixel of your screen: an INR has no pixels. Zoom with the "
         "wheel or two fingers, drag to move, double-click to see all."
     )
     tried = siren_view(before.network, after.network, key="edit.zoom", pixels=pixels, limit=CHANGE_LIMIT).strength

@@ -15,15 +15,15 @@ OUTPUTS = {"kind": "output-probes", "num_probes": 16}
         (WEIGHTS, "The model is given the weights, not a picture."),
         (
             PROBES,
-            "The model is given the weights, and what the network answers at 64 places of the model's own choice.",
+            "The model is given the weights, and its output at 64 points that the model chose.",
         ),
         (
             OUTPUTS,
-            "The model is given what the network answers at 16 places of the model's own choice, not the weights.",
+            "The model is given its output at 16 points that the model chose, not the weights.",
         ),
         (
             OUTPUTS | {"has_lattice": True},
-            "The model is given what the network answers at 16 places in a lattice, a coarse picture, not the weights.",
+            "The model is given its output at 16 points on a grid, not the weights.",
         ),
     ],
 )

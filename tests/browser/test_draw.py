@@ -38,7 +38,7 @@ def test_a_stroke_becomes_a_network_that_can_be_edited(draw_page, settle):
     settle(page)
     page.get_by_role("button", name="Fit a SIREN").click()
     page.wait_for_url(re.compile("net=upload"))
-    expect(page.get_by_text("The model sees 1 with")).to_be_visible()
+    expect(page.get_by_text("Prediction: 1 (")).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Edit it").click()
     page.get_by_text("MSE to the target, edited").wait_for()

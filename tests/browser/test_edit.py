@@ -134,9 +134,9 @@ def test_networks_circled_on_the_map_are_edited_at_once_into_one_file(visit, edi
 
 def test_an_edited_network_goes_on_to_the_predict_page(visit, edited_zoos, settle):
     page = visit(f"/edit?net={NET}")
-    page.get_by_role("button", name="Use it on the other pages").click()
+    page.get_by_role("button", name="Keep as my network").click()
     page.wait_for_url("**net=upload**")
     settle(page)
     page.get_by_role("link", name="Predict").first.click()
-    expect(page.get_by_role("heading", name=re.compile("The model sees"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("Prediction:"))).to_be_visible()
     expect(page.get_by_text("All models that read this network")).to_have_count(1)

@@ -75,7 +75,7 @@ def test_colours_equal_the_render_of_the_library(visit, settle, tmp_path):
     page.locator("input[type=file]").set_input_files(file)
     page.wait_for_url("**net=upload%3A**")
     settle(page)
-    page.get_by_text("Zoom without limit").click()
+    page.get_by_text("Infinite zoom").click()
     page.locator(DRAWN).wait_for()
     expect(page.locator(".siren-view .strength")).to_be_hidden()
     for side in SIDES:

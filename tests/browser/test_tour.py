@@ -42,7 +42,7 @@ def test_from_the_start_to_an_exported_edit(visit, settle):
     settle(page)
 
     go_to(page, settle, "Predict", "Predict")
-    expect(page.get_by_text("The model sees").first).to_be_visible()
+    expect(page.get_by_text("Prediction:").first).to_be_visible()
     assert selected_id(page) == chosen
     go_to(page, settle, "Edit", "Edit")
     page.get_by_text("MSE to the target, edited").wait_for()

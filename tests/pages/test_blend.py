@@ -12,8 +12,8 @@ def test_a_shuffled_copy_is_reached_without_leaving_the_picture_once_aligned(ope
     app.segmented_control(key="blend.kind").set_value("a shuffled copy of it").run()
     assert not app.exception and not app.error
     errors = metrics(app)
-    assert errors["MSE in the middle, aligned"] == 0
-    assert errors["MSE in the middle, as they are"] > 0.001
+    assert errors["Mid-point error, aligned"] == 0
+    assert errors["Mid-point error, not aligned"] > 0.001
     assert any("after aligning 0.00" in caption.value for caption in app.caption)
 
 

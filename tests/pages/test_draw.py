@@ -66,7 +66,7 @@ def test_a_drawing_becomes_the_selected_network_and_its_class_is_predicted(draw_
     kept = app.session_state["state.kept"][selection.id]
     assert selection.is_upload and kept.title == "drawing, seed 0"
     assert kept.notes[1] == f"recipe few, seed 0, {STEPS} of {STEPS} steps" and "PSNR" in kept.notes[2]
-    assert any("The model sees" in text.value for text in app.markdown)
+    assert any("Prediction: " in text.value for text in app.markdown)
     assert any("**1,185** parameters" in text.value for text in app.markdown)
     assert app.query_params["net"] == selection.key
 
@@ -104,7 +104,7 @@ def test_other_seeds_give_other_weights_of_the_same_picture(draw_page):
     app = fit(app)
     rows = app.dataframe[-1].value
     assert rows["seed"].tolist() == [5, 0] and selected(app) != first
-    assert rows["weights apart"][0] == 0 and rows["weights apart"][1] > 0.5
+    assert rows["relative weight distance"][0] == 0 and rows["relative weight distance"][1] > 0.5
     app.button(key="draw.again").click().run()
     assert len(app.dataframe[-1].value) == 3
 

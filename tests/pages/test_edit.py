@@ -221,7 +221,7 @@ def test_a_step_that_nothing_can_do_is_left_out_and_the_page_says_so(edit_page):
     app.session_state["edit.history"] = History((Step("desaturate", id=1), Step("mirror", id=2)))
     app.run()
     assert not app.exception and not app.error
-    assert any("Nothing here can do this edit" in warning.value for warning in app.warning)
+    assert any("Nothing here can apply this edit" in warning.value for warning in app.warning)
 
 
 def test_a_cnn_cannot_be_edited_and_the_page_says_why(edit_page):
@@ -239,7 +239,7 @@ def test_without_models_edits_are_done_by_fitting_on_and_by_formulas(edit_page, 
     assert not app.exception and not app.error
     add(app, "contrast")
     assert not app.exception and not app.error and chain(app) == [("dilate", 1.0), ("contrast", 1.0)]
-    assert "fitting the network on" in captions(app) and "by a formula, exactly" in captions(app)
+    assert "fitting the network to it" in captions(app) and "by a formula, exactly" in captions(app)
     assert "No trained model here classifies" in captions(app)
 
 
@@ -287,4 +287,4 @@ def test_networks_of_the_session_are_edited_one_by_one_and_the_page_says_so(edit
     app.session_state["edit_mode"] = "Many networks"
     app.run()
     assert not app.exception
-    assert any("Many networks come from a zoo" in info.value for info in app.info)
+    assert any("Choose a zoo above" in info.value for info in app.info)

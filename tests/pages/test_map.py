@@ -78,7 +78,7 @@ def test_nothing_needs_to_be_selected(open_page):
 def test_colours_follow_the_choice_and_have_a_key(open_page):
     app = open_page("map", net=NET)
     assert spec(app)["visualMap"]["categories"] == ["zero", "one", "two"]
-    choice = next(box for box in app.selectbox if box.label == "Coloured by")
+    choice = next(box for box in app.selectbox if box.label == "Colour by")
     assert choice.options == ["label", "PSNR of the fit in dB", "split"]
     choice.select("PSNR of the fit in dB").run()
     assert spec(app)["visualMap"]["type"] == "continuous"
@@ -89,7 +89,7 @@ def test_too_few_networks_for_umap_are_laid_out_by_pca(open_page):
     app = open_page("map", net="tiny-cnns/00000-000000")
     assert not app.exception and not app.error
     assert any("UMAP needs at least 10 networks" in info.value for info in app.info)
-    choice = next(box for box in app.selectbox if box.label == "Coloured by")
+    choice = next(box for box in app.selectbox if box.label == "Colour by")
     assert {"true accuracy", "learning rate", "split"} <= set(choice.options)
 
 
@@ -131,15 +131,15 @@ def test_a_network_brought_along_is_placed_and_called_so(open_page):
     app.query_params["net"] = newcomer.selection.key
     next(box for box in app.selectbox if box.label == "Zoo").select("tiny-inrs").run()
     assert not app.exception
-    assert mark(app, "placed")["label"]["formatter"] == "placed, not fitted"
-    assert "placed, not fitted" in captions(app)
+    assert mark(app, "placed")["label"]["formatter"] == "projected onto this map"
+    assert "is projected onto it" in captions(app)
 
 
 def test_a_network_of_another_kind_is_not_placed(open_page):
     app = open_page("map", net=NET)
     next(box for box in app.selectbox if box.label == "Zoo").select("tiny-cnns").run()
     assert not app.exception
-    assert any("of another kind" in info.value for info in app.info)
+    assert any("other inputs or outputs" in info.value for info in app.info)
     assert mark(app, "selected") is None and mark(app, "placed") is None
 
 

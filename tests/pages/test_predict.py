@@ -20,7 +20,7 @@ def test_the_class_probabilities_of_an_inr_add_up_and_stand_beside_its_picture(o
     bars = specs(app)[0]
     assert bars["yAxis"]["data"] == ["zero", "one", "two"]
     assert sum(bar["value"] for bar in bars["series"][0]["data"]) == pytest.approx(100, abs=0.2)
-    assert any("The model sees" in text.value and "one" in text.value for text in app.markdown)
+    assert any("Prediction: " in text.value and "one" in text.value for text in app.markdown)
     assert len(app.image) == 1
 
 

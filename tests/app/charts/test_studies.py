@@ -91,8 +91,8 @@ def test_methods_stand_below_their_edit_and_references_stand_back():
     assert [names[bar["value"][1]] for bar in bars] == [row["setting"]["method"] for row in rows]
     assert [bar["value"][2:] for bar in bars] == [
         ["0.0800", ""],
-        ["0.0040", "after 9.0 ms a network"],
-        ["0.0100", "after 1,230.0 ms a network"],
+        ["0.0040", "after 9.0 ms per network"],
+        ["0.0100", "after 1,230.0 ms per network"],
     ]
     assert [bar["itemStyle"]["color"] for bar in bars] == [LIGHT.muted, LIGHT.accent, LIGHT.muted]
 

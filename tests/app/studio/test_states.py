@@ -85,7 +85,7 @@ def test_what_nothing_can_do_is_left_out_with_a_reason(selection):
 
     start, left_out, end = states(selection, (Step("desaturate"), Step("mirror")))
     assert (left_out.name, left_out.steps) == ("1. Desaturate", ())
-    assert left_out.network is start.network and "Nothing here can do this edit (desaturate)" in left_out.problem
+    assert left_out.network is start.network and "Nothing here can apply this edit (desaturate)" in left_out.problem
     assert end.steps == (Step("mirror"),) and end.problem is None
 
 
