@@ -175,8 +175,10 @@ def _checkpoint(name: str, weights: str, device: str) -> Any:
 
 def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Network":
     """INRs after an edit of some strength; `key` identifies the INRs. The model is asked once for all strengths."""
+    from ngcore.tasks import changed_by
+
     change = _change(card["name"], card["weights_sha256"], key, str(cached.device()), network)
-    return network.plus(change, strength)
+    return changed_by(card["name"], network, change, strength)
 
 
 @st.cache_resource(max_entries=MAX_EDITS, show_spinner=False)

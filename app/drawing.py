@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ngcore.errors import DataError
 
@@ -70,23 +70,46 @@ def _start(mass: np.ndarray) -> int:
 def picture_from_file(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
     """An image file as an input, float32 (channels, height, width) in [−1, 1], cut to a square or what is asked for.
 
+    The picture is upright as its camera held it, what is transparent is white, and 16 bits a pixel keep their range.
+
     Raises:
         DataError: If it is no PNG or JPEG image of a reasonable size.
     """
     channels, height, width = shape
     if channels not in (1, 3):
         raise DataError(f"Expected a network that reads grey or colour images, got one of {channels} channels.")
+    image = ImageOps.fit(_opened(data).convert("L" if channels == 1 else "RGB"), (width, height))
+    pixels = np.asarray(image, dtype=np.float32).reshape(height, width, channels) / 127.5 - 1
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The upright image of a file in mode L or RGB.
+
+    Raises:
+        DataError: If it is no PNG or JPEG image of a reasonable size.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as opened:
             if max(opened.size) > MAX_SIDE:
-                raise DataError(f"Expected an image of at most {MAX_SIDE} pixels a side, got {opened.size}.")
-            image = ImageOps.fit(opened.convert("L" if channels == 1 else "RGB"), (width, height))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError("Expected a PNG or JPEG image, got something else.") from error
-    pixels = np.asarray(image, dtype=np.float32).reshape(height, width, channels) / 127.5 - 1
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+                raise Image.DecompressionBombError
+            if opened.mode == "P" and opened.palette is None:
+                raise ValueError("no palette")  # Pillow would read it as all transparent
+            return _on_white(ImageOps.exif_transpose(opened))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"Expected an image of at most {MAX_SIDE} pixels a side, got a larger one.") from error
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
+        raise DataError("Expected a PNG or JPEG image, got something else or a damaged file.") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """An image of any mode in L or RGB: transparency laid on white, 16 bits scaled to 8."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray((np.asarray(image, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
+    if not image.has_transparency_data:
+        return image if image.mode == "L" else image.convert("RGB")
+    clear = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
 
 
 def image_from_file(data: bytes, *, colour: bool = False, invert: bool = False, centre: bool = False) -> np.ndarray:

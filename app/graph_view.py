@@ -1,5 +1,6 @@
 """A network's neural graph as plain arrays: what the charts draw and the tables list."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -136,29 +137,36 @@ class GraphView:
         block = int(self.block[number])
         source, target = int(self.source[number]), int(self.target[number])
         kernel = self.kernels[block][number - self.block_starts[block]]
-        return Edge(number, source, target, float(self.value[number]), kernel, self._edge_path(block, source, target))
+        (path,) = self._paths(block, self.source[[number]], self.target[[number]])
+        return Edge(number, source, target, float(self.value[number]), kernel, path)
 
-    def _edge_path(self, block: int, source: int, target: int) -> str:
-        """Where the tensors hold this edge, such as "2.weight[5, 3]"."""
+    def paths(self) -> list[str]:
+        """Where the tensors hold each edge, such as "2.weight[5, 3]"."""
+        bounds = itertools.pairwise(self.block_starts.tolist())
+        parts = (self._paths(i, self.source[a:b], self.target[a:b]) for i, (a, b) in enumerate(bounds))
+        return list(itertools.chain.from_iterable(parts))
+
+    def _paths(self, block: int, sources: np.ndarray, targets: np.ndarray) -> list[str]:
+        """Where the tensors hold edges of one block."""
         layer, kind, kernel = self.block_layers[block], self.kinds[block], self.kernels[block].shape[1:]
         if layer is None:
-            return "skip connection"
-        into = target - self.layers[int(self.node_layer[target])].start
+            return ["skip connection"] * len(sources)
+        starts = np.array([column.start for column in self.layers])
+        into = (targets - starts[self.node_layer[targets]]).tolist()
         if kind == "norm":
-            return f"{layer}.weight[{into}]"
-        source_layer = self.layers[int(self.node_layer[source])]
-        inputs = self._inputs_of_a_group(block)
-        out_of = (source - source_layer.start) % inputs
+            return [f"{layer}.weight[{i}]" for i in into]
+        out_of = ((sources - starts[self.node_layer[sources]]) % self._group_inputs[block]).tolist()
+        pairs = zip(into, out_of, strict=True)
         if kind == "linear" and kernel != (1, 1):
             area = kernel[0] * kernel[1]
-            return f"{layer}.weight[{into}, {out_of * area}:{(out_of + 1) * area}]"
-        return f"{layer}.weight[{into}, {out_of}]"
+            return [f"{layer}.weight[{i}, {o * area}:{(o + 1) * area}]" for i, o in pairs]
+        return [f"{layer}.weight[{i}, {o}]" for i, o in pairs]
 
-    def _inputs_of_a_group(self, block: int) -> int:
-        """How many neurons each neuron after a block reads."""
-        first = self.target[self.block_starts[block]]
-        mine = self.target[self.block_starts[block] : self.block_starts[block + 1]]
-        return int((mine == first).sum())
+    @cached_property
+    def _group_inputs(self) -> tuple[int, ...]:
+        """How many neurons each neuron after a block reads, a number a block."""
+        targets = (self.target[start:stop] for start, stop in itertools.pairwise(self.block_starts.tolist()))
+        return tuple(int((own == own[0]).sum()) for own in targets)
 
     def bias_path(self, node: int) -> str | None:
         """Where the tensors hold a neuron's bias, such as "2.bias[5]"; None if it has none."""

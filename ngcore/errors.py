@@ -4,6 +4,7 @@ NeuralGraphError
 ├── ArchitectureError          layers that do not fit together
 ├── ShapeMismatchError         a tensor of another shape than expected
 ├── UnknownNameError           a name that is in no registry
+├── NotFiniteError             infinity, or not a number, where an answer or weights belong
 ├── DeviceError                a device that this machine does not have
 ├── DataError                  an image set that cannot be had
 ├── ZooError                   a zoo that is missing, incomplete or damaged
@@ -51,6 +52,10 @@ class UnknownNameError(NeuralGraphError):
 
     def __init__(self, what: str, name: object, choices: Iterable[str]) -> None:
         super().__init__(f"Unknown {what} {name!r}; choose from: {', '.join(sorted(choices))}.")
+
+
+class NotFiniteError(NeuralGraphError):
+    """Infinity, or not a number, where an answer or weights belong."""
 
 
 class DeviceError(NeuralGraphError):

@@ -1,5 +1,7 @@
 """`ngcore edit`: an INR whose image is changed by changing its weights."""
 
+import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,9 +10,9 @@ from rich.console import Console
 
 from ngcore.cli.choosing import choose_editor
 from ngcore.cli.inputs import ActivationHint, InputNetwork, OmegaHint, Source, read_input
-from ngcore.cli.options import Device, Json, example
+from ngcore.cli.options import Device, Json, example, finite
 from ngcore.cli.output import print_result, table_of
-from ngcore.errors import NeuralGraphError
+from ngcore.errors import NeuralGraphError, NotFiniteError
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
@@ -55,7 +57,9 @@ def edit(
         bool,
         typer.Option("--fit-on", help="Edit the picture and fit the network on to it, by itself or after --model."),
     ] = False,
-    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the full edit, more goes on.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(callback=finite, help="0 changes nothing, 1 is the full edit, more goes on.")
+    ] = 1.0,
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
     activation: ActivationHint = None,
@@ -84,33 +88,47 @@ def edit(
         )
     elif edited is None:
         edited = edit_weights(given.network, name, strength)
-    export_network(edited, out)
-    files = [str(out)]
+    contents = {out: export_network(edited)}
     if png:
-        files.append(str(out.with_suffix(".png")))
-        _write_png(edited, out.with_suffix(".png"), size)
-    change = (edited.flatten() - given.network.flatten()).norm() / given.network.flatten().norm()
+        contents[out.with_suffix(".png")] = _draw_png(edited, size)
     result = {
         "network": source,
         "edit": name,
         "model": model,
         "fitted_on": fit_on,
         "strength": strength,
-        "files": files,
-        "relative_change": float(change),
+        "files": [str(path) for path in contents],
+        "relative_change": _relative_change(given.network, edited),
     }
     result |= _errors(given, edited, name, strength)
+    for path, data in contents.items():
+        path.write_bytes(data)
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 
 
-def _write_png(network: "Network", path: Path, size: int) -> None:
-    """Render an INR into a picture."""
+def _draw_png(network: "Network", size: int) -> bytes:
+    """The picture of an INR as a PNG.
+
+    Raises:
+        NotFiniteError: If a pixel is not finite.
+    """
     from PIL import Image
 
     from ngcore.inr import render
 
-    image = render(network, (size, size))[0].clamp(0, 1).mul(255).round().byte().cpu().numpy()
-    Image.fromarray(image).save(path)
+    picture = render(network, (size, size))[0]
+    if not bool(picture.isfinite().all()):
+        raise NotFiniteError("Expected a picture of finite values to write, got infinity or NaN.")
+    file = io.BytesIO()
+    Image.fromarray(picture.clamp(0, 1).mul(255).round().byte().cpu().numpy()).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _relative_change(before: "Network", after: "Network") -> float | None:
+    """How far the weights moved, as a share of their size; None where they had none."""
+    first, last = (network.flatten().double() for network in (before, after))  # squares of 1e37 are no float32
+    size = float(first.norm())
+    return float((last - first).norm()) / size if size else None
 
 
 def _size_of_images(given: InputNetwork) -> tuple[int, int]:
@@ -124,7 +142,7 @@ def _size_of_images(given: InputNetwork) -> tuple[int, int]:
 
 
 def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) -> dict[str, float]:
-    """Mean squared errors to the edited original image before and after; empty where the original is not at hand."""
+    """Mean squared errors to the edited original image before and after; empty where they are not known."""
     import torch
 
     from ngcore.inr import edit_images, is_inr, render
@@ -135,17 +153,19 @@ def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) 
     target = torch.from_numpy(original_images(given.zoo, [given.position or 0])).float() / 255
     target, size = edit_images(target, edit, strength), (target.shape[1], target.shape[2])
     before, after = render(given.network, size), render(edited, size)
-    return {
+    errors = {
         "mse_before": float((before - target).square().mean()),
         "mse_after": float((after - target).square().mean()),
     }
+    return errors if all(map(math.isfinite, errors.values())) else {}
 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
     rows = [("Network", result["network"]), ("Edit", result["edit"]), ("Strength", f"{result['strength']:g}")]
     makers = [result["model"], "fitting on" if result["fitted_on"] else None]
     rows.append(("By", ", then ".join(filter(None, makers)) or "a formula, exactly"))
-    rows.append(("Change of the weights", f"{result['relative_change']:.2%} of their norm"))
+    change = result["relative_change"]
+    rows.append(("Change of the weights", "all were 0" if change is None else f"{change:.2%} of their norm"))
     if "mse_after" in result:
         rows.append(("MSE to the edited image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))
     rows += [("Written", file) for file in result["files"]]

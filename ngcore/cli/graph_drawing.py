@@ -70,7 +70,7 @@ def _edges(graph: "NeuralGraph", places: Sequence[tuple[float, float]]) -> tuple
 
     from ngcore.graph import block_edge_index
 
-    features = torch.cat([block[0].flatten(0, 2) for block in graph.edge_features])  # edges, kernel area
+    features = torch.cat([block[0].flatten(0, 2) for block in graph.edge_features]).double()  # edges, kernel area
     sizes, signs = features.norm(dim=1), features.sum(dim=1)
     index = block_edge_index(graph.structure)
     chosen = sizes.topk(min(MAX_EDGES, len(sizes))).indices.flip(0).tolist()

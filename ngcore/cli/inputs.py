@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ngcore.cli.options import finite
 from ngcore.errors import DataError, NeuralGraphError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ Sources = Annotated[
 ActivationHint = Annotated[
     str | None, typer.Option("--activation", help="Files: the function between layers, where the file cannot tell.")
 ]
-OmegaHint = Annotated[float | None, typer.Option("--omega-0", help="Files: frequency of sine activations.")]
+OmegaHint = Annotated[
+    float | None, typer.Option("--omega-0", callback=finite, help="Files: frequency of sine activations.")
+]
 StrideHint = Annotated[int | None, typer.Option("--stride", min=1, help="Files: step of the convolutions.")]
 PaddingHint = Annotated[int | None, typer.Option("--padding", min=0, help="Files: zeros around the maps.")]
 InputSizeHint = Annotated[

@@ -1,5 +1,6 @@
 """Options that several commands have, and the text below their help."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,17 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
 ZooOption = Annotated[str | None, typer.Option("--zoo", help="Another zoo, by name or folder.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many networks.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write.")]
+
+
+def finite(value: float | None) -> float | None:
+    """The callback of every option that is a number with a point: infinity and NaN are none.
+
+    Raises:
+        typer.BadParameter: If the number is not finite.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, got {value}")
+    return value
 
 
 def example(*commands: str) -> str:

@@ -1,6 +1,7 @@
 """Results for people or machines on stdout, words and errors on stderr; strangers' text is cleaned on its way."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -51,9 +52,9 @@ def make_console(*, to_stderr: bool = False, **options: Any) -> Console:
 
 
 def print_result(result: Any, *, as_json: bool, show: Callable[[Console], object]) -> None:
-    """Print a result on stdout, as JSON alone or as `show` draws it."""
+    """Print a result on stdout, as JSON alone or as `show` draws it; numbers that are not finite are null in JSON."""
     if as_json:
-        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False)
         typer.echo(escape_unprintable(text))
         return
     console = make_console()
@@ -89,7 +90,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title:
 
 def _cell(value: object) -> str:
     """A value as text: thousands apart, four decimals, nothing where there is nothing."""
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -99,11 +100,11 @@ def _cell(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value in JSON types; NaN, which JSON does not know, becomes None."""
+    """A value in JSON types; NaN and infinity, which JSON does not know, become None."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from ngcore.cli.options import Device, Json, Limit, Out, Seed, ZooOption, example
+from ngcore.cli.options import Device, Json, Limit, Out, Seed, ZooOption, example, finite
 from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.progress import ProgressBar, describe_seconds, progress_bar
 
@@ -27,7 +27,9 @@ def train(
     seed: Seed = 0,
     device: Device = "auto",
     limit: Limit = None,
-    max_seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so long; run again to go on.")] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0, callback=finite, help="Stop after so long; run again to go on.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to compute on.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -79,11 +79,12 @@ def edit_weights(network: Network, edit: str, strength: float = 1.0) -> Network:
     Raises:
         UnknownNameError: If there is no such edit, or none that is exact.
         ArchitectureError: If the networks are no INRs, or not of the form that the edit needs.
+        NotFiniteError: If the edited weights are not finite.
     """
     weights = find_image_edit(edit).weights
     if weights is None:
         raise UnknownNameError("exact edit", edit, [name for name, one in IMAGE_EDITS.items() if one.is_exact])
-    return weights(network, strength)
+    return weights(network, strength).expect_finite(f"the edit {edit!r} of strength {strength:g}")
 
 
 def map_values(

@@ -47,12 +47,13 @@ def edit_by_fitting(
     Raises:
         UnknownNameError: If there is no such edit.
         ArchitectureError: If the networks are no SIRENs.
+        NotFiniteError: If the fit ends in weights that are not finite.
     """
     if strength == 0:
         return network.detach().to("cpu")
     with torch.no_grad():
         targets = edit_images(render(network, size).float().cpu().clamp(0, 1), edit, strength)
-    return fit_sirens(
+    fitted = fit_sirens(
         targets,
         config or (FIT_ON if start is None else FIT_ON_FROM_EDITED),
         architecture=network.architecture,
@@ -60,4 +61,5 @@ def edit_by_fitting(
         seed=seed,
         device=device,
         compiled=compiled,
-    ).network
+    )
+    return fitted.network.expect_finite(f"the edit {edit!r} of strength {strength:g} by fitting on")

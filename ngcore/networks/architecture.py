@@ -14,6 +14,7 @@ from ngcore.errors import ArchitectureError, NeuralGraphError, UnknownNameError
 ActivationKind = Literal["none", "relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu", "sine"]
 ACTIVATION_KINDS: tuple[ActivationKind, ...] = get_args(ActivationKind)
 Shape = tuple[int, ...]
+MAX_FLOAT = 3.4e38  # what single precision holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,9 @@ class BatchNorm:
 
     def __post_init__(self) -> None:
         _require_sizes(self, self.num_features)
-        object.__setattr__(self, "eps", float(self.eps))
+        _set_number(self, "eps")
+        if self.eps <= 0:
+            raise ArchitectureError(f"Expected an eps above 0, got {self}.")
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shapes of the parameters and running statistics by their names."""
@@ -112,7 +115,9 @@ class LayerNorm:
 
     def __post_init__(self) -> None:
         _require_sizes(self, self.num_features)
-        object.__setattr__(self, "eps", float(self.eps))
+        _set_number(self, "eps")
+        if self.eps <= 0:
+            raise ArchitectureError(f"Expected an eps above 0, got {self}.")
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shapes of the parameters by their names."""
@@ -136,8 +141,8 @@ class Activation:
     def __post_init__(self) -> None:
         if self.function not in ACTIVATION_KINDS:
             raise UnknownNameError("activation", self.function, ACTIVATION_KINDS)
-        object.__setattr__(self, "omega_0", float(self.omega_0))  # 30 and 30.0 are one structure with one id
-        object.__setattr__(self, "negative_slope", float(self.negative_slope))
+        _set_number(self, "omega_0")
+        _set_number(self, "negative_slope")
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """An activation has no parameters."""
@@ -317,6 +322,14 @@ def _layer_from_dict(fields: Mapping[str, Any]) -> Layer:
 def _require_sizes(layer: Layer, *sizes: int, at_least: int = 1) -> None:
     if not all(type(size) is int and size >= at_least for size in sizes):
         raise ArchitectureError(f"Expected whole numbers of at least {at_least} as sizes, got {layer}.")
+
+
+def _set_number(layer: Layer, name: str) -> None:
+    """Make a field a float, as 30 and 30.0 are one structure with one id; single precision must be able to hold it."""
+    number = float(getattr(layer, name))
+    if not abs(number) <= MAX_FLOAT:
+        raise ArchitectureError(f"Expected a finite {name}, got {layer}.")
+    object.__setattr__(layer, name, number)
 
 
 def _require(fits: bool, layer: Layer, expected: str, shape: Shape) -> None:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ngcore.errors import ArchitectureError, ShapeMismatchError
+from ngcore.errors import ArchitectureError, NotFiniteError, ShapeMismatchError
 from ngcore.networks.architecture import (
     Architecture,
 )
@@ -79,6 +79,25 @@ class Network:
     def dtype(self) -> torch.dtype:
         """Data type of the parameters."""
         return next(iter(self.parameters.values())).dtype
+
+    @property
+    def largest(self) -> float:
+        """The largest |parameter| of all networks."""
+        return max((float(tensor.abs().max()) for tensor in self.parameters.values()), default=0.0)
+
+    def expect_finite(self, what: str) -> "Network":
+        """These networks, if all their parameters are finite.
+
+        Args:
+            what: What they are, for the message.
+
+        Raises:
+            NotFiniteError: If a parameter is infinite or not a number.
+        """
+        for name, tensor in self.parameters.items():
+            if not bool(tensor.isfinite().all()):
+                raise NotFiniteError(f"Expected finite weights in {what}, got infinity or NaN in {name}.")
+        return self
 
     def equals(self, other: "Network") -> bool:
         """Whether both are the same networks, bit for bit."""

@@ -1,4 +1,5 @@
 from .answers import change_of_inrs as change_of_inrs
+from .answers import changed_by as changed_by
 from .answers import classify_inrs as classify_inrs
 from .answers import edit_inrs as edit_inrs
 from .answers import embed_networks as embed_networks

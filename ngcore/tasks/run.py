@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.device import choose_device
+from ngcore.errors import NotFiniteError
 from ngcore.models import LatticeProbes, Model, OutputProbes, build_model
 from ngcore.paths import work_folder
 from ngcore.tasks.checkpoints import Checkpoint, find_part, load_checkpoint
@@ -29,6 +31,7 @@ from ngcore.training import (
 from ngcore.zoo import Zoo, find_zoo
 
 SPLITS = ("validation", "test")
+ERRORS = ("cross_entropy", "mean_absolute_error", "mse")  # metrics that are not finite if any answer is not
 
 TAUGHT = 0.7
 """Share of a teacher's answer in what is learned; the rest is the label."""
@@ -182,8 +185,21 @@ def _measured(
 ) -> dict[str, Any]:
     model.eval()
     with torch.compiler.set_stance("force_eager"):  # batches of many sizes
-        measured = problem.measure(model, corpus, targets, device)
-        return {"n": len(corpus), **measured, **problem.measure_more(model, corpus, targets, device)}
+        measured = problem.measure(model, corpus, targets, device) | problem.measure_more(
+            model, corpus, targets, device
+        )
+    _expect_finite_errors(measured, corpus)
+    return {"n": len(corpus), **measured}
+
+
+def _expect_finite_errors(measured: Mapping[str, float], corpus: Corpus) -> None:
+    """Refuse figures of answers that are not finite; τ and R² may have none, where all networks are equally good."""
+    for name in ERRORS:
+        if not math.isfinite(measured.get(name, 0.0)):
+            raise NotFiniteError(
+                f"Expected finite answers for the {len(corpus):,} {corpus.split} networks of {corpus.zoo.name}, "
+                f"got a {name} of {measured[name]}."
+            )
 
 
 def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> Model:

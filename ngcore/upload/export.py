@@ -34,13 +34,14 @@ def export_network(network: Network, path: Path | str | None = None) -> bytes:
 
     Raises:
         ShapeMismatchError: If the stack does not hold exactly one network.
+        NotFiniteError: If a weight is not finite in float32; nothing is written then.
     """
     if len(network) != 1:
         raise ShapeMismatchError(f"Expected one network to export, got a stack of {len(network)}.")
     metadata = {ARCHITECTURE_KEY: json.dumps(network.architecture.to_dict(), sort_keys=True), "format": "pt"}
+    single = network.detach().to("cpu", torch.float32).expect_finite("a network to export")
     tensors = {
-        name: tensor[0].detach().to("cpu", torch.float32).clone(memory_format=torch.contiguous_format)
-        for name, tensor in network.parameters.items()
+        name: tensor[0].clone(memory_format=torch.contiguous_format) for name, tensor in single.parameters.items()
     }
     data = safetensors.torch.save(tensors, metadata)
     if path is not None:

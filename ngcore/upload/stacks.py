@@ -32,6 +32,7 @@ def export_stack(network: Network, ids: Sequence[str], path: Path | str | None =
 
     Raises:
         ShapeMismatchError: If there are more or fewer names than networks.
+        NotFiniteError: If a weight is not finite in float32; nothing is written then.
     """
     if len(ids) != len(network):
         raise ShapeMismatchError(f"Expected {len(network)} names for as many networks, got {len(ids)}.")
@@ -40,10 +41,8 @@ def export_stack(network: Network, ids: Sequence[str], path: Path | str | None =
         IDS_KEY: json.dumps(list(ids)),
         "format": "pt",
     }
-    tensors = {
-        name: tensor.detach().to("cpu", torch.float32).clone(memory_format=torch.contiguous_format)
-        for name, tensor in network.parameters.items()
-    }
+    single = network.detach().to("cpu", torch.float32).expect_finite("networks to export")
+    tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in single.parameters.items()}
     data = safetensors.torch.save(tensors, metadata)
     if path is not None:
         Path(path).write_bytes(data)

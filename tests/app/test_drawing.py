@@ -1,6 +1,9 @@
 """Drawings and strangers' pictures: what a browser may send, and how they become small images."""
 
+import contextlib
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -132,3 +135,117 @@ def test_an_even_image_has_nothing_to_centre():
 
     with pytest.raises(DataError, match="some ink"):
         image_from_file(image_file(np.full((40, 40), 90, dtype=np.uint8)), centre=True)
+
+
+def encoded(image, form="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, format=form, **options)
+    return file.getvalue()
+
+
+def test_16_bits_a_pixel_keep_their_range():
+    from app.drawing import image_from_file
+
+    ramp = np.linspace(0, 65535, 28).astype(np.uint16)
+    read = image_from_file(image_file(np.tile(ramp, (28, 1))))
+    assert np.allclose(read, ramp / 65535, atol=1 / 255)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_white(mode):
+    from PIL import Image
+
+    from app.drawing import image_from_file
+
+    ink = Image.new("LA", (56, 56), (0, 0))
+    ink.paste((0, 255), (14, 14, 42, 42))
+    options = {} if mode != "P" else {"transparency": 1}
+    if mode == "P":
+        ink = Image.new("P", (56, 56), 1)
+        ink.putpalette([0, 0, 0, 0, 0, 0])
+        ink.paste(0, (14, 14, 42, 42))
+    read = image_from_file(encoded(ink if mode == "P" else ink.convert(mode), **options))
+    assert read[14, 14] == 0 and read[0, 0] == 1
+
+
+def test_a_photograph_stands_upright_as_its_camera_held_it():
+    from PIL import Image
+
+    from app.drawing import image_from_file
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by a quarter clockwise
+    bright_left = np.zeros((56, 56), dtype=np.uint8)
+    bright_left[:, :28] = 255
+    read = image_from_file(encoded(Image.fromarray(bright_left), "JPEG", exif=exif))
+    assert read[2].mean() > 0.9 and read[-2].mean() < 0.1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
+def test_pictures_of_every_mode_are_read(mode):
+    from PIL import Image
+
+    from app.drawing import image_from_file
+
+    white = Image.new("RGB", (40, 40), "white").convert(mode)
+    read = image_from_file(encoded(white, "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"))
+    assert read.min() > 0.98
+
+
+def png(width, height, *chunks, colour_type=0):
+    """A PNG file of one bit a pixel with the given chunks between its header and its end."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, colour_type, 0, 0, 0)
+    body = b"".join(chunk(*pair) for pair in ((b"IHDR", header), *chunks, (b"IEND", b"")))
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+EVEN = zlib.compress(bytes(5) * 32)
+DAMAGED = {
+    "nothing": b"",
+    "text": b"no image at all",
+    "a header alone": b"\x89PNG\r\n\x1a\n",
+    "no pixels": png(32, 32),
+    "pixels cut off": png(32, 32, (b"IDAT", EVEN[:4])),
+    "a palette that is missing": png(32, 32, (b"tRNS", b"\0"), (b"IDAT", EVEN), colour_type=3),
+    "a jpeg cut off": b"\xff\xd8\xff\xe0\0\x10JFIF",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("colour", [False, True])
+def test_damaged_pictures_are_refused_in_words(name, colour):
+    from app.drawing import image_from_file
+    from ngcore.errors import DataError
+
+    with pytest.raises(DataError, match="Expected a PNG or JPEG image, got something else or a damaged file"):
+        image_from_file(DAMAGED[name], colour=colour)
+
+
+@pytest.mark.parametrize("side", [4_097, 12_000, 30_000])
+def test_pictures_that_would_fill_the_memory_are_refused_in_words(side):
+    from app.drawing import image_from_file
+    from ngcore.errors import DataError
+
+    with pytest.raises(DataError, match="at most 4096 pixels a side"):
+        image_from_file(png(side, side, (b"IDAT", EVEN)))
+
+
+def test_bytes_changed_at_random_never_raise_anything_else():
+    from PIL import Image
+
+    from app.drawing import picture_from_file
+    from ngcore.errors import DataError
+
+    random = np.random.default_rng(0)
+    image = Image.fromarray(random.integers(0, 255, (24, 24, 4), dtype=np.uint8), "RGBA").quantize(16)
+    good = encoded(image, transparency=3)
+    for _ in range(400):
+        data = bytearray(good)
+        for place in random.integers(0, len(data), 4):
+            data[place] = random.integers(0, 256)
+        with contextlib.suppress(DataError):
+            assert np.isfinite(picture_from_file(bytes(data), (3, 8, 8))).all()

@@ -1,5 +1,8 @@
 """The graph as arrays: which neurons and edges there are, and where the tensors hold them."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
@@ -124,3 +127,20 @@ def test_a_network_of_zeros_keeps_all_its_edges():
     view = view_of(network_2_2_1().map(lambda tensor: tensor * 0))
     assert len(view.value) == 6
     assert view.share(3) == 1.0
+
+
+@pytest.mark.parametrize("name", ["small", "grouped", "depthwise", "flattened", "residual"])
+def test_the_table_of_weights_says_what_each_edge_says_alone(name):
+    from app.graph_view import view_of
+    from app.network.export_tab import weights_csv
+    from ngcore.testing import random_network
+
+    view = view_of(random_network(architectures()[name]))
+    expected = io.StringIO()
+    writer = csv.writer(expected)
+    writer.writerow(("from", "to", "tensor", "weights"))
+    for number in range(len(view.value)):
+        edge = view.edge(number)
+        numbers = " ".join(f"{weight:.9g}" for weight in edge.kernel.ravel())
+        writer.writerow((view.node_name(edge.source), view.node_name(edge.target), edge.path, numbers))
+    assert weights_csv(view) == expected.getvalue()

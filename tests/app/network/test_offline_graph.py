@@ -51,3 +51,11 @@ def test_the_table_of_weights_has_a_row_for_every_edge(view):
     rows = weights_csv(view).splitlines()
     assert len(rows) == 1 + 18
     assert rows[1].startswith("input · 0,layer 1 · 0,")
+
+
+def test_the_table_of_weights_asks_for_no_edge_by_itself(view, monkeypatch):
+    from app.graph_view import GraphView
+    from app.network.export_tab import weights_csv
+
+    monkeypatch.setattr(GraphView, "edge", None)
+    assert len(weights_csv(view).splitlines()) == 1 + 18

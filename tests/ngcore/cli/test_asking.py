@@ -284,3 +284,57 @@ def test_the_drawing_of_a_graph_needs_nothing_from_elsewhere_and_escapes_its_tit
 def test_graphs_are_written_in_three_formats_only(run):
     refused = run("graph", "tiny-inrs/000000", "--out", "graph.dot")
     assert refused.stderr == "Error: Expected --out to end in .json, .pt, .html, got graph.dot.\n"
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_options_take_finite_numbers_alone(run, files, tmp_path, number):
+    for command in (
+        ("edit", files["whole"], "--out", tmp_path / "x.safetensors", "--strength", number),
+        ("predict", files["bare"], "--activation", "sine", "--omega-0", number),
+    ):
+        outcome = run(*command)
+        assert (outcome.code, outcome.stdout) == (2, "")
+        assert "expected a finite number" in outcome.stderr
+    assert run("train", "mnist-ng-gnn", "--max-seconds", number).code == 2
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+@pytest.fixture
+def extreme(files, tmp_path):
+    """A function that writes a network whose weights are all of one size as a file."""
+    from ngcore.upload import export_network
+
+    def write(size):
+        path = tmp_path / f"{size:g}.safetensors"
+        export_network(files["network"].map(lambda tensor: tensor.sign() * size), path)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-40, 1e6, 1e30, 1e37, 3e38])
+@pytest.mark.parametrize("edit", ["dilate", "invert"])
+def test_an_edit_writes_finite_weights_or_nothing(run, extreme, tmp_path, size, edit):
+    from ngcore.upload import read_network
+
+    out = tmp_path / "out.safetensors"
+    command = ("edit", extreme(size), "--edit", edit, "--out", out, "--png", "--device", "cpu", "--json")
+    outcome = run(*command)
+    if outcome.code == 0:
+        assert outcome.json["files"] == [str(out), str(out.with_suffix(".png"))]
+        read_network(out.read_bytes()).network.expect_finite("the file")
+    else:
+        assert (outcome.code, outcome.stdout) == (2, "") and "finite" in outcome.stderr
+        assert not out.exists() and not out.with_suffix(".png").exists()
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-40, 1e6, 1e30, 1e37, 3e38])
+def test_extreme_networks_are_answered_in_valid_json_without_a_number_that_is_none(run, extreme, tmp_path, size):
+    (entry,) = run("predict", extreme(size), "--device", "cpu", "--json").json
+    assert all(
+        "error" in answer or np.isfinite(list(answer["probabilities"].values())).all() for answer in entry["answers"]
+    )
+    for ending in ("json", "html", "pt"):
+        assert run("graph", extreme(size), "--out", tmp_path / f"graph.{ending}", "--json").code == 0
+    page = (tmp_path / "graph.html").read_text()
+    assert "nan" not in page and "inf" not in page

@@ -181,3 +181,17 @@ def test_fields_that_describe_no_architecture_are_refused(fields):
 def test_sizes_of_another_type_are_refused(layer):
     with pytest.raises(ArchitectureError, match="Expected"):
         Architecture.from_dict({"input_shape": [2], "layers": [layer]})
+
+
+@pytest.mark.parametrize("number", [-1.0, 0.0, float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("norm", [BatchNorm, LayerNorm])
+def test_the_eps_of_a_norm_is_finite_and_above_0(norm, number):
+    with pytest.raises(ArchitectureError, match="eps"):
+        norm(4, eps=number)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e39])
+@pytest.mark.parametrize("field", ["omega_0", "negative_slope"])
+def test_the_numbers_of_an_activation_are_finite_in_single_precision(field, number):
+    with pytest.raises(ArchitectureError, match=f"Expected a finite {field}"):
+        Activation("sine", **{field: number})

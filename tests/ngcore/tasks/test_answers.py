@@ -5,9 +5,9 @@ import torch
 from tiny_checkpoints import write_tiny_checkpoints
 from tiny_zoos import write_cnns
 
-from ngcore.errors import CheckpointError
+from ngcore.errors import CheckpointError, NotFiniteError
 from ngcore.inr.siren import initial_siren
-from ngcore.networks import siren
+from ngcore.networks import Network, siren
 from ngcore.tasks import (
     Checkpoint,
     change_of_inrs,
@@ -104,3 +104,34 @@ def test_only_models_that_read_graphs_edit(models, network):
     with pytest.raises(CheckpointError) as error:
         edit_inrs(pretender, network)
     assert str(error.value) == "Expected a graph model to edit with, got OutputProbes."
+
+
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (classify_inrs, "tiny-classify"),
+        (classify_inrs, "tiny-probes"),
+        (embed_networks, "tiny-probes"),
+        (edit_inrs, "tiny-edit"),
+    ],
+)
+def test_an_answer_that_is_not_finite_is_an_error_that_names_model_and_network(models, network, ask, name):
+    stack = network[:3]
+    stack = Network.cat([stack[:2], stack[2].map(lambda tensor: tensor.sign() * 3e38)])
+    with pytest.raises(NotFiniteError) as error:
+        ask(models[name], stack)
+    assert str(error.value) == (
+        f"{name} has no finite answer for network 3 of 3 (2-8-8-1 sine), whose weights reach 3e+38."
+    )
+
+
+def test_a_predicted_accuracy_that_is_not_finite_is_an_error(models):
+    cnn = models["cnns"].networks([0]).map(lambda tensor: tensor.sign() * 3e38)
+    with pytest.raises(NotFiniteError, match="tiny-predict has no finite answer for a network"):
+        predict_accuracy(models["tiny-predict"], cnn)
+
+
+@pytest.mark.parametrize("strength", [1e45, float("inf"), float("nan")])
+def test_an_edit_too_strong_for_finite_weights_is_an_error(models, network, strength):
+    with pytest.raises(NotFiniteError, match="by tiny-edit"):
+        edit_inrs(models["tiny-edit"], network[:1], strength=strength)

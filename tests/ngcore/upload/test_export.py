@@ -91,3 +91,22 @@ def test_an_architecture_that_is_none_is_refused(text, reason):
     with pytest.raises(UnsupportedNetworkError) as caught:
         parse_architecture(text)
     assert str(caught.value) == f"The architecture in the file cannot be used: {reason}."
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e300])
+def test_weights_that_are_not_finite_in_the_file_are_never_written(tmp_path, number):
+    import torch
+
+    from ngcore.errors import NotFiniteError
+    from ngcore.networks import Network, mlp
+    from ngcore.upload import export_network, export_stack
+
+    architecture = mlp((2, 2, 1))
+    flat = torch.zeros(1, architecture.num_parameters, dtype=torch.float64)
+    flat[0, 3] = number
+    network = Network.unflatten(architecture, flat)
+    with pytest.raises(NotFiniteError, match="Expected finite weights in a network to export, got infinity or NaN"):
+        export_network(network, tmp_path / "x.safetensors")
+    with pytest.raises(NotFiniteError):
+        export_stack(network, ["x"], tmp_path / "x.safetensors")
+    assert not list(tmp_path.iterdir())
