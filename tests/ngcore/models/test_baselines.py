@@ -153,6 +153,18 @@ def test_gradients_reach_all_parameters_of_a_lattice_and_the_networks():
     assert all(tensor.grad.isfinite().all() for tensor in network.parameters.values())
 
 
+def test_absent_outputs_of_probed_networks_are_zeros_behind_those_that_are_there():
+    network = random_network(siren((2, 6, 1)), 2)
+    free, coarse = OutputProbes(input_shape=(2,), num_outputs=3, d_out=1, num_probes=4).double(), lattice()
+    free.norm = coarse.norm = torch.nn.Identity()
+    read = free.features(network).view(2, 4, 3)
+    torch.testing.assert_close(read[..., :1], network(free.probes.make()))
+    assert not read[..., 1:].any()
+    features = coarse.features(network)
+    torch.testing.assert_close(features[:, 0] + 0.5, render(network, (5, 5)))
+    assert not features[:, 1:].any()
+
+
 def test_a_lattice_refuses_what_it_cannot_read():
     with pytest.raises(NeuralGraphError, match="square number of probes for a lattice, got 24"):
         lattice(num_probes=24)

@@ -60,6 +60,15 @@ def test_networks_with_fewer_outputs_and_layers_are_read_too():
     assert head(small, random_features(small)[0]).isfinite().all()
 
 
+def test_absent_outputs_are_zeros_behind_those_that_are_there():
+    small = graph_structure(siren((2, 4, 1)))
+    head, (nodes, _) = graph_head((SIREN, siren((2, 4, 3))), readout="outputs"), random_features(small)
+    head.mlp = torch.nn.Identity()
+    read = head.embed(small, nodes)
+    assert torch.equal(read[:, :8], nodes[:, -1])
+    assert read.shape == (2, 24) and not read[:, 8:].any()
+
+
 def test_an_untrained_parameter_head_changes_nothing():
     head = ParameterHead(tiny_config("ng-gnn-edit"), InputSpec.of([SIREN])).double()
     assert not head(STRUCTURE, *random_features(STRUCTURE)).flatten().any()

@@ -11,7 +11,7 @@ from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure, to_graph
 from ngcore.models import PRESETS
 from ngcore.models.sweeps import Sweep, free_signs
-from ngcore.networks import Architecture, Linear, Network, mlp, siren, small_cnn
+from ngcore.networks import Architecture, Conv2d, Linear, Network, mlp, siren, small_cnn
 from ngcore.networks.symmetry import flip_signs
 from ngcore.testing import random_network
 
@@ -73,6 +73,54 @@ def test_a_sweep_back_reads_the_layers_in_reverse():
     middle = math.sin(weights["2.weight"].item() * last + biases[1])
     expected = [math.sin(weights["0.weight"].item() * middle), middle, last]
     assert [state.item() for state in states] == pytest.approx(expected)
+
+
+def states_of(network, sweep, places):
+    """The states after a first sweep with maps of 1, (neurons,) for each node block of one network."""
+    as_network_does(sweep)
+    graph = to_graph(network)
+    biases = [graph.node_features[:, block.start : block.stop, :1] for block in graph.structure.node_blocks]
+    positions = [torch.full((1, 1), place).double() for place in places]
+    states = sweep(graph.structure, list(graph.edge_features), biases, positions, None)
+    return [state[0, :, 0] for state in states]
+
+
+def test_what_a_neuron_collects_is_divided_by_the_root_of_its_fan_in():
+    """Two inputs at 0.7 with weights 2 and −3, bias 0.5: x_1 = sin((2 − 3) sin(0.7) / √2 + 0.5)."""
+    architecture = Architecture((2,), (Linear(2, 1),))
+    values = {"0.weight": torch.tensor([[[2.0, -3.0]]]).double(), "0.bias": torch.tensor([[0.5]]).double()}
+    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="forth", follows=False).double()
+    states = states_of(Network(architecture, values), sweep, [0.7, 0.0])
+    assert states[1].item() == pytest.approx(math.sin((2 - 3) * math.sin(0.7) / 2**0.5 + 0.5))
+
+
+def test_against_the_edges_it_is_the_root_of_its_fan_out():
+    """One input to three outputs at 0.4, weights 2, −3 and 5: x_0 = sin((2 − 3 + 5) sin(0.4) / √3)."""
+    architecture = Architecture((1,), (Linear(1, 3, bias=False),))
+    network = Network(architecture, {"0.weight": torch.tensor([[[2.0], [-3.0], [5.0]]]).double()})
+    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="back", follows=False).double()
+    states = states_of(network, sweep, [0.0, 0.4])
+    assert states[0].item() == pytest.approx(math.sin(4 * math.sin(0.4) / 3**0.5))
+
+
+def test_the_fan_of_a_channel_counts_the_entries_of_its_kernels():
+    """Kernels of 1 × 2 over two channels at 0.7, all entries 0.5: x_1 = sin(4 · 0.5 sin(0.7) / √4)."""
+    architecture = Architecture((2, 3, 3), (Conv2d(2, 1, (1, 2), bias=False),))
+    network = Network(architecture, {"0.weight": torch.full((1, 1, 2, 1, 2), 0.5).double()})
+    sweep = Sweep(1, kernel_area=2, num_entries=2, direction="forth", follows=False).double()
+    states = states_of(network, sweep, [0.7, 0.0])
+    assert states[1].item() == pytest.approx(math.sin(2 * math.sin(0.7) / 2))
+
+
+@pytest.mark.parametrize("num_outputs", [1, 2])
+def test_absent_outputs_are_zeros_behind_those_that_are_there(num_outputs):
+    model = tiny_model("ng-sweep", [siren((2, 6, 5, 3))])
+    structure = graph_structure(siren((2, 4, num_outputs)))
+    states = [torch.randn(2, block.size, 8, dtype=torch.float64) for block in structure.node_blocks]
+    model.head.mlp = torch.nn.Identity()
+    read = model.head.embed(structure, states)
+    assert torch.equal(read[:, : 8 * num_outputs], states[-1].flatten(1))
+    assert read.shape == (2, 24) and not read[:, 8 * num_outputs :].any()
 
 
 @every_sweep

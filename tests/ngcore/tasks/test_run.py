@@ -5,18 +5,30 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 from ngcore.errors import CheckpointError, UnknownNameError, ZooError
-from ngcore.tasks import RECIPES, evaluate, folder_of_training, load_checkpoint, train_recipe
-from ngcore.tasks.problems import Augmentation
+from ngcore.models import build_model
+from ngcore.tasks import RECIPES, evaluate, folder_of_training, load_checkpoint, run, train_recipe
+from ngcore.tasks.corpus import Corpus
+from ngcore.tasks.problems import Augmentation, PredictAccuracy, find_problem
 from ngcore.tasks.recipes import Recipe
+from ngcore.tasks.run import train_on
 from ngcore.training import read_weights
+from ngcore.zoo import Zoo
 
 
 @pytest.fixture(autouse=True)
 def own_work_folder(tmp_path, monkeypatch):
     """Let every test train from the start."""
     monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
+
+
+class FirstParameter(nn.Module):
+    """A model whose answer is the first parameter of a network."""
+
+    def forward(self, stacks):
+        return torch.cat([stack.flatten()[:, 0] for stack in stacks])
 
 
 def zoo_of(name, inrs, mixed):
@@ -132,6 +144,45 @@ def test_parts_that_do_not_make_up_the_model_are_refused(recipes, inrs, tmp_path
         train_recipe("tiny-other", out=tmp_path / "other", **options)
 
 
+@pytest.mark.parametrize("name", ["tiny-classify", "tiny-edit", "tiny-predict", "tiny-statistics"])
+def test_a_model_is_standardised_by_its_training_networks_alone(recipes, name, inrs, mixed, tmp_path):
+    recipe, zoo = RECIPES[name], Zoo.open(zoo_of(name, inrs, mixed))
+    corpora = {split: Corpus.load(zoo, split) for split in ("train", "validation", "test")}
+    trained = train_on(recipe, corpora, folder=tmp_path / "run", device="cpu").model
+    architectures = [stack.architecture for stack in corpora["train"].stacks]
+    untrained = build_model(dataclasses.replace(recipe.model, d_out=1), architectures)
+    untrained.fit_normalisation(list(corpora["train"].stacks))
+    for buffer, expected in zip(trained.buffers(), untrained.buffers(), strict=True):
+        assert torch.equal(buffer, expected.half().to(buffer) if expected.is_floating_point() else expected)
+
+
+def test_the_weights_are_those_that_were_best_on_validation(recipes, inrs, tmp_path):
+    corpora = {split: Corpus.load(inrs, split) for split in ("train", "validation", "test")}
+    config = dataclasses.replace(RECIPES["tiny-classify"].config, precision="32-true")
+    trained = train_on(
+        dataclasses.replace(RECIPES["tiny-classify"], config=config), corpora, folder=tmp_path / "run", device="cpu"
+    )
+    chosen_by = trained.result.metrics["cross_entropy"]
+    assert chosen_by == pytest.approx(trained.metrics["validation"]["cross_entropy"], rel=1e-3)
+    assert chosen_by != pytest.approx(trained.metrics["test"]["cross_entropy"], rel=1e-3)
+
+
+def test_in_a_mixed_batch_every_network_is_held_against_its_own_target(recipes, mixed):
+    """Targets are the first parameters of the networks, which is what the model answers."""
+
+    class Difference(PredictAccuracy):
+        def loss(self, model, stacks, targets, generator):
+            return (model(stacks) - targets).abs().sum()
+
+    corpus = Corpus.load(mixed, "train")
+    firsts = torch.cat([mixed.networks([row]).flatten()[:, 0] for row in corpus.rows])
+    recipe = dataclasses.replace(RECIPES["tiny-predict"], augmentation=Augmentation())
+    loss = run._batch_loss(recipe, Difference(), corpus, firsts, torch.device("cpu"), seed=0)
+    for index in ([0, 1, 2, 3], [3, 0, 2, 1], [2, 2, 0]):
+        assert loss(FirstParameter(), torch.tensor(index), torch.Generator()) == 0
+    assert len(firsts.unique()) == 4
+
+
 def test_an_evaluation_can_be_limited_and_says_how_many_networks_it_saw(recipes, inrs, tmp_path):
     train_recipe("tiny-edit", out=tmp_path / "out", zoo_folder=inrs.folder, device="cpu")
     measured = evaluate(str(tmp_path / "out"), zoo_folder=inrs.folder, split="train", limit=2, device="cpu")
@@ -160,10 +211,6 @@ def test_checkpoints_are_written_in_half_precision_and_read_in_single(recipes, i
 def test_a_taught_model_learns_labels_and_the_teachers_answers_about_the_same_networks(
     recipes, inrs, tmp_path, monkeypatch
 ):
-    from ngcore.tasks import run
-    from ngcore.tasks.corpus import Corpus
-    from ngcore.tasks.problems import find_problem
-
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path / "checkpoints"))
     options = {"zoo_folder": inrs.folder, "device": "cpu"}
     first = train_recipe("tiny-classify", out=tmp_path / "checkpoints" / "tiny-classify", **options)

@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -87,10 +88,17 @@ def test_an_exception_at_any_step_changes_nothing_in_the_end(tmp_path, finished,
     assert_same_run(tmp_path, finished[0])
 
 
-def test_a_run_out_of_time_goes_on_in_the_next_call(tmp_path, finished):
-    result, _ = run(tmp_path, max_seconds=0.05, seconds_per_step=0.01)
+def test_a_run_out_of_time_goes_on_in_the_next_call(tmp_path, finished, monkeypatch):
+    """By a clock that a step moves on by 0.01 s and nothing else does."""
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+
+    def move_clock(_):
+        clock.now += 0.01
+
+    monkeypatch.setattr(loop, "time", clock)
+    result, _ = run(tmp_path, max_seconds=0.045, before_step=move_clock)
     assert not result.is_finished
-    assert 0 < result.steps < 100
+    assert result.steps == 5
     assert (tmp_path / "best.safetensors").exists()
     assert run(tmp_path)[0].is_finished
     assert_same_run(tmp_path, finished[0])
@@ -158,7 +166,8 @@ def test_training_leaves_the_callers_random_numbers_alone(tmp_path):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_progress_ends_at_the_last_step_with_nothing_left(tmp_path):
+def test_progress_ends_at_the_last_step_with_nothing_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_REPORT_EVERY_SECONDS", math.inf)
     events = []
     run(tmp_path, config=dataclasses.replace(CONFIG, epochs=2), progress=events.append)
     assert [event.step for event in events] == [7, 10, 10]
@@ -295,6 +304,44 @@ def test_the_card_part_of_a_run_says_how_it_was_trained(finished):
     assert TrainConfig.from_dict(part["config"]) == CONFIG
     assert part["steps"] == 100
     assert part["device"].startswith("CPU")
+
+
+def train_one_number(folder, gradients, validate=lambda model: {"accuracy": -model[0].item()}, **changes):
+    """Train a single number, first 0, whose loss has the given gradient in each step, at a constant rate of 0.1."""
+    model, steps = nn.ParameterList([nn.Parameter(torch.zeros(()))]), iter(gradients)
+    numbers = {"steps": len(gradients), "batch_size": 1, "learning_rate": 0.1, "weight_decay": 0.0, "warmup_steps": 0}
+    train(
+        model,
+        num_items=1,
+        loss=lambda model, index, generator: next(steps) * model[0],
+        validate=validate,
+        config=TrainConfig(**numbers, schedule="constant", **changes),
+        folder=folder,
+        device="cpu",
+    )
+    return model[0].item()
+
+
+def test_a_large_gradient_is_clipped_to_the_norm_asked_for(tmp_path):
+    """Clipped to 1, gradients of 1000 and 1 are alike, so that AdamW steps by the learning rate both times."""
+    assert train_one_number(tmp_path / "clipped", [1000.0, 1.0], clip_norm=1.0) == pytest.approx(-0.2, abs=1e-5)
+    assert train_one_number(tmp_path / "as it is", [1000.0, 1.0], clip_norm=0.0) == pytest.approx(-0.167, abs=1e-3)
+
+
+def test_the_moving_average_is_what_is_validated_and_kept(tmp_path):
+    """Gradients of 1 move the number to −0.1, −0.2, −0.3; its average keeps 1/10, 2/11, 3/12 of itself.
+
+    0.9 · −0.1 = −0.09; 2/11 · −0.09 + 9/11 · −0.2 = −0.18; 3/12 · −0.18 + 9/12 · −0.3 = −0.27.
+    """
+    seen = []
+
+    def validate(model):
+        seen.append(model[0].item())
+        return {"accuracy": float(len(seen))}
+
+    kept = train_one_number(tmp_path, [1.0] * 3, validate, ema_decay=0.9, validate_every=1)
+    assert seen == pytest.approx([-0.09, -0.18, -0.27], abs=1e-5)
+    assert kept == pytest.approx(-0.27, abs=1e-5)
 
 
 def test_parameters_with_a_scale_of_their_own_learn_at_that_share_of_the_rate(tmp_path):
