@@ -1,10 +1,14 @@
-"""Where things lie: what ships with the repository, and where new results are written."""
+"""Where things lie: what ships, in the source tree or in an installed wheel, and where new results are written."""
 
 import os
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-ASSETS = REPOSITORY / "assets"
+_TOP = Path(__file__).resolve().parents[1]  # the repository, or the site-packages of an installed wheel
+_INSTALLED = _TOP / "ngcore_studio"
+
+# Holds the app, its pages and the assets; a wheel keeps them together, apart from other people's packages.
+STUDIO = _INSTALLED if _INSTALLED.is_dir() else _TOP
+ASSETS = STUDIO / "assets"
 
 
 def work_folder() -> Path:

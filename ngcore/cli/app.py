@@ -5,11 +5,15 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-SERVER = ("-P", "-m", "app.server")  # -P: whatever folder the command is started in, its files are not imported
+from ngcore.paths import STUDIO
+
+# The folder of the app is on the path of the server's process alone.
+SERVE = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('app.server', run_name='__main__')"
+SERVER = ("-P", "-c", SERVE, str(STUDIO))  # -P: whatever folder the command is started in, its files are not imported
 
 
 def become_server(arguments: Sequence[str]) -> NoReturn:
-    """Replace this process by the server with these arguments of `python -m app.server`."""
+    """Replace this process by the server with these arguments of `app.server`."""
     os.execv(sys.executable, [sys.executable, *SERVER, *arguments])  # noqa: S606 - no shell is wanted
 
 

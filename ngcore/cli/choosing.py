@@ -48,9 +48,12 @@ def named_cards(names: list[str], *tasks: str) -> dict[str, dict[str, Any]]:
     Raises:
         UnknownNameError: If there is none of a name for these tasks; the message lists those that there are.
     """
+    from ngcore.tasks.checkpoints import refuse_left_out
+
     known = cards_by_name(*tasks)
     for name in names:
         if name not in known:
+            refuse_left_out(name)
             raise UnknownNameError(f"checkpoint to {' or '.join(tasks)} with", name, known)
     return {name: known[name] for name in names}
 

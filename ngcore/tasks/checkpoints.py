@@ -13,6 +13,7 @@ from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.models import InputSpec, Model, ModelConfig, build_model
 from ngcore.networks import Architecture
 from ngcore.paths import ASSETS, work_folder
+from ngcore.tasks.recipes import RECIPES
 from ngcore.training import load_weights, read_card
 
 CARD_FILE = "card.json"
@@ -52,13 +53,28 @@ def find_checkpoint(name: str | Path) -> Path:
 
     Raises:
         UnknownNameError: If there is none of this name; the message lists those that there are.
+        CheckpointError: If it has a recipe and was left out of an installed package.
     """
     if (Path(name) / CARD_FILE).is_file():
         return Path(name)
     known = find_checkpoints()
     if str(name) not in known:
+        refuse_left_out(str(name))
         raise UnknownNameError("checkpoint", str(name), known)
     return known[str(name)]
+
+
+def refuse_left_out(name: str) -> None:
+    """Say how to get a checkpoint that is known by its recipe, but was left out of an installed package.
+
+    Raises:
+        CheckpointError: If it is such a one.
+    """
+    if name in RECIPES and name not in find_checkpoints():
+        raise CheckpointError(
+            f"The checkpoint {name} is not installed: it ships with the source tree only. "
+            f"Copy its folder from assets/checkpoints there into $NGCORE_CHECKPOINTS, or run: ngcore train {name}"
+        )
 
 
 def folder_of_training(name: str, *, seed: int = 0, limit: int | None = None) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ngcore.cli.app import SERVER
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 COMMANDS = [
     [],
@@ -90,7 +92,7 @@ def test_the_app_starts_before_anything_else_is_imported():
     )
     own, program, arguments, heavy = json.loads(python(code).stdout)
     assert program == own
-    assert arguments == [own, "-P", "-m", "app.server", "--port", "8600", "--public"]
+    assert arguments == [own, *SERVER, "--port", "8600", "--public"]
     assert heavy == []
 
 
@@ -104,9 +106,7 @@ def test_the_app_as_a_command_among_others_hands_its_options_on(run, monkeypatch
     monkeypatch.setattr(os, "execv", start)
     run("app", "--host", "0.0.0.0", "--port", "8600", "--public", "--allowed-host", "graphs.test", "--open")
     assert started[1:] == [
-        "-P",
-        "-m",
-        "app.server",
+        *SERVER,
         "--host",
         "0.0.0.0",
         "--port",

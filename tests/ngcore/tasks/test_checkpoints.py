@@ -82,6 +82,12 @@ def test_an_unknown_checkpoint_is_refused_with_the_choices(roots):
     assert str(error.value) == "Unknown checkpoint 'none'; choose from: alone, both."
 
 
+def test_a_checkpoint_with_a_recipe_that_was_left_out_says_how_to_get_it(roots):
+    with pytest.raises(CheckpointError, match="ships with the source tree only") as error:
+        load_checkpoint("mnist-ng-t")
+    assert str(error.value).endswith("or run: ngcore train mnist-ng-t")
+
+
 def test_weights_that_are_not_those_of_the_card_are_refused(roots):
     folder = roots[0] / "both"
     shutil.copy(roots[1] / "alone" / "model.safetensors", folder / "model.safetensors")
