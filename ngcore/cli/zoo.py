@@ -27,16 +27,21 @@ ZooName = Annotated[str, typer.Argument(help="A zoo, by name or folder.")]
 @commands.command(
     epilog=example(
         "zoo build mnist-inrs --count 20000,2000,2000 --recipe cheap --workers 4",
-        "zoo build cifar10-gs-cnns --count 600",
+        "zoo build cifar10-gs-cnns --count 240",
     )
 )
 def build(
-    name: Annotated[str, typer.Argument(help="mnist-inrs, fashion-mnist-inrs, cifar10-inrs or cifar10-gs-cnns.")],
+    name: Annotated[str, typer.Argument(help="{mnist,fashion-mnist,cifar10}-inrs, {cifar10-gs,fashion-mnist}-cnns.")],
     count: Annotated[
         str | None,
         typer.Option(help="INRs: training networks, or train,validation,test. CNNs: runs.", show_default="all"),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.", show_default="the recipe's")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="INRs: optimiser steps.", show_default="the recipe's")
+    ] = None,
+    passes: Annotated[
+        float | None, typer.Option(help="CNNs: passes of the longest runs.", show_default="the recipe's")
+    ] = None,
     recipe: Annotated[
         Recipe | None, typer.Option(help="INRs: all pixels a step, or a quarter.", show_default="published")
     ] = None,
@@ -59,6 +64,7 @@ def build(
             folder,
             count=count,
             steps=steps,
+            passes=passes,
             recipe=recipe,
             workers=workers,
             seed=seed,

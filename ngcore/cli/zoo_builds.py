@@ -28,6 +28,7 @@ def build_inrs(
     *,
     count: str | None,
     steps: int | None,
+    passes: float | None,
     recipe: Recipe | None,
     workers: int,
     seed: int,
@@ -35,6 +36,8 @@ def build_inrs(
     progress: Progress,
 ) -> "Zoo":
     """Fit the INRs of a zoo."""
+    if passes is not None:
+        raise NeuralGraphError(f"Expected no --passes for {name}: it is for CNNs; use --steps.")
     from ngcore.inr import CHEAP_RECIPE, MATCHED_RECIPE, FitConfig
     from ngcore.zoo import build_inr_zoo
 
@@ -60,6 +63,7 @@ def build_cnns(
     *,
     count: str | None,
     steps: int | None,
+    passes: float | None,
     recipe: Recipe | None,
     workers: int,
     seed: int,
@@ -76,9 +80,11 @@ def build_cnns(
         raise NeuralGraphError(f"Expected one number of runs as --count of {name}, got {count!r}.")
     if recipe is not None:
         raise NeuralGraphError(f"Expected no --recipe for {name}: it is for INRs; leave it out.")
-    config = dataclasses.replace(CNN_ZOOS[name].config, seed=seed)
     if steps is not None:
-        config = dataclasses.replace(config, steps=steps)
+        raise NeuralGraphError(f"Expected no --steps for {name}: it is for INRs; use --passes.")
+    config = dataclasses.replace(CNN_ZOOS[name].config, seed=seed)
+    if passes is not None:
+        config = dataclasses.replace(config, passes=passes)
     torch.set_num_threads(workers)
     return build_cnn_zoo(name, folder, runs=runs, config=config, device=device, progress=progress)
 

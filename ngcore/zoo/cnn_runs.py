@@ -9,47 +9,46 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import init
 
 from ngcore.errors import UnknownNameError
 from ngcore.networks import ActivationKind, Architecture, Network
 
-ACTIVATION_CYCLE: tuple[ActivationKind, ...] = (
-    "relu",
-    "tanh",
-    "relu",
-    "tanh",
-    "gelu",
-    "relu",
-    "tanh",
-    "silu",
-    "leaky_relu",
-    "sigmoid",
-)
+ACTIVATIONS: tuple[ActivationKind, ...] = ("relu", "tanh", "gelu", "silu", "leaky_relu", "sigmoid")
+TRAIN_FRACTIONS = (0.1, 0.25, 0.5, 1.0)
+BATCH_SIZES = (64, 128, 256, 512)
 OPTIMISERS = ("adam", "rmsprop", "sgd")
-INIT_KINDS = ("he_normal", "he_uniform", "glorot_normal", "glorot_uniform")
-MIN_LENGTH = 0.25  # length of the shortest runs, as a part of the longest
-_LEARNING_RATES = {"adam": (1e-3, 3e-2), "rmsprop": (5e-4, 1e-2), "sgd": (1e-2, 4e-1)}
+INIT_KINDS = ("he_normal", "glorot_normal", "orthogonal", "normal", "truncated_normal")
+KINDS_WITH_STD = ("normal", "truncated_normal")
+MIN_LENGTH = 0.125  # length of the shortest runs on all images, as a part of the longest
+_LEARNING_RATE = (5e-4, 5e-2)
+_WEIGHT_DECAY = (1e-8, 1e-2)
+_INIT_STD = (0.01, 0.5)
 _UNDROPPED = 0.4  # share of runs without dropout
-_MAX_DROPOUT = 0.4
+_MAX_DROPOUT = 0.7
+# Strides of two sequences modulo 1, of length and batch size: even over all groups and over every 4th, 6th and 24th.
+_STRIDES = (0.6180339887498949, 0.4424180832)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CNNRun:
     """The hyper-parameters of one training run.
 
-    Runs of one `group` are trained as one stack: they see the same minibatches, and so share the training images,
-    the length and the activation; everything else is drawn for each run alone.
+    Runs of one `group` are trained as one stack: they see the same minibatches, and so share the training images, the
+    length, the batch size and the activation; everything else is drawn for each run alone.
 
     Attributes:
         index: Number of the run, from 0.
         group: Number of the group.
         activation: Function after every convolution.
         train_fraction: Share of the training images that the run ever sees.
+        batch_size: Images per minibatch.
         length: Training length as a part of the longest.
         optimiser: One of `OPTIMISERS`.
         learning_rate: Constant step size.
-        init_kind: One of `INIT_KINDS`.
-        init_scale: Factor on every initial weight (biases start at 0).
+        init_kind: One of `INIT_KINDS`; biases start at 0.
+        init_std: Standard deviation of the initial weights of `KINDS_WITH_STD`; NaN for the others, which have their
+            own.
         dropout: Probability that a channel of an image is dropped after the second and each later activation.
         weight_decay: L2 coefficient, added to the gradient as weight_decay · w.
     """
@@ -58,11 +57,12 @@ class CNNRun:
     group: int
     activation: ActivationKind
     train_fraction: float
+    batch_size: int
     length: float
     optimiser: str
     learning_rate: float
     init_kind: str
-    init_scale: float
+    init_std: float
     dropout: float
     weight_decay: float
 
@@ -81,15 +81,27 @@ def keyed_generator(seed: int, purpose: str, *numbers: int) -> torch.Generator:
 
 def draw_runs(group: int, *, group_size: int, num_runs: int, seed: int) -> list[CNNRun]:
     """Draw the runs of one group; a run does not depend on `num_runs`, which only cuts the last group short."""
-    generator = keyed_generator(seed, "group", group)
-    shared = {
-        "group": group,
-        "activation": ACTIVATION_CYCLE[group % len(ACTIVATION_CYCLE)],
-        "train_fraction": round(_log_uniform(0.1, 1.0, generator), 4),
-        "length": round(_log_uniform(MIN_LENGTH, 1.0, generator), 4),
-    }
+    shared = _draw_group(group, seed)
     indices = range(group * group_size, min((group + 1) * group_size, num_runs))
     return [_draw_run(index, shared, seed) for index in indices]
+
+
+def _draw_group(group: int, seed: int) -> dict[str, Any]:
+    """What the runs of a group share, spread so evenly that the first groups are a fair sample of all.
+
+    Every 24 groups hold each activation with each train fraction once; length and batch size follow sequences of low
+    discrepancy. A run on a part f of the images is shorter by √f: it passes over its images 1/√f times as often.
+    """
+    starts = torch.rand(2, generator=keyed_generator(seed, "groups"), dtype=torch.float64).tolist()
+    first, second = ((start + group * stride) % 1 for start, stride in zip(starts, _STRIDES, strict=True))
+    fraction = TRAIN_FRACTIONS[(group + group // 12) % len(TRAIN_FRACTIONS)]
+    return {
+        "group": group,
+        "activation": ACTIVATIONS[group % len(ACTIVATIONS)],
+        "train_fraction": fraction,
+        "batch_size": BATCH_SIZES[int(second * len(BATCH_SIZES))],
+        "length": round(MIN_LENGTH ** (1 - first) * math.sqrt(fraction), 4),
+    }
 
 
 def _draw_run(index: int, shared: Mapping[str, Any], seed: int) -> CNNRun:
@@ -97,15 +109,16 @@ def _draw_run(index: int, shared: Mapping[str, Any], seed: int) -> CNNRun:
     optimiser = OPTIMISERS[int(torch.randint(len(OPTIMISERS), (), generator=generator))]
     init_kind = INIT_KINDS[int(torch.randint(len(INIT_KINDS), (), generator=generator))]
     drops, rate = torch.rand(2, generator=generator).tolist()
+    init_std = _log_uniform(*_INIT_STD, generator)
     return CNNRun(
         **shared,
         index=index,
         optimiser=optimiser,
-        learning_rate=_log_uniform(*_LEARNING_RATES[optimiser], generator),
+        learning_rate=_log_uniform(*_LEARNING_RATE, generator),
         init_kind=init_kind,
-        init_scale=_log_uniform(0.3, 2.0, generator),
+        init_std=init_std if init_kind in KINDS_WITH_STD else math.nan,
         dropout=0.0 if drops < _UNDROPPED else _MAX_DROPOUT * rate,
-        weight_decay=_log_uniform(1e-7, 1e-2, generator),
+        weight_decay=_log_uniform(*_WEIGHT_DECAY, generator),
     )
 
 
@@ -128,16 +141,21 @@ def _initialise(run: CNNRun, architecture: Architecture, seed: int) -> dict[str,
     for name, shape in architecture.parameter_shapes.items():
         weight = torch.zeros(1, *shape)
         if name.endswith("weight"):
-            std = _initial_std(run.init_kind, shape) * run.init_scale
-            if run.init_kind.endswith("uniform"):
-                weight.uniform_(-math.sqrt(3) * std, math.sqrt(3) * std, generator=generator)
-            else:
-                weight.normal_(0, std, generator=generator)
+            _fill(weight[0], run, generator)
         parameters[name] = weight
     return parameters
 
 
-def _initial_std(kind: str, shape: tuple[int, ...]) -> float:
-    kernel = math.prod(shape[2:])
-    fan_out, fan_in = shape[0] * kernel, shape[1] * kernel
-    return math.sqrt(2 / fan_in) if kind.startswith("he") else math.sqrt(2 / (fan_in + fan_out))
+def _fill(weight: Tensor, run: CNNRun, generator: torch.Generator) -> None:
+    match run.init_kind:
+        case "he_normal":
+            init.kaiming_normal_(weight, generator=generator)
+        case "glorot_normal":
+            init.xavier_normal_(weight, generator=generator)
+        case "orthogonal":
+            init.orthogonal_(weight, generator=generator)
+        case "normal":
+            init.normal_(weight, std=run.init_std, generator=generator)
+        case _:
+            limit = 2 * run.init_std
+            init.trunc_normal_(weight, std=run.init_std, a=-limit, b=limit, generator=generator)

@@ -1,20 +1,19 @@
 """Training a stack of small CNNs as one computation: shared minibatches, an optimiser per network, real test labels."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from ngcore.errors import NeuralGraphError
-from ngcore.networks import Activation, Architecture, Network, small_cnn
-from ngcore.networks.forward import activate
-from ngcore.zoo.cnn_runs import MIN_LENGTH, CNNRun, initial_parameters, keyed_generator
+from ngcore.networks import Network, small_cnn
+from ngcore.zoo.cnn_runs import CNNRun, initial_parameters, keyed_generator
+from ngcore.zoo.cnn_stack import loss_gradient, stacked_logits
 
-_MEASURED_AT_ONCE = 20  # images a forward pass when measuring: the activations of a stack stay in cache
+_MEASURED_AT_ONCE = 500  # images whose logits are held at once
+_FIRST_CHECKPOINT = 0.02  # part of a run after which it is kept first
 _NUM_TRAIN_MEASURED = 1000
 
 
@@ -33,10 +32,9 @@ class CNNTrainConfig:
     """How long and how every run of a zoo trains.
 
     Attributes:
-        steps: Minibatches of the longest runs; `CNNRun.length` says which part of them a run trains for.
-        batch_size: Images per minibatch.
-        num_checkpoints: Checkpoints of each run, at log-spaced steps from `first_checkpoint` to its last.
-        first_checkpoint: Step of the earliest checkpoint.
+        passes: Images that the longest runs see, in numbers of training images; `CNNRun.length` says which part of
+            them a run sees.
+        num_checkpoints: Checkpoints of each run, log-spaced, from a fiftieth of its steps to its last.
         channels: Input channels and the output channels of each convolution.
         num_classes: Outputs.
         compute_dtype: Precision of the convolutions while training ("bfloat16", "float32" or "float64"); the weights
@@ -44,28 +42,30 @@ class CNNTrainConfig:
         seed: Root of every random draw.
     """
 
-    steps: int = 3000
-    batch_size: int = 32
-    num_checkpoints: int = 5
-    first_checkpoint: int = 50
+    passes: float = 24.0
+    num_checkpoints: int = 7
     channels: tuple[int, ...] = (1, 16, 16, 16)
     num_classes: int = 10
-    compute_dtype: str = "bfloat16"
+    compute_dtype: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.first_checkpoint <= self.steps * MIN_LENGTH or self.num_checkpoints < 2:
+        if self.num_checkpoints < 2 or not self.passes > 0:
             raise NeuralGraphError(
-                f"Expected at least 2 checkpoints, the first between step 1 and {int(self.steps * MIN_LENGTH)} (the "
-                f"length of the shortest runs), got {self.num_checkpoints} from step {self.first_checkpoint}."
+                "Expected at least 2 checkpoints and more than 0 passes over the training images, "
+                f"got {self.num_checkpoints} and {self.passes:g}."
             )
 
-    def checkpoint_steps(self, run: CNNRun) -> tuple[int, ...]:
-        """Steps after which a run is kept, log-spaced, the last one its end."""
-        last = round(self.steps * run.length)
-        ratio = math.log(last / self.first_checkpoint) / (self.num_checkpoints - 1)
-        steps = (round(self.first_checkpoint * math.exp(i * ratio)) for i in range(self.num_checkpoints))
-        return tuple(sorted(set(steps)))
+    def checkpoint_steps(self, run: CNNRun, num_images: int) -> tuple[int, ...]:
+        """Steps after which a run is kept, log-spaced, the last one its end.
+
+        Args:
+            run: The run.
+            num_images: All training images, those that the run never sees included.
+        """
+        last = max(1, round(self.passes * run.length * num_images / run.batch_size))
+        parts = (_FIRST_CHECKPOINT ** (1 - i / (self.num_checkpoints - 1)) for i in range(self.num_checkpoints))
+        return tuple(sorted({max(1, round(last * part)) for part in parts}))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -83,58 +83,6 @@ class StackCheckpoint:
     test_loss: Float[Tensor, " networks"]
     train_accuracy: Float[Tensor, " networks"]
     train_loss: Float[Tensor, " networks"]
-
-
-def stacked_logits(
-    network: Network,
-    images: Float[Tensor, "batch 1 height width"],
-    *,
-    compute_dtype: torch.dtype,
-    keep: Sequence[Tensor] = (),
-) -> Float[Tensor, "networks batch classes"]:
-    """Run a stack of small CNNs, faster than `network(images)` and equal to it.
-
-    The first convolution of all networks is one matrix product, as they share the images; the others are grouped
-    convolutions in channels-last layout.
-
-    Args:
-        network: Stack of `small_cnn` architecture with stride 2.
-        images: The shared minibatch.
-        compute_dtype: Precision up to the global average pooling.
-        keep: Factors (batch, networks · channels, 1, 1) on the channels, for the last `len(keep)` activations.
-    """
-    activation = next(layer for layer in network.architecture.layers if isinstance(layer, Activation))
-    convolutions = list(network.architecture.weight_layers)[:-1]
-    num_networks, undropped = len(network), len(convolutions) - len(keep)
-    x = images
-    for position, layer in enumerate(convolutions):
-        weight = network.parameters[f"{layer}.weight"].flatten(0, 1).to(compute_dtype)
-        bias = network.parameters[f"{layer}.bias"].flatten().to(compute_dtype)
-        if position == 0:
-            x = _first_convolution(images.to(compute_dtype), weight, bias)
-        else:
-            x = functional.conv2d(x, weight, bias, stride=2, padding=1, groups=num_networks)
-        x = _activate(activation, x)
-        if position >= undropped:
-            x = x * keep[position - undropped]
-    head = max(network.architecture.weight_layers)
-    weight, bias = network.parameters[f"{head}.weight"], network.parameters[f"{head}.bias"]
-    pooled = x.mean((2, 3), dtype=weight.dtype).view(len(images), num_networks, -1).transpose(0, 1)
-    return torch.baddbmm(bias[:, None], pooled, weight.transpose(1, 2))
-
-
-def _first_convolution(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A 3×3 convolution of stride 2 as one product; the result is (batch, networks · channels, …), channels last."""
-    batch, _, height, width = images.shape
-    columns = functional.unfold(images, 3, padding=1, stride=2).transpose(1, 2).reshape(-1, 9)
-    rows = torch.addmm(bias, columns, weight.flatten(1).t())
-    return rows.view(batch, (height + 1) // 2, (width + 1) // 2, -1).permute(0, 3, 1, 2)
-
-
-def _activate(activation: Activation, x: Tensor) -> Tensor:
-    """Apply an activation, in place where its derivative can be had from its result."""
-    in_place = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
-    return in_place[activation.function](x) if activation.function in in_place else activate(activation, x)
 
 
 class StackedOptimiser:
@@ -178,8 +126,8 @@ def train_stack(
     """Train the runs of one group and yield the stack at each checkpoint.
 
     A run comes out the same, up to rounding, whichever runs of its group stand beside it; runs of different groups
-    cannot stand in one stack. A run that diverges turns
-    to NaN without touching the others; its measures are NaN from then on.
+    cannot stand in one stack. A run that diverges turns to NaN without touching the others; its measures are NaN from
+    then on.
 
     Raises:
         NeuralGraphError: If the runs are of several groups.
@@ -197,13 +145,19 @@ def train_stack(
     measured = subset[:_NUM_TRAIN_MEASURED]
     weights = initial_parameters(runs, architecture, seed=config.seed).to(device, config.dtype)
     optimiser = StackedOptimiser(runs, weights)
-    masks = _dropout_masks(runs, config, weights)
-    batches = _minibatches(runs[0].group, subset, config)
-    kept = config.checkpoint_steps(runs[0])
+    masks = _dropout_masks(runs, config, batch_size=min(runs[0].batch_size, len(subset)), like=weights)
+    batches = minibatches(runs[0], subset, config)
+    kept = config.checkpoint_steps(runs[0], len(data.train_labels))
     for step in range(1, kept[-1] + 1):
         batch = next(batches)
-        images, labels = data.train_images[batch], data.train_labels[batch]
-        optimiser.update(weights, _gradient(architecture, weights, images, labels, next(masks), config))
+        gradient = loss_gradient(
+            Network.unflatten(architecture, weights),
+            data.train_images[batch],
+            data.train_labels[batch],
+            keep=next(masks),
+            compute_dtype=getattr(torch, config.compute_dtype),
+        )
+        optimiser.update(weights, gradient)
         if step in kept:
             network = Network.unflatten(architecture, weights.clone())
             accuracy, test_loss = measure(network, data.test_images, data.test_labels)
@@ -231,26 +185,11 @@ def measure(
     """Accuracy and mean cross-entropy of every network, NaN where a network or its loss is not finite."""
     correct, loss = torch.zeros(2, len(network), device=network.device, dtype=torch.float64)
     for some, target in zip(images.split(_MEASURED_AT_ONCE), labels.split(_MEASURED_AT_ONCE), strict=True):
-        logits = stacked_logits(network, some, compute_dtype=network.dtype)
+        logits = stacked_logits(network, some)
         correct += (logits.argmax(-1) == target).sum(1)
         loss += _cross_entropy(logits, target).sum(1)
     is_finite = network.flatten().isfinite().all(1) & loss.isfinite()
     return tuple((total / len(labels)).where(is_finite, torch.nan) for total in (correct, loss))
-
-
-def _gradient(
-    architecture: Architecture,
-    weights: Tensor,
-    images: Tensor,
-    labels: Tensor,
-    keep: list[Tensor],
-    config: CNNTrainConfig,
-) -> Tensor:
-    leaf = weights.detach().requires_grad_()
-    network = Network.unflatten(architecture, leaf)
-    logits = stacked_logits(network, images, compute_dtype=getattr(torch, config.compute_dtype), keep=keep)
-    (gradient,) = torch.autograd.grad(_cross_entropy(logits, labels).mean(1).sum(), leaf)
-    return gradient
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -259,21 +198,23 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.logsumexp(-1) - logits.gather(-1, chosen).squeeze(-1)
 
 
-def _minibatches(group: int, subset: Tensor, config: CNNTrainConfig) -> Iterator[Tensor]:
+def minibatches(run: CNNRun, subset: Tensor, config: CNNTrainConfig) -> Iterator[Tensor]:
     """Image positions of one minibatch after another, in a new random order each pass over the subset."""
-    size = min(config.batch_size, len(subset))
-    generator = keyed_generator(config.seed, "order", group)
+    size = min(run.batch_size, len(subset))
+    generator = keyed_generator(config.seed, "order", run.group)
     while True:
         order = subset[torch.randperm(len(subset), generator=generator).to(subset.device)]
         yield from order[: len(order) // size * size].split(size)
 
 
-def _dropout_masks(runs: Sequence[CNNRun], config: CNNTrainConfig, like: Tensor) -> Iterator[list[Tensor]]:
+def _dropout_masks(
+    runs: Sequence[CNNRun], config: CNNTrainConfig, *, batch_size: int, like: Tensor
+) -> Iterator[list[Tensor]]:
     """Channel-dropout factors (batch, networks · channels, 1, 1) of one step after another, none if no run drops."""
     widths = config.channels[2:]
     dropping = [i for i, run in enumerate(runs) if run.dropout > 0]
     generators = {i: keyed_generator(config.seed, "dropout", runs[i].index) for i in dropping}
-    uniform = torch.ones(len(runs), config.batch_size, sum(widths))
+    uniform = torch.ones(len(runs), batch_size, sum(widths))
     rate = torch.tensor([run.dropout for run in runs])[:, None, None]
     while True:
         for i in dropping:

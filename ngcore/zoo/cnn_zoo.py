@@ -1,7 +1,6 @@
 """Building a zoo of small CNNs from real images: many runs, several checkpoints each, labelled with test accuracy."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ngcore.errors import NeuralGraphError, UnknownNameError
-from ngcore.zoo.cnn_runs import CNNRun, draw_runs
+from ngcore.zoo.cnn_runs import CNNRun, draw_runs, keyed_generator
 from ngcore.zoo.cnn_training import CNNTrainConfig, ImageSplits, StackCheckpoint, train_stack
 from ngcore.zoo.images import ImageSet, fetch_images
 from ngcore.zoo.storage import Zoo
 from ngcore.zoo.writer import ZooWriter
 
-GROUP_SIZE = 12  # runs trained as one stack: as many as keep their activations in cache
+GROUP_SIZE = 8  # runs trained as one stack
+RECIPE_VERSION = 2  # 1: 3,000 steps of 32 images; narrower ranges; split by run
+_SPLITS_OF_TEN = (*["train"] * 7, "validation", *["test"] * 2)
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -37,7 +38,8 @@ class CNNZooSpec:
 
 
 CNN_ZOOS: dict[str, CNNZooSpec] = {
-    "cifar10-gs-cnns": CNNZooSpec(images="cifar10", runs=600),
+    "cifar10-gs-cnns": CNNZooSpec(images="cifar10", runs=2048),
+    "fashion-mnist-cnns": CNNZooSpec(images="fashion-mnist", runs=512),
 }
 
 
@@ -54,8 +56,9 @@ def build_cnn_zoo(
     """Train the runs of a zoo, group by group, and write their checkpoints into `folder`.
 
     The hyper-parameters of a run, its initial weights and its split depend on nothing but the seed and its index, so a
-    zoo of more runs contains one of fewer (whole groups of 12). A build that was killed goes on at the first group
-    that is missing, and gives the same bytes. A run that diverges keeps the checkpoints before it did.
+    zoo of more runs contains one of fewer (whole groups of 8), and the smaller one is a fair sample of the larger. A
+    build that was killed goes on at the first group that is missing, and gives the same bytes. A run that diverges
+    keeps the checkpoints before it did.
 
     Args:
         name: Key of `CNN_ZOOS`.
@@ -85,8 +88,10 @@ def build_cnn_zoo(
         _report(progress, group * GROUP_SIZE, runs)
         members = draw_runs(group, group_size=GROUP_SIZE, num_runs=runs, seed=config.seed)
         keys.append(f"runs-{members[0].index:05d}-{members[-1].index:05d}")
-        if not writer.has_part(keys[-1]) and not writer.reuse(keys[-1], _ids(name, members, config)):
-            stacks = [_rows(name, members, kept) for kept in train_stack(members, data, config, device=device)]
+        steps = config.checkpoint_steps(members[0], len(data.train_labels))
+        if not writer.has_part(keys[-1]) and not writer.reuse(keys[-1], _ids(name, members, steps)):
+            trained = train_stack(members, data, config, device=device)
+            stacks = [_rows(name, members, kept, last_step=steps[-1], seed=config.seed) for kept in trained]
             writer.write_part(keys[-1], [stack for stack in stacks if len(stack[1])])
     _report(progress, runs, runs)
     return writer.finish(keys, _card(runs, image_set))
@@ -109,21 +114,24 @@ def _to_grey(images: UInt8[Tensor, "num height width *rgb"]) -> Float[Tensor, "n
     return (torch.as_tensor(grey) / 127.5 - 1)[:, None]
 
 
-def split_of_run(run: int) -> str:
-    """The split of all checkpoints of a run: 70 % train, 10 % validation, 20 % test, by a hash of its number."""
-    position = int.from_bytes(hashlib.sha256(f"run {run}".encode()).digest()[:8], "big") / 2**64
-    return "train" if position < 0.7 else "validation" if position < 0.8 else "test"
+def split_of_group(group: int, *, seed: int) -> str:
+    """The split of all runs of a group: of every ten groups, seven train, one validates and two test."""
+    block, place = divmod(group, len(_SPLITS_OF_TEN))
+    order = torch.randperm(len(_SPLITS_OF_TEN), generator=keyed_generator(seed, "splits", block))
+    return _SPLITS_OF_TEN[int(order[place])]
 
 
 def _id(name: str, run: int, step: int) -> str:
     return f"{name}/{run:05d}-{step:06d}"
 
 
-def _ids(name: str, runs: Sequence[CNNRun], config: CNNTrainConfig) -> list[str]:
-    return [_id(name, run.index, step) for step in config.checkpoint_steps(runs[0]) for run in runs]
+def _ids(name: str, runs: Sequence[CNNRun], steps: Sequence[int]) -> list[str]:
+    return [_id(name, run.index, step) for step in steps for run in runs]
 
 
-def _rows(name: str, runs: Sequence[CNNRun], checkpoint: StackCheckpoint) -> tuple[Any, list[dict[str, Any]]]:
+def _rows(
+    name: str, runs: Sequence[CNNRun], checkpoint: StackCheckpoint, *, last_step: int, seed: int
+) -> tuple[Any, list[dict[str, Any]]]:
     """The networks of a checkpoint that have not diverged, and their rows of metadata."""
     finite = [i for i in range(len(runs)) if checkpoint.test_loss[i].isfinite() and checkpoint.train_loss[i].isfinite()]
     rows = []
@@ -131,8 +139,8 @@ def _rows(name: str, runs: Sequence[CNNRun], checkpoint: StackCheckpoint) -> tup
         varied = {key: value for key, value in dataclasses.asdict(runs[i]).items() if key not in ("index", "length")}
         measured = ("accuracy", "test_loss", "train_accuracy", "train_loss")
         rows.append(
-            {"id": _id(name, runs[i].index, checkpoint.step), "split": split_of_run(runs[i].index)}
-            | {"run": runs[i].index, "step": checkpoint.step, **varied}
+            {"id": _id(name, runs[i].index, checkpoint.step), "split": split_of_group(runs[i].group, seed=seed)}
+            | {"run": runs[i].index, "step": checkpoint.step, "is_final": checkpoint.step == last_step, **varied}
             | {key: float(getattr(checkpoint, key)[i]) for key in measured}
         )
     return checkpoint.network[finite].to("cpu", torch.float32), rows
@@ -141,6 +149,7 @@ def _rows(name: str, runs: Sequence[CNNRun], checkpoint: StackCheckpoint) -> tup
 def _recipe(image_set: ImageSet, config: CNNTrainConfig) -> dict[str, Any]:
     return {
         "kind": "small CNNs",
+        "version": RECIPE_VERSION,
         "images": image_set.name,
         "images_hash": image_set.hash,
         "preprocessing": "ITU-R BT.601 luma / 127.5 - 1",
@@ -153,7 +162,7 @@ def _card(runs: int, image_set: ImageSet) -> dict[str, Any]:
     return {
         "num_runs": runs,
         "label": "accuracy: share of all test images classified correctly",
-        "split_rule": "by run",
+        "split_rule": "by group: runs that share images, minibatches and length",
         "note": image_set.note,
         "torch": torch.__version__,
     }

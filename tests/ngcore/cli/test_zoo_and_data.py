@@ -78,9 +78,9 @@ def test_inrs_are_built_by_the_published_recipe_unless_another_is_asked_for(run,
 
 
 def test_cnns_are_built_by_runs(run, built):
-    run("zoo", "build", "cifar10-gs-cnns", "--count", "24", "--steps", "400", "--seed", "5")
+    run("zoo", "build", "cifar10-gs-cnns", "--count", "24", "--passes", "4", "--seed", "5")
     options = built[0][2]
-    assert (options["runs"], options["config"].steps, options["config"].seed) == (24, 400, 5)
+    assert (options["runs"], options["config"].passes, options["config"].seed) == (24, 4.0, 5)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,9 @@ def test_cnns_are_built_by_runs(run, built):
         (["mnist-inrs", "--count", "many"], "Expected --count as one number or as train,validation,test, got 'many'."),
         (["cifar10-gs-cnns", "--count", "1,2,3"], "Expected one number of runs as --count of cifar10-gs-cnns, got"),
         (["cifar10-gs-cnns", "--recipe", "cheap"], "Expected no --recipe for cifar10-gs-cnns: it is for INRs;"),
-        (["mnist"], "Unknown zoo to build 'mnist'; choose from: cifar10-gs-cnns, cifar10-inrs, fashion-mnist-inrs"),
+        (["cifar10-gs-cnns", "--steps", "7"], "Expected no --steps for cifar10-gs-cnns: it is for INRs; use --passes."),
+        (["mnist-inrs", "--passes", "7"], "Expected no --passes for mnist-inrs: it is for CNNs; use --steps."),
+        (["mnist"], "Unknown zoo to build 'mnist'; choose from: cifar10-gs-cnns, cifar10-inrs, fashion-mnist-cnns,"),
     ],
 )
 def test_a_build_that_makes_no_sense_is_refused(run, built, arguments, message):

@@ -8,26 +8,36 @@ import pytest
 import torch
 
 from ngcore.errors import NeuralGraphError, UnknownNameError, ZooError
-from ngcore.networks import Network, small_cnn, to_module
+from ngcore.networks import Activation, Network, small_cnn, to_module
+from ngcore.networks.forward import apply_layer
 from ngcore.zoo import cnn_zoo
-from ngcore.zoo.cnn_runs import OPTIMISERS, CNNRun, draw_runs, initial_parameters
+from ngcore.zoo.cnn_runs import (
+    ACTIVATIONS,
+    BATCH_SIZES,
+    INIT_KINDS,
+    KINDS_WITH_STD,
+    OPTIMISERS,
+    CNNRun,
+    draw_runs,
+    initial_parameters,
+)
+from ngcore.zoo.cnn_stack import loss_gradient, stacked_logits
 from ngcore.zoo.cnn_training import (
     CNNTrainConfig,
     ImageSplits,
     StackedOptimiser,
     measure,
-    stacked_logits,
+    minibatches,
     train_stack,
     training_subset,
 )
-from ngcore.zoo.cnn_zoo import build_cnn_zoo, split_of_run, to_grey_splits
+from ngcore.zoo.cnn_zoo import build_cnn_zoo, split_of_group, to_grey_splits
 from ngcore.zoo.images import ImageSet
 from ngcore.zoo.verification import find_problems
 
 NAME = "cifar10-gs-cnns"
-TINY = CNNTrainConfig(
-    steps=20, batch_size=8, num_checkpoints=3, first_checkpoint=2, channels=(1, 4, 4, 4), compute_dtype="float64"
-)
+TINY = CNNTrainConfig(passes=8.0, channels=(1, 4, 4, 4), compute_dtype="float64")
+LONG = dataclasses.replace(TINY, passes=100.0)  # for drawn runs, whose batches are of 64 images or more
 
 
 @pytest.fixture
@@ -57,9 +67,9 @@ def varied_runs(**fields):
     optimisers = (*OPTIMISERS, "adam")
     dropouts = (0.0, 0.3, 0.0, 0.4)
     pairs = zip(runs, optimisers, dropouts, strict=True)
+    shared = {"length": 1.0, "train_fraction": 0.8, "batch_size": 24, **fields}
     return [
-        dataclasses.replace(run, optimiser=optimiser, dropout=dropout, **{"length": 1.0, **fields})
-        for run, optimiser, dropout in pairs
+        dataclasses.replace(run, optimiser=optimiser, dropout=dropout, **shared) for run, optimiser, dropout in pairs
     ]
 
 
@@ -70,12 +80,71 @@ def random_stack(activation, count=3):
     return Network.unflatten(architecture, flat)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "sigmoid"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_fast_forward_pass_equals_the_networks(activation):
     network = random_stack(activation)
-    images = torch.randn(5, 1, 8, 8, dtype=torch.float64)
-    logits = stacked_logits(network, images, compute_dtype=torch.float64)
-    torch.testing.assert_close(logits, network(images), atol=1e-12, rtol=0)
+    images = torch.randn(37, 1, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(stacked_logits(network, images), network(images), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_fast_gradient_equals_that_of_autograd(activation, data):
+    """Thirty-seven images make several chunks, the last one not full; some channels of some images are dropped."""
+    network = random_stack(activation)
+    images, labels = data.train_images[:37].double(), data.train_labels[:37]
+    generator = torch.Generator().manual_seed(1)
+    keep = [(torch.rand(37, 3 * 4, 1, 1, generator=generator) > 0.3).double() / 0.7 for _ in range(2)]
+    gradient = loss_gradient(network, images, labels, keep=keep, compute_dtype=torch.float64)
+    leaf = network.flatten().requires_grad_()
+    total = reference_losses(Network.unflatten(network.architecture, leaf), images, labels, keep).sum()
+    torch.testing.assert_close(gradient, torch.autograd.grad(total, leaf)[0], atol=1e-12, rtol=0)
+
+
+def reference_losses(network, images, labels, keep=()):
+    """Mean cross-entropy of each network, by torch's own layers, with factors on the last activations' channels."""
+    losses = []
+    for i in range(len(network)):
+        x, activations = images, 0
+        for position, layer in enumerate(network.architecture.layers):
+            own = {name: network.parameters[f"{position}.{name}"][i : i + 1] for name in layer.parameter_shapes()}
+            x = apply_layer(layer, own, x[None])[0]
+            if isinstance(layer, Activation):
+                activations += 1
+                if keep and activations > 1:
+                    x = x * keep[activations - 2].view(len(x), len(network), -1, 1, 1)[:, i]
+        losses.append(torch.nn.functional.cross_entropy(x, labels))
+    return torch.stack(losses)
+
+
+def test_training_equals_a_plain_loop_of_torchs_own_optimisers(data):
+    """Three steps of each optimiser on the same minibatches, from the same weights, in float64."""
+    runs = [dataclasses.replace(run, dropout=0.0, length=0.125) for run in varied_runs()]
+    ends = list(train_stack(runs, data, TINY))[-1]
+    subset = training_subset(runs[0], 60, seed=TINY.seed)
+    batches = minibatches(runs[0], subset, TINY)
+    used = [next(batches) for _ in range(ends.step)]
+    images = data.train_images.double()
+    for i, run in enumerate(runs):
+        leaf = initial_parameters([run], ends.network.architecture, seed=TINY.seed).double().requires_grad_()
+        optimiser = torchs_optimiser(run, [leaf])
+        for batch in used:
+            optimiser.zero_grad()
+            network = Network.unflatten(ends.network.architecture, leaf)
+            reference_losses(network, images[batch], data.train_labels[batch]).sum().backward()
+            optimiser.step()
+        torch.testing.assert_close(ends.network[i].flatten(), leaf.detach(), atol=1e-9, rtol=0)
+
+
+def torchs_optimiser(run, parameters):
+    """The optimiser of a run as torch has it."""
+    options = {"lr": run.learning_rate, "weight_decay": run.weight_decay}
+    match run.optimiser:
+        case "adam":
+            return torch.optim.Adam(parameters, **options)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, **options)
+        case _:
+            return torch.optim.SGD(parameters, momentum=0.9, **options)
 
 
 def test_measured_accuracy_and_loss_are_those_of_torchs_own_modules(data):
@@ -93,7 +162,7 @@ def test_a_stack_trains_to_what_each_run_trains_to_alone(data):
     together = list(train_stack(runs, data, TINY))
     for i, run in enumerate(runs):
         alone = list(train_stack([run], data, TINY))
-        assert [checkpoint.step for checkpoint in alone] == [2, 6, 20]
+        assert [checkpoint.step for checkpoint in alone] == [1, 3, 5, 10, 20]
         for stack, single in zip(together, alone, strict=True):
             torch.testing.assert_close(stack.network[i].flatten(), single.network.flatten(), atol=1e-8, rtol=0)
             assert stack.accuracy[i] == single.accuracy[0]
@@ -102,14 +171,9 @@ def test_a_stack_trains_to_what_each_run_trains_to_alone(data):
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_a_stacked_optimiser_equals_torchs_own(optimiser):
     run = dataclasses.replace(varied_runs()[0], optimiser=optimiser, learning_rate=0.01, weight_decay=0.1)
-    torchs = {
-        "adam": lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1),
-        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01, weight_decay=0.1),
-        "sgd": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.1),
-    }
     weights = torch.linspace(-1, 1, 5, dtype=torch.float64)[None]
     expected = weights.clone().requires_grad_()
-    ours, reference = StackedOptimiser([run], weights), torchs[optimiser]([expected])
+    ours, reference = StackedOptimiser([run], weights), torchs_optimiser(run, [expected])
     for step in range(5):
         expected.grad = torch.sin(expected.detach() + step)
         ours.update(weights, torch.sin(weights + step))
@@ -156,6 +220,60 @@ def test_a_run_depends_on_its_index_and_not_on_how_many_there_are():
     )
 
 
+@pytest.mark.parametrize("kind", INIT_KINDS)
+def test_initial_weights_have_the_spread_of_their_kind(kind):
+    """Of the 16 → 16 convolution: fan-in 144 and fan-out 144; an orthogonal matrix 16 × 144 has entries of 1 / 144."""
+    architecture = small_cnn((1, 16, 16, 16))
+    run = dataclasses.replace(draw_runs(0, group_size=1, num_runs=1, seed=0)[0], init_kind=kind, init_std=0.2)
+    network = Network.unflatten(architecture, initial_parameters([run], architecture, seed=0))
+    expected = {
+        "he_normal": math.sqrt(2 / 144),
+        "glorot_normal": math.sqrt(1 / 144),
+        "orthogonal": math.sqrt(1 / 144),
+        "normal": 0.2,
+        "truncated_normal": 0.2 * 0.8796,  # the standard deviation of a normal cut at two of its own
+    }
+    assert network.parameters["2.weight"].std().item() == pytest.approx(expected[kind], rel=0.05)
+    assert not network.parameters["2.bias"].any()
+
+
+def test_what_varies_lies_in_the_ranges_of_the_small_cnn_zoo():
+    runs = [run for group in range(96) for run in draw_runs(group, group_size=8, num_runs=768, seed=0)]
+    assert all(5e-4 <= run.learning_rate <= 5e-2 for run in runs)
+    assert all(1e-8 <= run.weight_decay <= 1e-2 for run in runs)
+    assert all(0 <= run.dropout <= 0.7 for run in runs)
+    assert all(
+        0.01 <= run.init_std <= 0.5 if run.init_kind in KINDS_WITH_STD else math.isnan(run.init_std) for run in runs
+    )
+    assert {run.optimiser for run in runs} == set(OPTIMISERS)
+    assert {run.init_kind for run in runs} == set(INIT_KINDS)
+    assert {run.batch_size for run in runs} == set(BATCH_SIZES)
+    assert max(run.length for run in runs) * CNNTrainConfig().passes >= 20
+
+
+def test_every_24_groups_hold_each_activation_with_each_train_fraction_once():
+    for start in (0, 24, 48):
+        groups = [draw_runs(group, group_size=1, num_runs=99, seed=3)[0] for group in range(start, start + 24)]
+        assert len({(run.activation, run.train_fraction) for run in groups}) == 24
+
+
+def test_the_first_groups_are_a_fair_sample_of_lengths_and_batch_sizes():
+    groups = [draw_runs(group, group_size=1, num_runs=999, seed=0)[0] for group in range(256)]
+    lengths = [math.log(run.length / math.sqrt(run.train_fraction)) for run in groups]
+    assert np.mean(lengths[:32]) == pytest.approx(np.mean(lengths), abs=0.05)
+    assert all(sum(run.batch_size == size for run in groups[:32]) in range(6, 11) for size in BATCH_SIZES)
+
+
+@pytest.mark.parametrize("name", sorted(cnn_zoo.CNN_ZOOS))
+def test_every_run_of_a_recipe_has_at_least_six_checkpoints_and_the_last_is_its_end(name):
+    config = cnn_zoo.CNN_ZOOS[name].config
+    for group in range(64):
+        (run,) = draw_runs(group, group_size=1, num_runs=99, seed=0)
+        steps = config.checkpoint_steps(run, 50_000)
+        assert len(steps) >= 6
+        assert steps[-1] == round(config.passes * run.length * 50_000 / run.batch_size)
+
+
 def test_grey_is_luma_scaled_to_plus_minus_one():
     """Black, white and pure green: 0, 255 and 0.587 · 255 = 149.685 become -1, 1 and 149.685 / 127.5 - 1 = 0.174."""
     pixels = np.array([[[[0, 0, 0], [255, 255, 255], [0, 255, 0]]]], dtype=np.uint8)
@@ -168,37 +286,37 @@ def test_a_killed_build_goes_on_and_gives_the_same_bytes(images, small_groups, t
         if done:
             raise KeyboardInterrupt
 
-    whole = build_cnn_zoo(NAME, tmp_path / "whole", runs=4, config=TINY, images=images)
+    whole = build_cnn_zoo(NAME, tmp_path / "whole", runs=4, config=LONG, images=images)
     with pytest.raises(KeyboardInterrupt):
-        build_cnn_zoo(NAME, tmp_path / "killed", runs=4, config=TINY, images=images, progress=kill)
+        build_cnn_zoo(NAME, tmp_path / "killed", runs=4, config=LONG, images=images, progress=kill)
     assert not (tmp_path / "killed" / "card.json").exists()
-    resumed = build_cnn_zoo(NAME, tmp_path / "killed", runs=4, config=TINY, images=images)
+    resumed = build_cnn_zoo(NAME, tmp_path / "killed", runs=4, config=LONG, images=images)
     files = sorted(path.name for path in whole.folder.iterdir())
     assert files == sorted(path.name for path in resumed.folder.iterdir())
     assert all((whole.folder / file).read_bytes() == (resumed.folder / file).read_bytes() for file in files)
 
 
-def test_a_zoo_has_labelled_checkpoints_split_by_run(images, small_groups, tmp_path):
+def test_a_zoo_has_labelled_checkpoints_split_by_group(images, small_groups, tmp_path):
     seen = []
     zoo = build_cnn_zoo(
-        NAME, tmp_path, runs=4, config=TINY, images=images, progress=lambda *counts: seen.append(counts)
+        NAME, tmp_path, runs=4, config=LONG, images=images, progress=lambda *counts: seen.append(counts)
     )
     assert seen == [(0, 4), (2, 4), (4, 4)]
     assert find_problems(zoo) == []
-    assert len(zoo) == 12
     assert {architecture.name for architecture in zoo.architectures.values()} == {
         "CNN 1-4-4-4-10 relu",
         "CNN 1-4-4-4-10 tanh",
     }
-    for run, rows in zoo.metadata.groupby("run"):
-        assert set(rows["split"]) == {split_of_run(run)}
-        assert len(rows) == len(set(rows["step"])) == 3
-    columns = {"learning_rate", "init_scale", "dropout", "weight_decay", "train_fraction", "optimiser", "activation"}
+    for group, rows in zoo.metadata.groupby("group"):
+        assert set(rows["split"]) == {split_of_group(group, seed=TINY.seed)}
+        assert rows["is_final"].equals(rows["step"] == rows["step"].max())
+        assert rows["is_final"].sum() == rows["run"].nunique() == 2
+    columns = {"learning_rate", "init_std", "dropout", "weight_decay", "train_fraction", "batch_size", "optimiser"}
     assert columns <= set(zoo.metadata.columns)
 
 
 def test_labels_are_the_test_accuracies_of_the_stored_networks(images, small_groups, tmp_path):
-    zoo = build_cnn_zoo(NAME, tmp_path, runs=2, config=TINY, images=images)
+    zoo = build_cnn_zoo(NAME, tmp_path, runs=2, config=LONG, images=images)
     data = to_grey_splits(images)
     network, rows = zoo.load(next(iter(zoo.architectures)))
     correct = network(data.test_images).argmax(-1) == data.test_labels
@@ -211,30 +329,32 @@ def test_a_diverged_run_keeps_its_finite_checkpoints_alone(images, small_groups,
         return [dataclasses.replace(first, optimiser="sgd", learning_rate=1e60), *others]
 
     monkeypatch.setattr(cnn_zoo, "draw_runs", draw)
-    zoo = build_cnn_zoo(NAME, tmp_path, runs=2, config=TINY, images=images)
+    zoo = build_cnn_zoo(NAME, tmp_path, runs=2, config=LONG, images=images)
     counts = zoo.metadata["run"].value_counts()
-    assert counts.get(0, 0) < counts[1] == 3
+    assert counts.get(0, 0) < counts[1]
     assert np.isfinite(zoo.metadata[["accuracy", "test_loss", "train_loss"]]).all(axis=None)
 
 
-def test_runs_split_seventy_ten_twenty():
-    splits = [split_of_run(run) for run in range(10_000)]
-    shares = [splits.count(split) / len(splits) for split in ("train", "validation", "test")]
-    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.02)
+def test_of_every_ten_groups_seven_train_one_validates_and_two_test():
+    for start in (0, 10, 50):
+        splits = [split_of_group(group, seed=0) for group in range(start, start + 10)]
+        assert [splits.count(split) for split in ("train", "validation", "test")] == [7, 1, 2]
 
 
 def test_what_cannot_be_built_is_refused_with_the_reason(images, small_groups, tmp_path):
-    with pytest.raises(UnknownNameError, match=r"Unknown CNN zoo 'cifar11'; choose from: cifar10-gs-cnns."):
+    with pytest.raises(UnknownNameError, match=r"Unknown CNN zoo 'cifar11'; choose from: cifar10-gs-cnns, fashion"):
         build_cnn_zoo("cifar11", tmp_path)
     with pytest.raises(NeuralGraphError, match=r"Expected at least 1 run, got 0."):
         build_cnn_zoo(NAME, tmp_path, runs=0)
-    with pytest.raises(NeuralGraphError, match="Expected at least 2 checkpoints, the first between step 1 and 5"):
-        CNNTrainConfig(steps=20, first_checkpoint=10)
+    with pytest.raises(
+        NeuralGraphError, match=r"Expected at least 2 checkpoints and more than 0 passes .* got 7 and 0"
+    ):
+        CNNTrainConfig(passes=0.0)
     with pytest.raises(UnknownNameError, match=r"Unknown optimiser 'lion'; choose from: adam, rmsprop, sgd."):
         dataclasses.replace(varied_runs()[0], optimiser="lion")
-    build_cnn_zoo(NAME, tmp_path, runs=1, config=TINY, images=images)
+    build_cnn_zoo(NAME, tmp_path, runs=1, config=LONG, images=images)
     with pytest.raises(ZooError, match="Expected the recipe of the build"):
-        build_cnn_zoo(NAME, tmp_path, runs=1, config=dataclasses.replace(TINY, seed=1), images=images)
+        build_cnn_zoo(NAME, tmp_path, runs=1, config=dataclasses.replace(LONG, seed=1), images=images)
 
 
 def test_runs_of_several_groups_are_refused(data):
