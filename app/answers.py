@@ -3,17 +3,17 @@
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import streamlit as st
+import torch
 
 from app import cached
 from app.state import Selection
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ngcore.networks import Architecture, Network
+from ngcore.errors import NeuralGraphError
+from ngcore.networks import Architecture, Network
+from ngcore.tasks import can_read, change_of_inrs, classify_inrs, edit_of, load_checkpoint, predict_accuracy
 
 Card = Mapping[str, Any]
 
@@ -32,15 +32,13 @@ def cards_for(task: str, selection: Selection) -> list[Card]:
     return _fitting(cached.checkpoints(task), selection.zoo, cached.network(selection).architecture)
 
 
-def editors_for(zoo: str, architecture: "Architecture") -> dict[str, list[Card]]:
+def editors_for(zoo: str, architecture: Architecture) -> dict[str, list[Card]]:
     """Cards of the models that edit such networks, the best first, by the name of their edit.
 
     Args:
         zoo: Name of the zoo that the networks come from; models that were trained on others step back, edit by edit.
         architecture: Of the networks.
     """
-    from ngcore.tasks import edit_of
-
     groups: dict[str, list[Card]] = {}
     for card in cached.checkpoints(EDIT):
         groups.setdefault(edit_of(card), []).append(card)
@@ -48,9 +46,7 @@ def editors_for(zoo: str, architecture: "Architecture") -> dict[str, list[Card]]
     return {name: cards for name, cards in found.items() if cards}
 
 
-def _fitting(cards: Sequence[Card], zoo: str, architecture: "Architecture") -> list[Card]:
-    from ngcore.tasks import can_read
-
+def _fitting(cards: Sequence[Card], zoo: str, architecture: Architecture) -> list[Card]:
     readable = [card for card in cards if can_read(card, architecture)]
     fitting = [card for card in readable if card["corpus"]["name"] == zoo] or readable
     return sorted(fitting, key=lambda card: score(card) if card["task"] == EDIT else -score(card))
@@ -94,12 +90,12 @@ def class_names(card: Card, count: int) -> list[str]:
     return [str(text) for text in names] if len(names) == count else [str(number) for number in range(count)]
 
 
-def answer(card: Card, selection: Selection) -> "np.ndarray":
+def answer(card: Card, selection: Selection) -> np.ndarray:
     """Class probabilities, or one predicted accuracy, of the selected network."""
     return answer_about(card, cached.network(selection), key=cached.content_key(selection))
 
 
-def answer_about(card: Card, network: "Network", *, key: str) -> "np.ndarray":
+def answer_about(card: Card, network: Network, *, key: str) -> np.ndarray:
     """The answer about a network from anywhere; `key` identifies the network."""
     return _answer(card["name"], card["weights_sha256"], key, str(cached.device()), network)[0]
 
@@ -115,14 +111,12 @@ class Answered:
     """
 
     cards: list[Card]
-    values: "list[np.ndarray]"
+    values: list[np.ndarray]
     errors: list[str]
 
 
 def ask_all(cards: list[Card], selection: Selection) -> Answered:
     """Ask every model; one that is damaged or does not fit keeps no other from answering."""
-    from ngcore.errors import NeuralGraphError
-
     answered = Answered([], [], [])
     for card in cards:
         try:
@@ -140,9 +134,7 @@ def milliseconds(card: Card, selection: Selection) -> float:
 
 
 @st.cache_data(max_entries=MAX_ANSWERS, show_spinner=False)
-def _answer(name: str, weights: str, key: str, device: str, _network: "Network") -> "tuple[np.ndarray, float]":
-    from ngcore.tasks import classify_inrs, predict_accuracy
-
+def _answer(name: str, weights: str, key: str, device: str, _network: Network) -> tuple[np.ndarray, float]:
     model = checkpoint(name, weights)
     ask = classify_inrs if model.card["task"] == CLASSIFY else predict_accuracy
     if (weights, device) not in _warm():
@@ -166,14 +158,11 @@ def checkpoint(name: str, weights: str) -> Any:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _checkpoint(name: str, weights: str, device: str) -> Any:
-    import torch
-
-    from ngcore.tasks import load_checkpoint
 
     return load_checkpoint(name, torch.device(device))
 
 
-def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Network":
+def edited(card: Card, network: Network, strength: float, *, key: str) -> Network:
     """INRs after an edit of some strength; `key` identifies the INRs. The model is asked once for all strengths."""
     from ngcore.tasks import changed_by
 
@@ -182,7 +171,5 @@ def edited(card: Card, network: "Network", strength: float, *, key: str) -> "Net
 
 
 @st.cache_resource(max_entries=MAX_EDITS, show_spinner=False)
-def _change(name: str, weights: str, key: str, device: str, _network: "Network") -> "Network":
-    from ngcore.tasks import change_of_inrs
-
+def _change(name: str, weights: str, key: str, device: str, _network: Network) -> Network:
     return change_of_inrs(checkpoint(name, weights), _network).detach()

@@ -4,18 +4,17 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+import torch
 
 from app import cached, state
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
-
-if TYPE_CHECKING:
-    from ngcore.inr import FitConfig
-    from ngcore.networks import Network
+from ngcore.inr import FitConfig, fit_sirens, psnr, render
+from ngcore.inr.fit import CHEAP_RECIPE
+from ngcore.networks import Network
 
 ZOO_RECIPE = "as in the zoo"
 MAX_FITS = 12
@@ -71,12 +70,12 @@ class Live:
 
     target: Target
     recipe: str
-    config: "FitConfig"
+    config: FitConfig
     seed: int
     selected: Selection | None = None
     step: int = 0
     seconds: float = 0.0
-    network: "Network | None" = None
+    network: Network | None = None
     curve: list[tuple[int, float]] = field(default_factory=list)
     frames: list[tuple[int, np.ndarray]] = field(default_factory=list)
     is_over: bool = False
@@ -114,7 +113,7 @@ class Fit:
         return self.live.target
 
     @property
-    def network(self) -> "Network":
+    def network(self) -> Network:
         """The fitted network, a stack of one."""
         assert self.live.network is not None  # what has no network is never kept
         return self.live.network
@@ -131,10 +130,8 @@ class Fit:
         return f"{done:,}" if done == planned else f"stopped at step {done:,} of {planned:,}"
 
 
-def recipes(target: Target | None) -> "dict[str, FitConfig]":
+def recipes(target: Target | None) -> dict[str, FitConfig]:
     """The recipes by name; what "as in the zoo" means is read off the card of the target's zoo, or of the first one."""
-    from ngcore.inr import FitConfig
-
     return {
         ZOO_RECIPE: _recipe_of(target.zoo if target else None),
         "quick": FitConfig(steps=300, sampling="quarters", learning_rate=2e-3),
@@ -143,11 +140,8 @@ def recipes(target: Target | None) -> "dict[str, FitConfig]":
     }
 
 
-def _recipe_of(name: str | None) -> "FitConfig":
+def _recipe_of(name: str | None) -> FitConfig:
     """How the INRs of a zoo were fitted; of the first zoo of INRs where none is named."""
-    from ngcore.inr import FitConfig
-    from ngcore.inr.fit import CHEAP_RECIPE
-
     for known in [name] if name else cached.zoos():
         try:
             return FitConfig(**cached.zoo(known).card["recipe"]["fit"])
@@ -170,16 +164,12 @@ def run(live: Live, show: Callable[[Live], object]) -> None:
         live: What `begin` returned; it changes with every step.
         show: Called a few times a second; what it raises stops the fit.
     """
-    import torch
-
-    from ngcore.inr import fit_sirens
-
     measures = {1, 2, 5, *np.linspace(1, live.config.steps, MEASURES).round().astype(int).tolist()}
     frames = set(np.geomspace(1, live.config.steps, FRAMES).round().astype(int).tolist())
     images = torch.from_numpy(live.target.pixels)[None]
     started = shown = time.perf_counter()
 
-    def on_step(step: int, network: "Network") -> None:
+    def on_step(step: int, network: Network) -> None:
         nonlocal shown
         now = time.perf_counter()
         if live.is_over:
@@ -266,20 +256,13 @@ def choose(fit: Fit) -> None:
     state.select(zoo=state.UPLOAD, id=fit.id)
 
 
-def show_of(network: "Network", target: Target) -> np.ndarray:
+def show_of(network: Network, target: Target) -> np.ndarray:
     """What a network shows at the size of a target, not clipped: (height, width) or (height, width, 3)."""
-    import torch
-
-    from ngcore.inr import render
-
     with torch.no_grad():
         return render(network, target.pixels.shape[:2])[0].numpy()
 
 
 def _psnr(picture: np.ndarray, target: Target) -> float:
-    import torch
-
-    from ngcore.inr import psnr
 
     return float(psnr(torch.from_numpy(picture)[None], torch.from_numpy(target.pixels)[None]))
 

@@ -2,26 +2,32 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from torch import Tensor
 
 from app import answers, cached, state
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ngcore.maps.layouts import MapFit, MapMethod
-    from ngcore.maps.zoo_maps import Progress, ZooPoints
-    from ngcore.networks import Architecture, Network
-    from ngcore.zoo import Zoo
+from ngcore.errors import NeuralGraphError
+from ngcore.maps.layouts import MapFit, MapMethod, fit_map, is_fitted, nearest
+from ngcore.maps.zoo_maps import (
+    Progress,
+    ZooPoints,
+    are_features_ready,
+    are_points_ready,
+    network_features,
+    read_features,
+    read_points,
+)
+from ngcore.networks import Architecture, Network
+from ngcore.zoo import Zoo
 
 Card = Mapping[str, Any]
 
 MAX_MAPS = 16
 NUM_NEIGHBOURS = 10
-METHOD_NAMES: "dict[MapMethod, str]" = {"umap": "UMAP", "pca": "PCA"}
+METHOD_NAMES: dict[MapMethod, str] = {"umap": "UMAP", "pca": "PCA"}
 
 
 def models_for(zoo_name: str) -> dict[str, Card]:
@@ -30,10 +36,8 @@ def models_for(zoo_name: str) -> dict[str, Card]:
     return {card["name"]: card for card in sorted(cards, key=answers.score, reverse=True)}
 
 
-def points(zoo: "Zoo", card: Card | None) -> "ZooPoints":
+def points(zoo: Zoo, card: Card | None) -> ZooPoints:
     """The zoo's networks as points of a map; a progress bar is shown where a model has to answer first."""
-    from ngcore.maps.zoo_maps import are_points_ready, read_points
-
     key = (zoo.hash, card["weights_sha256"] if card else "")
     if key in _ready() or are_points_ready(zoo, card):
         read = None
@@ -45,18 +49,12 @@ def points(zoo: "Zoo", card: Card | None) -> "ZooPoints":
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _points(
-    zoo_hash: str, weights: str, _zoo: "Zoo", _card: Card | None, _read: "ZooPoints | None" = None
-) -> "ZooPoints":
-    from ngcore.maps.zoo_maps import read_points
-
+def _points(zoo_hash: str, weights: str, _zoo: Zoo, _card: Card | None, _read: ZooPoints | None = None) -> ZooPoints:
     return read_points(_zoo, _card) if _read is None else _read
 
 
-def features(seen: "ZooPoints") -> "Tensor":
+def features(seen: ZooPoints) -> Tensor:
     """What the networks are laid out by; a progress bar is shown while a model computes them for the first time."""
-    from ngcore.maps.zoo_maps import read_features
-
     if has_features(seen):
         read = None
     else:
@@ -67,16 +65,12 @@ def features(seen: "ZooPoints") -> "Tensor":
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _features(key: str, _seen: "ZooPoints", _read: "Tensor | None" = None) -> "Tensor":
-    from ngcore.maps.zoo_maps import read_features
-
+def _features(key: str, _seen: ZooPoints, _read: Tensor | None = None) -> Tensor:
     return read_features(_seen) if _read is None else _read
 
 
-def has_features(seen: "ZooPoints") -> bool:
+def has_features(seen: ZooPoints) -> bool:
     """Whether `features` has nothing to compute."""
-    from ngcore.maps.zoo_maps import are_features_ready
-
     return seen.key in _ready() or are_features_ready(seen)
 
 
@@ -87,7 +81,7 @@ def _ready() -> set[tuple[str, str] | str]:
 
 
 @contextmanager
-def _progress() -> "Iterator[Progress]":
+def _progress() -> Iterator[Progress]:
     """A bar for as long as a model reads networks."""
     bar = st.progress(0.0)
 
@@ -100,14 +94,12 @@ def _progress() -> "Iterator[Progress]":
         bar.empty()
 
 
-def is_instant(seen: "ZooPoints", method: "MapMethod") -> bool:
+def is_instant(seen: ZooPoints, method: MapMethod) -> bool:
     """Whether a layout needs no fit."""
-    from ngcore.maps.layouts import is_fitted
-
     return method == "pca" or seen.coordinates is not None or is_fitted(features(seen))
 
 
-def coordinates(seen: "ZooPoints", method: "MapMethod") -> "Tensor":
+def coordinates(seen: ZooPoints, method: MapMethod) -> Tensor:
     """Where the networks lie in the plane, one row each; without their features where the map ships.
 
     Raises:
@@ -118,7 +110,7 @@ def coordinates(seen: "ZooPoints", method: "MapMethod") -> "Tensor":
     return layout(seen, method).coordinates
 
 
-def layout(seen: "ZooPoints", method: "MapMethod") -> "MapFit":
+def layout(seen: ZooPoints, method: MapMethod) -> MapFit:
     """The fit that lays the networks out in the plane.
 
     Raises:
@@ -128,13 +120,11 @@ def layout(seen: "ZooPoints", method: "MapMethod") -> "MapFit":
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _layout(key: str, method: "MapMethod", _seen: "ZooPoints", _features: "Tensor") -> "MapFit":
-    from ngcore.maps.layouts import fit_map
-
+def _layout(key: str, method: MapMethod, _seen: ZooPoints, _features: Tensor) -> MapFit:
     return fit_map(_features, method=method, known=_seen.coordinates)
 
 
-def selected_row(zoo: "Zoo", seen: "ZooPoints") -> int | None:
+def selected_row(zoo: Zoo, seen: ZooPoints) -> int | None:
     """The row of the selected network among those on the map; None if it is not there."""
     selection = state.selected()
     if selection is None or selection.zoo != zoo.name or not cached.exists(selection):
@@ -146,13 +136,11 @@ def selected_row(zoo: "Zoo", seen: "ZooPoints") -> int | None:
 Focus = tuple[int | None, "Tensor"]
 
 
-def focus(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> Focus | None:
+def focus(zoo: Zoo, seen: ZooPoints, card: Card | None) -> Focus | None:
     """The selected network as the map sees it: its row in `seen` (None if it is not there) and its own features.
 
     None if no network is selected, or the model cannot read it.
     """
-    from ngcore.errors import NeuralGraphError
-
     selection = state.selected()
     if selection is None or not cached.exists(selection):
         return None
@@ -169,7 +157,7 @@ def focus(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> Focus | None:
     return (None, own) if own.shape[1] == features(seen).shape[1] else None
 
 
-def _is_of_kind(architecture: "Architecture", zoo: "Zoo", *, same_parameters: bool) -> bool:
+def _is_of_kind(architecture: Architecture, zoo: Zoo, *, same_parameters: bool) -> bool:
     """Whether a network may be compared with those of a zoo."""
     known = list(zoo.architectures.values())
     if same_parameters:
@@ -181,24 +169,20 @@ def _is_of_kind(architecture: "Architecture", zoo: "Zoo", *, same_parameters: bo
 
 
 def neighbours(
-    seen: "ZooPoints", centre: Focus, *, metric: str = "cosine", k: int = NUM_NEIGHBOURS
+    seen: ZooPoints, centre: Focus, *, metric: str = "cosine", k: int = NUM_NEIGHBOURS
 ) -> tuple[list[int], list[float]]:
     """Rows and distances of the networks nearest to the selected one, without itself."""
-    from ngcore.maps.layouts import nearest
-
     row, own = centre
     indices, distances = nearest(features(seen), own, k + 1, metric=metric)  # type: ignore[arg-type]
     found = [(i, d) for i, d in zip(indices[0].tolist(), distances[0].tolist(), strict=True) if i != row]
     return [i for i, _ in found[:k]], [d for _, d in found[:k]]
 
 
-def features_of(key: str, network: "Network", card: Card | None) -> "Tensor":
+def features_of(key: str, network: Network, card: Card | None) -> Tensor:
     """Features of a network from anywhere; `key` identifies the network."""
     return _features_of(key, card["weights_sha256"] if card else "", network, card)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _features_of(key: str, weights: str, _network: "Network", _card: Card | None) -> "Tensor":
-    from ngcore.maps.zoo_maps import network_features
-
+def _features_of(key: str, weights: str, _network: Network, _card: Card | None) -> Tensor:
     return network_features(_network, _card, device=cached.device())

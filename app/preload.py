@@ -1,4 +1,4 @@
-"""Reads, behind the first page, what the other pages will ask for first: models, first answers, the first map."""
+"""Starts, behind the first page, the thread that reads what other pages will ask for first."""
 
 import os
 import sys
@@ -8,12 +8,8 @@ from importlib import import_module
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
-from app import answers, cached, map_data
 from app.server import spare_collector
-from app.state import Selection
-from ngcore.errors import NeuralGraphError
 
-SLOW_MODULES = ("scipy.optimize", "plotly.graph_objects")
 NICENESS = 10
 
 
@@ -30,43 +26,5 @@ def _preload_gently() -> None:
     """Let the pages go first, where a thread can have its own priority."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-    _preload()
+    import_module("app.warm_up").warm_up()  # imports torch, for which the first page does not wait
     spare_collector()
-
-
-def _preload() -> None:
-    """Fill the caches; what is damaged or missing is reported by the page that needs it."""
-    for name in SLOW_MODULES:
-        import_module(name)
-    for card in cached.checkpoints():
-        try:
-            _preload_model(card)
-        except NeuralGraphError:
-            continue
-    for name in cached.zoos():
-        try:
-            _preload_map(name)
-        except NeuralGraphError:
-            continue
-
-
-def _preload_model(card: answers.Card) -> None:
-    """Load a model, and ask it about the network that pages begin with: first answers take longest."""
-    answers.checkpoint(card["name"], card["weights_sha256"])
-    zoo = cached.zoo(card["corpus"]["name"])
-    first = next(iter(zoo.rows(split="test")), 0)
-    selection = Selection(zoo.name, zoo.metadata["id"].iloc[first])
-    if card["task"] == answers.EDIT:
-        answers.edited(card, cached.network(selection), 1.0, key=cached.content_key(selection))
-    else:
-        answers.answer(card, selection)
-
-
-def _preload_map(name: str) -> None:
-    """Read a zoo's first map and its features, which may be computed once; no map is fitted that does not ship."""
-    from ngcore.maps.zoo_maps import are_points_ready
-
-    card = next(iter(map_data.models_for(name).values()), None)
-    zoo = cached.zoo(name)
-    if are_points_ready(zoo, card):
-        map_data.features(map_data.points(zoo, card))

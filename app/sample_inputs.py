@@ -1,11 +1,8 @@
 """Inputs to run a network on: places of an image for INRs, small pictures for CNNs, numbers for other networks."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from ngcore.networks import Architecture
+from ngcore.networks import Architecture
 
 PICTURES = ("Stripes", "Gradient", "Disc", "Checks", "Noise")
 
@@ -31,6 +28,6 @@ def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
     return np.broadcast_to(formulas[name], (channels, height, width)).astype(np.float32).copy()
 
 
-def random_inputs(architecture: "Architecture", *, count: int = 64, seed: int = 0) -> np.ndarray:
+def random_inputs(architecture: Architecture, *, count: int = 64, seed: int = 0) -> np.ndarray:
     """Random inputs to compare networks on, float32 (count, *input shape) in [−1, 1]."""
     return np.random.default_rng(seed).uniform(-1, 1, (count, *architecture.input_shape)).astype(np.float32)

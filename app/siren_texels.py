@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import ngcore.inr
+import ngcore.networks
+
 if TYPE_CHECKING:
     from ngcore.networks import Architecture, Network
 
@@ -19,15 +22,14 @@ def sine_frequencies(architecture: "Architecture") -> tuple[float, ...] | None:
     Such a SIREN has 2 inputs, 1 or 3 outputs, at most `MAX_PARAMETERS` parameters, and is a chain Linear, sine, …,
     Linear with biases and without skip connections.
     """
-    from ngcore.inr import is_inr
-    from ngcore.networks import Activation, Linear
-
     linears, sines = architecture.layers[::2], architecture.layers[1::2]
-    if not is_inr(architecture) or architecture.skips or architecture.num_parameters > MAX_PARAMETERS:
+    if not ngcore.inr.is_inr(architecture) or architecture.skips or architecture.num_parameters > MAX_PARAMETERS:
         return None
-    if len(linears) != len(sines) + 1 or not all(isinstance(layer, Linear) and layer.bias for layer in linears):
+    if len(linears) != len(sines) + 1 or not all(
+        isinstance(layer, ngcore.networks.Linear) and layer.bias for layer in linears
+    ):
         return None
-    frequencies = [s.omega_0 for s in sines if isinstance(s, Activation) and s.function == "sine"]
+    frequencies = [s.omega_0 for s in sines if isinstance(s, ngcore.networks.Activation) and s.function == "sine"]
     return tuple(frequencies) if len(frequencies) == len(sines) else None
 
 

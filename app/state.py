@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+import ngcore.upload
 from app.server import PUBLIC_VARIABLE
 
 if TYPE_CHECKING:
@@ -187,9 +188,7 @@ def keep_upload(upload: "Upload") -> Selection:
 
 def keep_network(network: "Network", title: str, *, notes: tuple[str, ...] = ()) -> Selection:
     """Keep a network that was made on a page, such as an edited one; all pages can select it then."""
-    from ngcore.upload import export_network
-
-    data = export_network(network)
+    data = ngcore.upload.export_network(network)
     return keep(Kept(network, title, hashlib.sha256(data).hexdigest(), size=len(data), notes=notes))
 
 

@@ -1,15 +1,13 @@
 """Walking from one INR to another on a straight line through weight space, with and without aligning neurons first."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+import torch
 
-if TYPE_CHECKING:
-    import torch
-
-    from ngcore.networks import Network
+from ngcore.inr import render
+from ngcore.networks import Network, align, draw_permutation, flip_signs, mix, permute_hidden
 
 NUM_SHARES = 9
 SIDE = 28
@@ -47,24 +45,15 @@ class Blend:
     aligned: Walk
 
 
-def shuffled_copy(network: "Network", seed: int) -> "Network":
+def shuffled_copy(network: Network, seed: int) -> Network:
     """The same function with other neurons in each place, and other signs where these are free."""
-    import torch
-
-    from ngcore.networks import draw_permutation, flip_signs, permute_hidden
-
     generator = torch.Generator().manual_seed(seed)
     return flip_signs(permute_hidden(network, draw_permutation(network, generator)), generator)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def blend(key: str, _first: "Network", _second: "Network", _device: "torch.device") -> Blend:
+def blend(key: str, _first: Network, _second: Network, _device: torch.device) -> Blend:
     """Both ways between two INRs of one architecture; `key` identifies the two."""
-    import torch
-
-    from ngcore.inr import render
-    from ngcore.networks import align
-
     shares = torch.linspace(0, 1, NUM_SHARES)
     with torch.inference_mode():
         start, end = (render(network, (SIDE, SIDE), device=_device)[0].cpu() for network in (_first, _second))
@@ -74,12 +63,7 @@ def blend(key: str, _first: "Network", _second: "Network", _device: "torch.devic
     return Blend(shares.numpy(), pixels.clamp(0, 1).numpy(), plain, aligned)
 
 
-def _walk(
-    first: "Network", second: "Network", shares: "torch.Tensor", pixels: "torch.Tensor", device: "torch.device"
-) -> Walk:
-    from ngcore.inr import render
-    from ngcore.networks import mix
-
+def _walk(first: Network, second: Network, shares: torch.Tensor, pixels: torch.Tensor, device: torch.device) -> Walk:
     pictures = render(mix(first, second, shares), (SIDE, SIDE), device=device).cpu()
     errors = (pictures - pixels).square().flatten(1).mean(dim=1)
     distance = float((first.flatten() - second.flatten()).norm())

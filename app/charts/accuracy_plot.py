@@ -1,16 +1,15 @@
 """Predicted against true accuracy of many networks, the current one ringed; and what several models predict for one."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas
 
 from app.charts.theme import LIGHT, Theme
 
-if TYPE_CHECKING:
-    import pandas
-
 
 def draw_accuracy_plot(
-    table: "pandas.DataFrame", *, current: tuple[float, float] | None = None, theme: Theme = LIGHT
+    table: pandas.DataFrame, *, current: tuple[float, float] | None = None, theme: Theme = LIGHT
 ) -> dict[str, Any]:
     """Predicted against true accuracy, as an ECharts option; data indices of its selections are rows of `table`.
 

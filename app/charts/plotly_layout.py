@@ -1,14 +1,11 @@
 """What all plotly figures of the app share."""
 
-from typing import TYPE_CHECKING
+import plotly.graph_objects as go
 
 from app.charts.theme import Theme
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
-
-def with_layout(figure: "go.Figure", theme: Theme) -> "go.Figure":
+def with_layout(figure: go.Figure, theme: Theme) -> go.Figure:
     """The figure with small margins, on the page's own ground."""
     figure.update_layout(
         margin={"l": 8, "r": 8, "t": 8, "b": 8},

@@ -1,27 +1,21 @@
 """Pictures of weight tensors: heatmaps, histograms and kernels, as plotly figures."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import plotly.graph_objects as go
 
 from app.charts.plotly_layout import with_layout
-from app.charts.theme import Theme, diverging_scale
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from app.charts.theme import Theme, diverging, diverging_scale
 
 MAX_SIDE = 512  # cells of a side of a heatmap; larger matrices are shown as means over blocks
 MAX_KERNELS = 24  # channels of a side of the picture of kernels
 NUM_BINS = 61
 
 
-def draw_heatmap(matrix: np.ndarray, *, theme: Theme, x_title: str, y_title: str, value: str = "weight") -> "go.Figure":
+def draw_heatmap(matrix: np.ndarray, *, theme: Theme, x_title: str, y_title: str, value: str = "weight") -> go.Figure:
     """A matrix (outputs, inputs) as colours about zero.
 
     Matrices of more than `MAX_SIDE` rows or columns are averaged over blocks; say so with `block_size`.
     """
-    import plotly.graph_objects as go
-
     step_rows, step_columns = block_size(matrix)
     shown = _block_means(matrix, step_rows, step_columns)
     limit = float(np.abs(shown).max()) or 1.0
@@ -67,10 +61,8 @@ def _block_means(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return np.nanmean(blocks, axis=(1, 3))
 
 
-def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> "go.Figure":
+def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> go.Figure:
     """How often which weight occurs, the counts on a logarithmic axis unless told otherwise."""
-    import plotly.graph_objects as go
-
     limit = float(np.abs(values).max()) or 1.0
     counts, bounds = np.histogram(values, bins=NUM_BINS, range=(-limit, limit))
     centres = (bounds[1:] + bounds[:-1]) / 2
@@ -90,10 +82,8 @@ def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> 
     return with_layout(figure, theme)
 
 
-def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> "go.Figure":
+def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> go.Figure:
     """Kernels (outputs, inputs, height, width) as a sheet of small pictures, at most `MAX_KERNELS` a side."""
-    import plotly.graph_objects as go
-
     shown = kernels[:MAX_KERNELS, :MAX_KERNELS]
     outputs, inputs, height, width = shown.shape
     sheet = np.full((outputs * (height + 1) - 1, inputs * (width + 1) - 1), np.nan, dtype=np.float32)
@@ -127,8 +117,6 @@ def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> "go.Figure":
 
 def kernel_image(kernel: np.ndarray, limit: float, *, theme: Theme, side: int = 48) -> np.ndarray:
     """A kernel as a small picture, uint8 (side', side', 3), each weight a square of the diverging scale."""
-    from app.charts.theme import diverging
-
     colours = diverging(kernel.ravel(), limit, theme)
     pixels = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], dtype=np.uint8)
     scale = max(1, side // max(kernel.shape))

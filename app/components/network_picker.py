@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -14,10 +13,8 @@ from app.components.upload_box import upload_box
 from app.errors import plain
 from app.state import UPLOAD, Selection
 from ngcore.errors import NeuralGraphError
-
-if TYPE_CHECKING:
-    from ngcore.networks import Architecture
-    from ngcore.zoo import Zoo
+from ngcore.networks import Architecture
+from ngcore.zoo import SPLITS, Zoo
 
 MAX_OPTIONS = 300  # what a browser still lists at once; the search finds the others
 ZOO_KEY, NETWORK_KEY, SEARCH_KEY = "picker.zoo", "picker.network", "picker.search"
@@ -137,7 +134,7 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
             _filter_widgets(zoo)
 
 
-def found_networks(zoo: "Zoo") -> np.ndarray:
+def found_networks(zoo: Zoo) -> np.ndarray:
     """Positions of the networks of a zoo that search and filters find."""
     chosen = st.session_state
     metadata = zoo.metadata
@@ -152,17 +149,15 @@ def found_networks(zoo: "Zoo") -> np.ndarray:
     return find(metadata, filters, zoo.card.get("class_names", ()))
 
 
-def _has_labels(zoo: "Zoo") -> bool:
+def _has_labels(zoo: Zoo) -> bool:
     return bool(zoo.card.get("class_names"))
 
 
-def _has_accuracy(zoo: "Zoo") -> bool:
+def _has_accuracy(zoo: Zoo) -> bool:
     return bool(zoo.metadata["accuracy"].notna().any())
 
 
-def _filter_widgets(zoo: "Zoo") -> None:
-    from ngcore.zoo import SPLITS
-
+def _filter_widgets(zoo: Zoo) -> None:
     names = zoo.card.get("class_names", ())
     st.segmented_control("Split", SPLITS, key=SPLIT_KEY, persist_state="session")
     if _has_labels(zoo):
@@ -180,7 +175,7 @@ def _filter_widgets(zoo: "Zoo") -> None:
         st.toggle("Well fitted only", key=GOOD_KEY, persist_state="session")
 
 
-def _descriptions(zoo: "Zoo", positions: list[int]) -> list[str]:
+def _descriptions(zoo: Zoo, positions: list[int]) -> list[str]:
     rows, names = zoo.metadata.iloc[positions], zoo.card.get("class_names", ())
     texts = []
     for name, label, accuracy, split in zip(rows["id"], rows["label"], rows["accuracy"], rows["split"], strict=True):

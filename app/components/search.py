@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas
+import pandas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +26,7 @@ class Filters:
     only_good: bool = False
 
 
-def find(metadata: "pandas.DataFrame", filters: Filters, class_names: Sequence[str] = ()) -> np.ndarray:
+def find(metadata: pandas.DataFrame, filters: Filters, class_names: Sequence[str] = ()) -> np.ndarray:
     """Positions of the networks that pass all filters, in the order of the metadata."""
     wanted = np.ones(len(metadata), dtype=bool)
     if filters.split is not None:
@@ -45,7 +42,7 @@ def find(metadata: "pandas.DataFrame", filters: Filters, class_names: Sequence[s
     return np.flatnonzero(wanted)
 
 
-def _has_text(metadata: "pandas.DataFrame", text: str, class_names: Sequence[str]) -> np.ndarray:
+def _has_text(metadata: pandas.DataFrame, text: str, class_names: Sequence[str]) -> np.ndarray:
     """The networks of a class of this name, and the one of this number; if there is no such class, of such an id."""
     labels = [label for label, name in enumerate(class_names) if name.lower() == text]
     labels = labels or [i for i, name in enumerate(class_names) if len(text) > 2 and name.lower().startswith(text)]

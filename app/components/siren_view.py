@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+import ngcore.inr
 from app import cached
 from app.charts.image_grid import to_png
 from app.charts.theme import key_line, scale_key
@@ -108,16 +109,12 @@ def _strength(state: Any, fingerprint: str) -> float:
 def _still(network: "Network", side: int) -> np.ndarray:
     import torch
 
-    from ngcore.inr import render
-
     with torch.inference_mode():
-        return render(network, (side, side), device=cached.device())[0].clamp(0, 1).cpu().numpy()
+        return ngcore.inr.render(network, (side, side), device=cached.device())[0].clamp(0, 1).cpu().numpy()
 
 
 def _offset() -> float:
-    from ngcore.inr import SIREN_OUTPUT_OFFSET
-
-    return SIREN_OUTPUT_OFFSET
+    return ngcore.inr.SIREN_OUTPUT_OFFSET
 
 
 def _as_text(content: bytes) -> str:

@@ -1,10 +1,10 @@
 """The controls of a fit, and how it goes while it runs."""
 
 import random
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import fits
 from app.charts.fit_curve import draw_fit_curve
@@ -13,9 +13,6 @@ from app.components.appearance import theme
 from app.components.render_panel import enlarged
 from app.draw.picture_source import PICTURE_WIDTH
 from app.fits import MAX_SEED, Live, Target
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 RECIPE_KEY, SEED_KEY = "draw.recipe", "draw.seed"
 CHART_HEIGHT = 210
@@ -61,7 +58,7 @@ def _random_seed() -> None:
     st.session_state[SEED_KEY] = random.randint(0, MAX_SEED)
 
 
-def show_live(live: Live, picture: "DeltaGenerator") -> None:
+def show_live(live: Live, picture: DeltaGenerator) -> None:
     """Run a fit and show how it goes; a click on anything stops it.
 
     Args:

@@ -1,7 +1,6 @@
 """Where the picture that a network is fitted to comes from: the user's hand, a file, or a zoo."""
 
 import random
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -13,9 +12,8 @@ from app.draw.canvas import draw_canvas
 from app.drawing import as_mnist, image_from_file
 from app.errors import plain
 from app.fits import Target
-
-if TYPE_CHECKING:
-    from ngcore.zoo import Zoo
+from ngcore.zoo import Zoo
+from ngcore.zoo.originals import has_originals_at_hand, original_images
 
 DRAW, FILE, ZOO = "Draw", "Image file", "Image of a zoo"
 GREY, COLOUR = "grey, 28 × 28", "colour, 32 × 32"
@@ -98,18 +96,14 @@ def _from_file() -> Target | None:
     return Target(pixels, file.name[:MAX_TITLE])
 
 
-def _zoos_with_images() -> dict[str, "Zoo"]:
+def _zoos_with_images() -> dict[str, Zoo]:
     """The zoos that bring along the images that their networks were fitted to."""
-    from ngcore.zoo.originals import has_originals_at_hand
-
     return {
         name: zoo for name, zoo in cached.zoos().items() if zoo.card.get("kind") == "inr" and has_originals_at_hand(zoo)
     }
 
 
-def _from_zoo(zoos: dict[str, "Zoo"]) -> Target:
-    from ngcore.zoo.originals import original_images
-
+def _from_zoo(zoos: dict[str, Zoo]) -> Target:
     selection = state.selected()
     first = selection.zoo if selection and selection.zoo in zoos else next(iter(zoos))
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -14,6 +14,7 @@ from app.draw.picture_source import PICTURE_WIDTH
 from app.errors import plain, reported
 from app.fits import Fit
 from ngcore.errors import NeuralGraphError
+from ngcore.upload import export_network
 
 WIDTHS = {3: 124, 4: 94}  # of so many pictures side by side
 ERROR_SCALE = 5
@@ -77,8 +78,6 @@ def _show_figures(fit: Fit) -> None:
 
 
 def _show_ways_on(fit: Fit) -> None:
-    from ngcore.upload import export_network
-
     selection = fit.selection
     maps = [name for name in _map_zoos(fit) if map_data.models_for(name)]
     ways = {

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 import streamlit as st
 
 from app import cached, map_data, page_table, state
@@ -13,11 +14,7 @@ from app.charts.picture_wall import draw_picture_wall, wall_height
 from app.charts.zoo_map import clicked_rows
 from app.components.appearance import theme
 from app.errors import plain
-
-if TYPE_CHECKING:
-    import pandas
-
-    from ngcore.zoo import Zoo
+from ngcore.zoo import Zoo
 
 Card = Mapping[str, Any]
 
@@ -31,7 +28,7 @@ OUTCOMES = {
 }
 
 
-def model_comparison(zoo: "Zoo", cards: Mapping[str, Card]) -> None:
+def model_comparison(zoo: Zoo, cards: Mapping[str, Card]) -> None:
     """Let the user choose two classifiers of a zoo's networks, and compare them."""
     names = list(cards)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -70,10 +67,8 @@ def model_comparison(zoo: "Zoo", cards: Mapping[str, Card]) -> None:
     _show_pictures(zoo, table[table["outcome"] == outcome], classes)
 
 
-def compare(zoo: "Zoo", first: Card, second: Card) -> "pandas.DataFrame":
+def compare(zoo: Zoo, first: Card, second: Card) -> pandas.DataFrame:
     """A row a test network: "id", "position", "true", "first" and "second" (classes), "outcome" (see `OUTCOMES`)."""
-    import pandas
-
     answered = [_answers(zoo, card) for card in (first, second)]
     table = pandas.DataFrame({"first": answered[0], "second": answered[1]}).dropna().astype(int)
     metadata = zoo.metadata.iloc[table.index]
@@ -85,16 +80,14 @@ def compare(zoo: "Zoo", first: Card, second: Card) -> "pandas.DataFrame":
     return table.assign(outcome=kinds[2 * is_right[0] + is_right[1]]).reset_index(drop=True)
 
 
-def _answers(zoo: "Zoo", card: Card) -> "pandas.Series":
+def _answers(zoo: Zoo, card: Card) -> pandas.Series:
     """The most probable class of each network that the model has read, by its position in the zoo."""
-    import pandas
-
     seen = map_data.points(zoo, card)
     assert seen.outputs is not None  # classifiers answer with probabilities
     return pandas.Series(seen.outputs.argmax(dim=1).numpy(), index=seen.positions)
 
 
-def _show_pictures(zoo: "Zoo", table: "pandas.DataFrame", classes: list[str]) -> None:
+def _show_pictures(zoo: Zoo, table: pandas.DataFrame, classes: list[str]) -> None:
     shown = table.head(MAX_PICTURES)
     if not len(shown):
         st.caption("There is none.")

@@ -1,7 +1,7 @@
 """All models that answer one question: a table of their figures, and the figures against what they cost."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -11,11 +11,8 @@ from app.components.appearance import theme
 from app.errors import plain
 from ngcore.report.headlines import QUESTIONS as KNOWN_ELSEWHERE
 from ngcore.report.headlines import headline_table
-from ngcore.report.results import SPREADS
+from ngcore.report.results import SPREADS, Row
 from ngcore.tasks.problems import PROBLEMS
-
-if TYPE_CHECKING:
-    from ngcore.report.results import Row
 
 QUESTIONS = {CLASSIFY: "Which class?", EDIT: "How to edit?", PREDICT: "How accurate?"}
 FIGURE_TITLES = {CLASSIFY: "accuracy", EDIT: "squared error", PREDICT: "Kendall's τ"}
@@ -28,7 +25,7 @@ SPREAD = "over seeds"
 FORMATS = {CLASSIFY: "percent", EDIT: "%.4f", PREDICT: "%.3f"}
 
 
-def show_headlines(rows: Sequence["Row"]) -> None:
+def show_headlines(rows: Sequence[Row]) -> None:
     """Show the best models beside the best published figures, where there is a model that answers such a question."""
     heads, lines = headline_table(rows)
     if not lines:
@@ -37,7 +34,7 @@ def show_headlines(rows: Sequence["Row"]) -> None:
     st.caption("Published figures are on networks fitted elsewhere, by a similar recipe.")
 
 
-def leaderboard_table(rows: Sequence["Row"]) -> None:
+def leaderboard_table(rows: Sequence[Row]) -> None:
     """Show the rows of one task, of one zoo at a time."""
     task = rows[0]["task"]
     zoos = list(dict.fromkeys(row["zoo"] for row in rows))
@@ -99,7 +96,7 @@ def _first(zoos: Sequence[str]) -> str:
     return next((question.zoo for question in KNOWN_ELSEWHERE if question.zoo in zoos), zoos[0])
 
 
-def _shown(row: "Row", title: str, *, has_seeds: bool) -> dict[str, Any]:
+def _shown(row: Row, title: str, *, has_seeds: bool) -> dict[str, Any]:
     test = row["test"]
     spread = "" if row["std"] is None else SPREADS[row["task"]](row["mean"], row["std"])
     unedited = {"unedited": test["mse_unedited"]} if "mse_unedited" in test else {}

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 import streamlit as st
+from torch import Tensor
 
 from app import map_data, state
 from app.charts.zoo_map import Colouring, Mark, clicked_rows, draw_zoo_map, rows_in_areas
@@ -14,14 +15,9 @@ from app.components.appearance import theme
 from app.map import colourings
 from app.map_data import Card
 from app.state import REGION_KEY, Region
-
-if TYPE_CHECKING:
-    import pandas
-    from torch import Tensor
-
-    from ngcore.maps.layouts import MapMethod
-    from ngcore.maps.zoo_maps import ZooPoints
-    from ngcore.zoo import Zoo
+from ngcore.maps.layouts import FEWEST_FOR_UMAP, MapMethod, place
+from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.zoo import Zoo
 
 HEIGHT = 620
 TOOLTIP_COLUMNS = 5
@@ -29,10 +25,8 @@ METRIC_KEY = "map.metric"
 CLEARED_KEY = "map.cleared"
 
 
-def map_chart(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMethod", colouring: Colouring) -> list[int]:
+def map_chart(zoo: Zoo, seen: ZooPoints, card: Card | None, method: MapMethod, colouring: Colouring) -> list[int]:
     """Draw the map, and return the rows (of `seen`) that are circled on it."""
-    from ngcore.maps.layouts import FEWEST_FOR_UMAP
-
     table = colourings.table(zoo, seen)
     if method == "umap" and len(seen) < FEWEST_FOR_UMAP:
         st.info(f"UMAP needs at least {FEWEST_FOR_UMAP} networks; these are laid out by PCA.", icon=":material/info:")
@@ -58,7 +52,7 @@ def map_chart(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMeth
     return rows
 
 
-def on_map_selection(key: str, zoo: str, ids: Sequence[str], points: "Tensor") -> None:
+def on_map_selection(key: str, zoo: str, ids: Sequence[str], points: Tensor) -> None:
     """Select the network that was clicked, or keep the region that was circled."""
     selection = st.session_state[key]["selection"]
     areas = selection.get("areas") or []
@@ -77,7 +71,7 @@ def on_map_selection(key: str, zoo: str, ids: Sequence[str], points: "Tensor") -
         state.select(zoo=zoo, id=ids[meant.pop()])
 
 
-def region_rows(zoo: str, table: "pandas.DataFrame") -> list[int]:
+def region_rows(zoo: str, table: pandas.DataFrame) -> list[int]:
     """Rows of the circled networks; none if nothing is circled in this zoo."""
     region = st.session_state.get(REGION_KEY)
     if region is None or region.zoo != zoo:
@@ -91,13 +85,11 @@ def clear_region() -> None:
     st.session_state[CLEARED_KEY] = st.session_state.get(CLEARED_KEY, 0) + 1
 
 
-def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMethod") -> list[Mark]:
+def marks(zoo: Zoo, seen: ZooPoints, card: Card | None, method: MapMethod) -> list[Mark]:
     """Rings around the selected network and its neighbours; a diamond where it is not among the fitted ones.
 
     Without features, which are first computed beside the map, there is the ring of the selected network alone.
     """
-    from ngcore.maps.layouts import place
-
     points = map_data.coordinates(seen, method)
     if not map_data.has_features(seen):
         row = map_data.selected_row(zoo, seen)
@@ -115,11 +107,11 @@ def marks(zoo: "Zoo", seen: "ZooPoints", card: Card | None, method: "MapMethod")
     return [Mark("nearest neighbours", points[others].tolist(), "neighbour"), mark]
 
 
-def _selected_mark(point: "Tensor") -> Mark:
+def _selected_mark(point: Tensor) -> Mark:
     return Mark("selected network", [tuple(point.tolist())])
 
 
-def _fit_in_view(zoo: "Zoo", seen: "ZooPoints", method: "MapMethod", colouring: Colouring) -> None:
+def _fit_in_view(zoo: Zoo, seen: ZooPoints, method: MapMethod, colouring: Colouring) -> None:
     """Fit a layout while the reader looks at the principal components, then start the page again."""
     table = colourings.table(zoo, seen)
     with st.spinner(f"Fitting UMAP to {len(seen):,} networks; done once, then cached. Meanwhile, PCA:"):
@@ -130,7 +122,7 @@ def _fit_in_view(zoo: "Zoo", seen: "ZooPoints", method: "MapMethod", colouring: 
     st.rerun()
 
 
-def _with_points(table: "pandas.DataFrame", points: "Tensor", colouring: Colouring) -> "pandas.DataFrame":
+def _with_points(table: pandas.DataFrame, points: Tensor, colouring: Colouring) -> pandas.DataFrame:
     """The columns that the chart needs, with the points in front."""
     shown = [name for name in dict.fromkeys((colouring.title, *table.columns)) if name in table and name != "id"]
     x, y = points.numpy().T

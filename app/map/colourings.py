@@ -1,19 +1,16 @@
 """What the networks on a map are coloured by, and what a table of them says."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 import streamlit as st
 
 from app.charts.zoo_map import Colouring
 from app.map_data import MAX_MAPS
-
-if TYPE_CHECKING:
-    import pandas
-
-    from ngcore.maps.zoo_maps import ZooPoints
-    from ngcore.zoo import Zoo
+from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.zoo import Zoo
 
 MOST_CATEGORIES = 10
 LOG_RATIO = 100  # hyper-parameters that span more than this are coloured by their logarithm
@@ -22,13 +19,13 @@ LOG_SUFFIX = " (log10)"
 NOTHING = "nothing"
 
 
-def choices(zoo: "Zoo", seen: "ZooPoints") -> dict[str, Colouring]:
+def choices(zoo: Zoo, seen: ZooPoints) -> dict[str, Colouring]:
     """Everything that the networks can be coloured by, under the names of the choices."""
     return _choices(seen.key, zoo, seen)
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _choices(key: str, _zoo: "Zoo", _seen: "ZooPoints") -> dict[str, Colouring]:
+def _choices(key: str, _zoo: Zoo, _seen: ZooPoints) -> dict[str, Colouring]:
     metadata = _zoo.metadata.iloc[_seen.positions]
     names = tuple(str(name) for name in _zoo.card.get("class_names", ()))
     found = [*_class_colourings(metadata, _seen, names), *_accuracy_colourings(metadata, _seen)]
@@ -43,7 +40,7 @@ def _choices(key: str, _zoo: "Zoo", _seen: "ZooPoints") -> dict[str, Colouring]:
     return {colouring.title: colouring for colouring in found} or {NOTHING: Colouring(NOTHING, [0] * len(_seen))}
 
 
-def _class_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints", names: tuple[str, ...]) -> list[Colouring]:
+def _class_colourings(metadata: pandas.DataFrame, seen: ZooPoints, names: tuple[str, ...]) -> list[Colouring]:
     labels = metadata["label"].to_numpy()
     found = []
     if names and (labels >= 0).any():
@@ -60,7 +57,7 @@ def _class_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints", names: tu
     return found
 
 
-def _accuracy_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints") -> list[Colouring]:
+def _accuracy_colourings(metadata: pandas.DataFrame, seen: ZooPoints) -> list[Colouring]:
     accuracy = metadata["accuracy"].to_numpy()
     is_known = bool(np.isfinite(accuracy).any())
     found = [Colouring("true accuracy", accuracy.tolist(), percent=True)] if is_known else []
@@ -72,7 +69,7 @@ def _accuracy_colourings(metadata: "pandas.DataFrame", seen: "ZooPoints") -> lis
     return found
 
 
-def _column_colourings(metadata: "pandas.DataFrame", column: str) -> list[Colouring]:
+def _column_colourings(metadata: pandas.DataFrame, column: str) -> list[Colouring]:
     """The colouring by a hyper-parameter; none where all networks have the same."""
     values = metadata[column]
     if column in NOT_COLOURS or values.nunique() < 2 or (column == "step" and (values < 0).all()):
@@ -93,15 +90,13 @@ def _category(title: str, values: list[Any], categories: tuple[str, ...]) -> Col
     return Colouring(title, values, kind="category", categories=categories)
 
 
-def table(zoo: "Zoo", seen: "ZooPoints") -> "pandas.DataFrame":
+def table(zoo: Zoo, seen: ZooPoints) -> pandas.DataFrame:
     """What is known of the networks, a row each, in columns for people; hyper-parameters included. Do not change it."""
     return _table(seen.key, zoo, seen)
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _table(key: str, _zoo: "Zoo", _seen: "ZooPoints") -> "pandas.DataFrame":
-    import pandas
-
+def _table(key: str, _zoo: Zoo, _seen: ZooPoints) -> pandas.DataFrame:
     metadata = _zoo.metadata.iloc[_seen.positions].reset_index(drop=True)
     columns: dict[str, Any] = {"id": metadata["id"]}
     for title, colouring in choices(_zoo, _seen).items():
@@ -120,7 +115,7 @@ def _readable(colouring: Colouring) -> list[Any]:
     return [None if value is None or not math.isfinite(value) else float(value) for value in colouring.values]
 
 
-def column_formats(zoo: "Zoo", seen: "ZooPoints") -> dict[str, Any]:
+def column_formats(zoo: Zoo, seen: ZooPoints) -> dict[str, Any]:
     """How the table's columns are written: shares as percentages, other numbers in few digits."""
     formats: dict[str, Any] = {"id": st.column_config.TextColumn("id", pinned=True)}
     for title, colouring in choices(zoo, seen).items():

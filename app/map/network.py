@@ -1,7 +1,5 @@
 """Beside the map: the selected network, and its nearest neighbours to walk to."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from app import cached, map_data, state
@@ -10,10 +8,8 @@ from app.errors import plain
 from app.map import colourings
 from app.map.chart import METRIC_KEY
 from app.map_data import Card
-
-if TYPE_CHECKING:
-    from ngcore.maps.zoo_maps import ZooPoints
-    from ngcore.zoo import Zoo
+from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.zoo import Zoo
 
 PICTURE = 112
 MAX_FACTS = 4
@@ -21,7 +17,7 @@ METRICS = {"cosine": "cosine", "euclidean": "distance"}
 TABLE_KEY = "map.neighbours"
 
 
-def map_network(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> None:
+def map_network(zoo: Zoo, seen: ZooPoints, card: Card | None) -> None:
     """Show the selected network and, where the map's model can read it, its nearest neighbours."""
     selection = state.selected()
     if selection is None or not cached.exists(selection):
@@ -40,7 +36,7 @@ def map_network(zoo: "Zoo", seen: "ZooPoints", card: Card | None) -> None:
     _show_neighbours(zoo, seen, focus)
 
 
-def _show_network(zoo: "Zoo", seen: "ZooPoints", row: int | None) -> None:
+def _show_network(zoo: Zoo, seen: ZooPoints, row: int | None) -> None:
     selection = state.selected()
     if selection is None:
         return
@@ -64,7 +60,7 @@ def _show_network(zoo: "Zoo", seen: "ZooPoints", row: int | None) -> None:
             )
 
 
-def _facts(zoo: "Zoo", seen: "ZooPoints", row: int) -> list[str]:
+def _facts(zoo: Zoo, seen: ZooPoints, row: int) -> list[str]:
     """The first facts of a network, as Markdown."""
     facts = []
     for title, colouring in list(colourings.choices(zoo, seen).items())[:MAX_FACTS]:
@@ -76,7 +72,7 @@ def _facts(zoo: "Zoo", seen: "ZooPoints", row: int) -> list[str]:
     return facts
 
 
-def _show_neighbours(zoo: "Zoo", seen: "ZooPoints", focus: map_data.Focus) -> None:
+def _show_neighbours(zoo: Zoo, seen: ZooPoints, focus: map_data.Focus) -> None:
     """The nearest networks; a click on a row selects it."""
     metric = st.segmented_control(
         "Nearest neighbours by",

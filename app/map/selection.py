@@ -1,8 +1,7 @@
 """Below the map: the circled networks as a table, as pictures, and as a histogram; all networks where none is."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas
 import streamlit as st
 
 from app import cached, state
@@ -14,18 +13,14 @@ from app.components.edit_ways import edit_circled
 from app.errors import plain
 from app.map import colourings
 from app.map.chart import clear_region
-
-if TYPE_CHECKING:
-    import pandas
-
-    from ngcore.maps.zoo_maps import ZooPoints
-    from ngcore.zoo import Zoo
+from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.zoo import Zoo
 
 MAX_PICTURES = 60
 HEIGHT = 380
 
 
-def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: list[int]) -> None:
+def map_selection(zoo: Zoo, seen: ZooPoints, colouring: Colouring, rows: list[int]) -> None:
     """Show the circled networks."""
     table = colourings.table(zoo, seen)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -52,7 +47,7 @@ def map_selection(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: lis
         _show_pictures(zoo, seen, colouring, rows or list(range(len(seen))))
 
 
-def _show_table(zoo: "Zoo", seen: "ZooPoints", chosen: "pandas.DataFrame") -> None:
+def _show_table(zoo: Zoo, seen: ZooPoints, chosen: pandas.DataFrame) -> None:
     key = f"map.table.{seen.key[:8]}.{len(chosen)}.{chosen.index[0] if len(chosen) else -1}"
 
     def pick() -> None:
@@ -82,7 +77,7 @@ def _show_table(zoo: "Zoo", seen: "ZooPoints", chosen: "pandas.DataFrame") -> No
         st.caption("Click a row to select its network.")
 
 
-def _show_pictures(zoo: "Zoo", seen: "ZooPoints", colouring: Colouring, rows: list[int]) -> None:
+def _show_pictures(zoo: Zoo, seen: ZooPoints, colouring: Colouring, rows: list[int]) -> None:
     shown = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), MAX_PICTURES)).round().astype(int)]
     images = cached.images(zoo.name, seen.positions[shown].tolist())
     texts = [_caption(colouring, row) for row in shown]

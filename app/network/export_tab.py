@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from app import cached
 from app.components.appearance import is_dark
@@ -13,6 +14,7 @@ from app.errors import fragment
 from app.graph_view import GraphView
 from app.network.offline_graph import MAX_PAGE_EDGES, offline_page
 from app.state import Selection
+from ngcore.upload import export_network
 
 PAGE_HEIGHT = 520
 PNG_SIDE = 512
@@ -76,8 +78,6 @@ def export_tab(selection: Selection) -> None:
 
 
 def _safetensors(selection: Selection) -> bytes:
-    from ngcore.upload import export_network
-
     return export_network(cached.network(selection))
 
 
@@ -100,8 +100,6 @@ def _kernels_in_words(kernels: np.ndarray) -> list[str]:
 
 
 def _png(selection: Selection) -> bytes:
-    from PIL import Image
-
     picture = cached.image(selection, (max(PNG_SIDE, SIZES[0]),) * 2)
     file = io.BytesIO()
     Image.fromarray((picture * 255).round().astype("uint8")).save(file, format="PNG")

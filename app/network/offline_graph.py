@@ -4,6 +4,7 @@ import re
 from html import escape
 
 import numpy as np
+from pyvis.network import Network
 
 from app.charts.network_graph import drawn_nodes, edge_limit, positions
 from app.charts.theme import CATEGORIES, theme_for
@@ -34,8 +35,6 @@ def offline_page(view: GraphView, count: int, *, dark: bool = False, title: str 
     """
     if count > MAX_PAGE_EDGES:
         raise NeuralGraphError(f"Expected at most {MAX_PAGE_EDGES:,} weights on a page, got {count:,}.")
-    from pyvis.network import Network
-
     theme = theme_for("dark" if dark else "light")
     drawing = Network(
         height="500px",

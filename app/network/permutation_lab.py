@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from torch import Tensor
 
-    from ngcore.networks import Network
-    from ngcore.testing import Drift
+from ngcore.networks import Network, draw_permutation, permute_hidden, symmetry_spaces
+from ngcore.testing import Drift, invariance_drift
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,14 @@ class Shuffled:
         drift: How far the outputs for the same inputs differ.
     """
 
-    network: "Network"
+    network: Network
     moved: int
     hidden: int
     largest_change: float
-    drift: "Drift"
+    drift: Drift
 
 
-def shuffle(network: "Network", inputs: "Tensor", *, seed: int) -> Shuffled:
+def shuffle(network: Network, inputs: Tensor, *, seed: int) -> Shuffled:
     """Draw an order of the hidden neurons and compare the network before and after.
 
     Args:
@@ -38,11 +37,6 @@ def shuffle(network: "Network", inputs: "Tensor", *, seed: int) -> Shuffled:
         inputs: (batch, *input shape) for which the outputs are compared.
         seed: Which order is drawn.
     """
-    import torch
-
-    from ngcore.networks import draw_permutation, permute_hidden, symmetry_spaces
-    from ngcore.testing import invariance_drift
-
     permutation = draw_permutation(network, torch.Generator().manual_seed(seed))
     shuffled = permute_hidden(network, permutation)
     spaces = symmetry_spaces(network.architecture).spaces
@@ -57,8 +51,6 @@ def shuffle(network: "Network", inputs: "Tensor", *, seed: int) -> Shuffled:
     )
 
 
-def model_drift(model: "Callable[[Network], Tensor]", network: "Network", *, seed: int) -> "Drift":
+def model_drift(model: Callable[[Network], Tensor], network: Network, *, seed: int) -> Drift:
     """How far what a model says of a network changes by the shuffle of the same seed."""
-    from ngcore.testing import invariance_drift
-
     return invariance_drift(model, network, num_permutations=1, seed=seed)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import streamlit as st
+import torch
 
 from app import cached
 from app.charts.network_graph import draw_network_graph
@@ -9,10 +10,11 @@ from app.charts.theme import Theme
 from app.components.appearance import theme
 from app.components.render_panel import enlarged
 from app.errors import fragment
-from app.graph_view import GraphView
+from app.graph_view import GraphView, view_of
 from app.network import shuffled_answers
 from app.network.permutation_lab import Shuffled
 from app.state import Selection
+from ngcore.inr import render
 from ngcore.networks import Network
 
 SEED_KEY = "shuffle.seed"
@@ -67,8 +69,6 @@ def _numbers(shuffled: Shuffled) -> None:
 
 
 def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
-    from app.graph_view import view_of
-
     limit = float(np.quantile(np.abs(view.bias), 0.98)) or 1.0
     columns = st.columns(2)
     for column, title, shown in zip(columns, ("Before", "After"), (view, view_of(shuffled.network)), strict=True):
@@ -87,9 +87,6 @@ def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
 
 
 def _pictures(before: Network, after: Network) -> None:
-    import torch
-
-    from ngcore.inr import render
 
     with torch.inference_mode():
         first, second = (render(network, (PICTURE_SIDE,) * 2)[0].cpu().numpy() for network in (before, after))

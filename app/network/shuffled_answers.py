@@ -1,8 +1,10 @@
 """The selected network with its hidden neurons shuffled, and what trained models say of it before and after."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import streamlit as st
+import torch
 
 from app import answers, cached
 from app.errors import show_error
@@ -10,11 +12,8 @@ from app.network.permutation_lab import Shuffled, model_drift, shuffle
 from app.sample_inputs import random_inputs
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ngcore.networks import Network
+from ngcore.networks import Network
+from ngcore.tasks import classify_inrs, predict_accuracy
 
 MAX_NETWORKS = 64
 MAX_ROWS = 256
@@ -26,9 +25,7 @@ def shuffled(selection: Selection, seed: int) -> Shuffled:
 
 
 @st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
-def _shuffled(key: str, seed: int, _network: "Network") -> Shuffled:
-    import torch
-
+def _shuffled(key: str, seed: int, _network: Network) -> Shuffled:
     return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)
 
 
@@ -59,17 +56,15 @@ def _row(card: answers.Card, selection: Selection, seed: int) -> dict[str, Any]:
 
 @st.cache_data(max_entries=MAX_ROWS, show_spinner="Asking the trained models …")
 def _ask(
-    name: str, weights: str, key: str, seed: int, _network: "Network", _shuffled: "Network"
-) -> "tuple[np.ndarray, np.ndarray, float]":
-    from ngcore.tasks import classify_inrs, predict_accuracy
-
+    name: str, weights: str, key: str, seed: int, _network: Network, _shuffled: Network
+) -> tuple[np.ndarray, np.ndarray, float]:
     model = answers.checkpoint(name, weights)
     ask = classify_inrs if model.card["task"] == answers.CLASSIFY else predict_accuracy
     before, after = (ask(model, network)[0].numpy().reshape(-1) for network in (_network, _shuffled))
     return before, after, model_drift(lambda stack: ask(model, stack), _network, seed=seed).error
 
 
-def in_words(card: answers.Card, values: "np.ndarray") -> str:
+def in_words(card: answers.Card, values: np.ndarray) -> str:
     """An answer in words, such as "7 (98.2%)" or "61.3% accuracy"."""
     if len(values) == 1:
         return f"{values[0]:.1%} accuracy"

@@ -2,9 +2,10 @@
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING
 
+import pandas
 import streamlit as st
+import torch
 
 from app import cached, map_data, state
 from app.answers import Answered, Card
@@ -14,12 +15,9 @@ from app.components.appearance import theme
 from app.errors import plain
 from app.predict.model_table import model_table
 from app.state import Selection
-
-if TYPE_CHECKING:
-    import pandas
-
-    from ngcore.maps.zoo_maps import ZooPoints
-    from ngcore.zoo import Zoo
+from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.training import kendall_tau
+from ngcore.zoo import Zoo
 
 CARD_KEY = "predict.accuracy_model"
 PLOT_KEY = "predict.plot"
@@ -35,7 +33,7 @@ class Known:
         num_networks: How many networks the zoo has in all.
     """
 
-    table: "pandas.DataFrame"
+    table: pandas.DataFrame
     tau: float
     num_networks: int
 
@@ -84,11 +82,7 @@ def known_accuracies(card: Card) -> Known:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _known(key: str, _zoo: "Zoo", _seen: "ZooPoints") -> Known:
-    import pandas
-    import torch
-
-    from ngcore.training import kendall_tau
+def _known(key: str, _zoo: Zoo, _seen: ZooPoints) -> Known:
 
     metadata = _zoo.metadata.iloc[_seen.positions].reset_index(drop=True)
     assert _seen.outputs is not None
@@ -122,7 +116,7 @@ def _show_plot(card: Card, predicted: float, true: float | None) -> None:
             st.dataframe(known.table, hide_index=True, height=260)
 
 
-def _open_clicked(name: str, zoo: str, table: "pandas.DataFrame") -> None:
+def _open_clicked(name: str, zoo: str, table: pandas.DataFrame) -> None:
     rows = clicked_rows(st.session_state[f"{PLOT_KEY}.{name}"]["selection"], len(table))
     if len(rows) == 1:
         state.select(zoo=zoo, id=str(table["id"].iloc[rows.pop()]))

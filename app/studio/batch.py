@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +10,9 @@ from app import answers, cached
 from app.answers import Card
 from app.studio.chain import Chain
 from app.studio.states import State, aimed_at, distances, originals, render, size_for, states_of
-
-if TYPE_CHECKING:
-    from ngcore.networks import Network
-    from ngcore.zoo import Zoo
+from ngcore.networks import Network
+from ngcore.tasks import classify_inrs
+from ngcore.zoo import Zoo
 
 MAX_BATCH = 512
 PART = 64  # networks that are edited in one go, between two signs of progress
@@ -37,8 +35,8 @@ class Batch:
     """
 
     ids: list[str]
-    given: "Network"
-    network: "Network"
+    given: Network
+    network: Network
     before: np.ndarray
     after: np.ndarray
     errors_before: np.ndarray
@@ -54,13 +52,13 @@ def spread(positions: Sequence[int], count: int) -> list[int]:
     return [positions[i] for i in np.linspace(0, len(positions) - 1, count).round().astype(int)]
 
 
-def batch_key(zoo: "Zoo", positions: list[int], chain: Chain) -> Hashable:
+def batch_key(zoo: Zoo, positions: list[int], chain: Chain) -> Hashable:
     """What a batch depends on: networks, steps, the models that there are, and where they compute."""
     models = tuple(card["weights_sha256"] for card in cached.checkpoints(answers.EDIT))
     return part_key(zoo, positions), chain, models, str(cached.device())
 
 
-def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callable[[int], object]) -> Batch:
+def edit_batch(zoo: Zoo, positions: list[int], chain: Chain, progress: Callable[[int], object]) -> Batch:
     """Edit networks of a zoo.
 
     Args:
@@ -69,8 +67,6 @@ def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callabl
         chain: The steps; those that nothing can do to such networks are left out.
         progress: Called with the number of networks that are done.
     """
-    from ngcore.networks import Network
-
     starts: list[State] = []
     ends: list[State] = []
     problems: list[str] = []
@@ -95,15 +91,13 @@ def edit_batch(zoo: "Zoo", positions: list[int], chain: Chain, progress: Callabl
     return Batch(ids, given_networks, edited, before, after, errors_before, errors, all(has_originals), problems)
 
 
-def part_key(zoo: "Zoo", positions: Sequence[int]) -> str:
+def part_key(zoo: Zoo, positions: Sequence[int]) -> str:
     """Text that identifies networks of a zoo; for caches."""
     digest = hashlib.sha256(",".join(map(str, positions)).encode()).hexdigest()
     return f"{zoo.hash}/{digest[:24]}"
 
 
-def classified(card: Card, network: "Network") -> np.ndarray:
+def classified(card: Card, network: Network) -> np.ndarray:
     """(networks, classes) probabilities that a model sees in INRs."""
-    from ngcore.tasks import classify_inrs
-
     model = answers.checkpoint(card["name"], card["weights_sha256"])
     return classify_inrs(model, network.to(cached.device())).numpy()

@@ -1,7 +1,5 @@
 """Many networks edited by the same chain: which ones, the gallery, the spread of errors, and one file of all."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
@@ -15,9 +13,8 @@ from app.errors import fragment, plain
 from app.state import REGION_KEY, Region, Selection
 from app.studio.batch import MAX_BATCH, Batch, batch_key, classified, edit_batch, spread
 from app.studio.chain import Chain
-
-if TYPE_CHECKING:
-    from ngcore.zoo import Zoo
+from ngcore.upload import export_stack
+from ngcore.zoo import Zoo
 
 BATCH_KEY = "edit.batch"
 ON_MAP, FOUND = "selected on the map", "matching the search and filters"
@@ -49,7 +46,7 @@ def show_batch(selection: Selection, chain: Chain) -> None:
     _show_export(zoo, batch)
 
 
-def _edit(zoo: "Zoo", positions: list[int], chain: Chain) -> Batch:
+def _edit(zoo: Zoo, positions: list[int], chain: Chain) -> Batch:
     """The edited networks; the last ones are kept in the session."""
     key = batch_key(zoo, positions, chain)
     known = st.session_state.get(BATCH_KEY)
@@ -67,7 +64,7 @@ def _edit(zoo: "Zoo", positions: list[int], chain: Chain) -> Batch:
     return batch
 
 
-def _choose(zoo: "Zoo") -> list[int]:
+def _choose(zoo: Zoo) -> list[int]:
     """Positions of the networks to edit."""
     circled = circled_on_map(zoo)
     found = [int(position) for position in found_networks(zoo)]
@@ -98,7 +95,7 @@ def _choose(zoo: "Zoo") -> list[int]:
     return chosen
 
 
-def circled_on_map(zoo: "Zoo") -> list[int]:
+def circled_on_map(zoo: Zoo) -> list[int]:
     """Positions of the networks that were selected on the map of this zoo."""
     region: Region | None = st.session_state.get(REGION_KEY)
     return [zoo.position(name) for name in region.ids] if region is not None and region.zoo == zoo.name else []
@@ -166,9 +163,7 @@ def _readings(selection: Selection, batch: Batch) -> list[str]:
     return [f"   {names[a]}" if a == b else f"   {names[a]} > {names[b]}" for a, b in pairs]
 
 
-def _show_export(zoo: "Zoo", batch: Batch) -> None:
-    from ngcore.upload import export_stack
-
+def _show_export(zoo: Zoo, batch: Batch) -> None:
     st.download_button(
         f"All {len(batch.ids):,} edited networks (.safetensors)",
         lambda: export_stack(batch.network, batch.ids),

@@ -3,6 +3,8 @@
 import dataclasses
 from dataclasses import dataclass, field
 
+from ngcore.inr import find_image_edit
+
 MAX_STEPS = 12
 MAX_CHANGES = 200
 FULL_STRENGTH = 1.0
@@ -28,8 +30,6 @@ class Step:
     @property
     def title(self) -> str:
         """What to call the edit."""
-        from ngcore.inr import find_image_edit
-
         return find_image_edit(self.edit).title
 
 

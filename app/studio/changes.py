@@ -1,26 +1,20 @@
 """How far an edit moved the weights of a network: tensor by tensor, and neuron by neuron."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from app.graph_view import GraphView
-
-if TYPE_CHECKING:
-    from ngcore.networks import Network
+from ngcore.networks import Network
 
 Row = dict[str, str | int | float]
 
 
-def difference(after: "Network", before: "Network") -> "Network":
+def difference(after: Network, before: Network) -> Network:
     """The change of every parameter, as a network of the same architecture."""
-    from ngcore.networks import Network
-
     changes = {name: after.parameters[name].cpu() - tensor.cpu() for name, tensor in before.parameters.items()}
     return Network(before.architecture, changes)
 
 
-def layer_changes(after: "Network", before: "Network") -> list[Row]:
+def layer_changes(after: Network, before: Network) -> list[Row]:
     """How far each tensor of parameters moved: a row each, with root mean squares."""
     rows: list[Row] = []
     for name, tensor in before.parameters.items():

@@ -10,6 +10,7 @@ from app.errors import plain
 from app.studio import session
 from app.studio.chain import MAX_STEPS, Chain, Step, added, changed, moved, removed
 from app.studio.states import FITTING, FORMULA, ImpossibleEditError, State, maker_of
+from ngcore.inr import find_image_edit
 
 MAX_STRENGTH = 2.0
 ADD_KEY = "edit.add"
@@ -62,8 +63,6 @@ def _show_choice(chain: Chain, possible: dict[str, list[str]]) -> None:
 
 
 def _in_words(edit: str) -> str:
-    from ngcore.inr import find_image_edit
-
     known = find_image_edit(edit)
     return f"{known.title}: {known.full}"
 
@@ -143,8 +142,6 @@ def _show_step(chain: Chain, number: int, step: Step, possible: dict[str, list[s
 
 
 def _show_strength(step: Step) -> None:
-    from ngcore.inr import find_image_edit
-
     key = f"edit.strength.{step.id}"
     st.session_state[key] = min(step.strength, MAX_STRENGTH)
 
@@ -164,8 +161,6 @@ def _show_strength(step: Step) -> None:
 
 
 def _show_maker(step: Step, maker: str, makers: list[str], cards: dict[str, Card]) -> None:
-    from ngcore.inr import find_image_edit
-
     if len(makers) > 1:
         key = f"edit.model.{step.id}"
         st.session_state[key] = maker

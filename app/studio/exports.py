@@ -13,6 +13,7 @@ from app.studio import session
 from app.studio.chain import describe
 from app.studio.code import START_FILE, python_code
 from app.studio.states import State, render
+from ngcore.upload import export_network
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 28, 2048, 512
 MAX_SVG_EDGES = 2_000
@@ -21,8 +22,6 @@ STATE_KEY = "edit.export_state"
 
 def show_main_exports(selection: Selection, end: State) -> None:
     """The edited network as a file, and on to the other pages with it."""
-    from ngcore.upload import export_network
-
     with st.container(horizontal=True, key="edit-take"):
         st.download_button(
             "Edited network (.safetensors)",
@@ -94,8 +93,6 @@ def show_exports(selection: Selection, found: list[State]) -> None:
 
 
 def _show_files(chosen: State, name: str, side: int) -> None:
-    from ngcore.upload import export_network
-
     with st.container(horizontal=True):
         st.download_button(
             "Network (.safetensors)",

@@ -1,21 +1,20 @@
 """What a chain of edits makes of INRs: who can do each step, the network after each, and the picture aimed at."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+import torch
 
 from app import answers, cached, fits
 from app.answers import Card
 from app.state import Selection
 from app.studio.chain import Chain, Step, state_names
 from ngcore.errors import ArchitectureError, NeuralGraphError
-
-if TYPE_CHECKING:
-    import torch
-
-    from ngcore.networks import Architecture, Network
+from ngcore.inr import IMAGE_EDITS, edit_by_fitting, edit_images, edit_weights, find_image_edit, is_siren
+from ngcore.inr import render as render_stack
+from ngcore.networks import Architecture, Network
+from ngcore.zoo.originals import has_originals_at_hand, original_images
 
 SIDE = 28  # pixels at which pictures are compared where there is no original, as in training
 FORMULA = ""  # the maker of exact edits, among names of models
@@ -42,7 +41,7 @@ class State:
     """
 
     name: str
-    network: "Network"
+    network: Network
     key: str
     steps: Chain = ()
     makers: tuple[str, ...] = ()
@@ -50,7 +49,7 @@ class State:
     problem: str | None = None
 
 
-def possible_edits(zoo: str, network: "Network") -> dict[str, list[str]]:
+def possible_edits(zoo: str, network: Network) -> dict[str, list[str]]:
     """The edits that can be done to INRs, and for each who can do it, the first by default.
 
     A formula comes first, then models that were trained on the zoo, the best first; then, where there is no formula,
@@ -60,8 +59,6 @@ def possible_edits(zoo: str, network: "Network") -> dict[str, list[str]]:
         zoo: Name of the zoo that they come from.
         network: N INRs.
     """
-    from ngcore.inr import IMAGE_EDITS, is_siren
-
     editors = answers.editors_for(zoo, network.architecture)
     makers = {}
     for name, edit in IMAGE_EDITS.items():
@@ -75,9 +72,7 @@ def possible_edits(zoo: str, network: "Network") -> dict[str, list[str]]:
     return {name: found for name, found in makers.items() if found}
 
 
-def _has_formula(edit: str, network: "Network") -> bool:
-    from ngcore.inr import edit_weights, find_image_edit
-
+def _has_formula(edit: str, network: Network) -> bool:
     if not find_image_edit(edit).is_exact:
         return False
     try:
@@ -106,7 +101,7 @@ def states(selection: Selection, chain: Chain) -> list[State]:
     return states_of(selection.zoo, network, chain, key=key, size=size)
 
 
-def states_of(zoo: str, network: "Network", chain: Chain, *, key: str, size: tuple[int, int]) -> list[State]:
+def states_of(zoo: str, network: Network, chain: Chain, *, key: str, size: tuple[int, int]) -> list[State]:
     """INRs at the start and after each step; steps that nothing can do change nothing and say so.
 
     Args:
@@ -126,8 +121,6 @@ def states_of(zoo: str, network: "Network", chain: Chain, *, key: str, size: tup
 
 
 def _next(last: State, name: str, step: Step, possible: dict[str, list[str]], cards: dict[str, Card]) -> State:
-    from ngcore.inr import edit_weights
-
     try:
         maker = maker_of(step, possible)
         if maker == FORMULA:
@@ -143,11 +136,7 @@ def _next(last: State, name: str, step: Step, possible: dict[str, list[str]], ca
 
 
 @st.cache_resource(max_entries=MAX_FITTED, show_spinner=False)
-def _fitted_on(
-    key: str, edit: str, strength: float, size: tuple[int, int], device: str, _network: "Network"
-) -> "Network":
-    from ngcore.inr import edit_by_fitting
-
+def _fitted_on(key: str, edit: str, strength: float, size: tuple[int, int], device: str, _network: Network) -> Network:
     return edit_by_fitting(_network, edit, strength, size=size, device=device)
 
 
@@ -161,14 +150,12 @@ def original_image(selection: Selection) -> np.ndarray | None:
 
 def originals(zoo_name: str, positions: list[int]) -> np.ndarray | None:
     """The images that INRs of a zoo were fitted to, (images, height, width[, 3]) in [0, 1]; None where not at hand."""
-    from ngcore.zoo.originals import has_originals_at_hand, original_images
-
     if not has_originals_at_hand(zoo := cached.zoo(zoo_name)):
         return None
     return original_images(zoo, positions).astype(np.float32) / 255
 
 
-def size_for(original: np.ndarray | None, architecture: "Architecture") -> tuple[int, int]:
+def size_for(original: np.ndarray | None, architecture: Architecture) -> tuple[int, int]:
     """Height and width at which pictures are compared: those of the original where it has as many colours."""
     if original is None or _num_channels(original) != architecture.output_shape[0]:
         return (SIDE, SIDE)
@@ -181,22 +168,14 @@ def _num_channels(image: np.ndarray) -> int:
 
 def aimed_at(images: np.ndarray, chain: Chain) -> np.ndarray:
     """Images (images, height, width[, 3]) after the same edits of their pixels."""
-    import torch
-
-    from ngcore.inr import edit_images
-
     edited = torch.from_numpy(np.ascontiguousarray(images))
     for step in chain:
         edited = edit_images(edited, step.edit, step.strength)
     return edited.numpy()
 
 
-def render(network: "Network", size: tuple[int, int], device: "torch.device | None" = None) -> np.ndarray:
+def render(network: Network, size: tuple[int, int], device: torch.device | None = None) -> np.ndarray:
     """What INRs show, not clipped: (networks, height, width[, 3])."""
-    import torch
-
-    from ngcore.inr import render as render_stack
-
     with torch.inference_mode():
         return render_stack(network, size, device=device or cached.device()).cpu().numpy()
 

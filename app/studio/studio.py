@@ -1,8 +1,7 @@
 """The studio for one network: its states compared as pictures, by what is read in them, by their weights; and files."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.errors import reported
 from app.state import Selection
@@ -12,9 +11,6 @@ from app.studio.states import State, original_image, size_for
 from app.studio.views import choose_pair, show_pictures, show_zoom
 from app.studio.weights import show_weight_changes
 
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
-
 ZOOM, WEIGHTS, FILES = (
     ":material/zoom_in: Zoom and swipe",
     ":material/tune: Change of the weights",
@@ -22,7 +18,7 @@ ZOOM, WEIGHTS, FILES = (
 )
 
 
-def show_studio(selection: Selection, found: list[State], place: "DeltaGenerator") -> None:
+def show_studio(selection: Selection, found: list[State], place: DeltaGenerator) -> None:
     """Show what a chain makes of the selected network.
 
     Args:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas
 import pytest
 
-from app import answers, cached, map_data, preload
+from app import answers, cached, map_data, preload, warm_up
 from ngcore.errors import CheckpointError
 from ngcore.maps import zoo_maps
 
@@ -44,7 +44,7 @@ def loaded(monkeypatch):
 
 
 def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_made_that_does_not_ship(loaded):
-    preload._preload()
+    warm_up.warm_up()
     assert loaded == [
         "damaged",
         "good",
