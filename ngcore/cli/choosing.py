@@ -10,10 +10,9 @@ from ngcore.paths import ASSETS
 
 def cards_by_name(*tasks: str) -> dict[str, dict[str, Any]]:
     """The cards of the checkpoints for these tasks, under the names that `load_checkpoint` knows."""
-    from ngcore.tasks import find_checkpoints
-    from ngcore.training import read_card
+    from ngcore.tasks import survey_checkpoints
 
-    cards = {name: read_card(folder) for name, folder in sorted(find_checkpoints().items())}
+    cards = survey_checkpoints().cards
     return {name: card for task in tasks for name, card in cards.items() if card["task"] == task}
 
 

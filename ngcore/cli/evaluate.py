@@ -55,14 +55,14 @@ def evaluate(
 
 
 def _names_of_all(zoo: str | None) -> list[str]:
-    """All checkpoints; with a zoo, those that were trained on one of its name."""
-    from ngcore.tasks import find_checkpoints
-    from ngcore.training import read_card
+    """All checkpoints, damaged ones too; with a zoo, those that were trained on one of its name."""
+    from ngcore.tasks import survey_checkpoints
     from ngcore.zoo import Zoo, find_zoo
 
-    folders = sorted(find_checkpoints().items())
+    listing = survey_checkpoints()
     corpus = None if zoo is None else Zoo.open(find_zoo(zoo)).name
-    names = [name for name, folder in folders if corpus in (None, read_card(folder)["corpus"]["name"])]
+    names = [name for name, card in listing.cards.items() if corpus in (None, card["corpus"]["name"])]
+    names = sorted([*names, *(listing.damaged if corpus is None else ())])
     if not names:
         kind = "any" if corpus is None else f"any of {corpus}"
         raise NeuralGraphError(f"Expected checkpoints to evaluate, found not {kind}; train one with ngcore train.")
@@ -73,8 +73,8 @@ def _measure(
     name: str, zoo: str | None, *, split: str, limit: int | None, device: str, shipped: bool
 ) -> dict[str, Any]:
     """Measured figures and those of the card."""
-    from ngcore.tasks import evaluate, load_checkpoint
-    from ngcore.zoo import find_zoo
+    from ngcore.tasks import difference_of_corpora, evaluate, load_checkpoint
+    from ngcore.zoo import Zoo, find_zoo
 
     checkpoint = load_checkpoint(name, device)
     folder = (shipped_zoo if shipped else find_zoo)(zoo or checkpoint.card["corpus"]["name"])
@@ -82,7 +82,9 @@ def _measure(
     about_zoo = {key: measured.pop(key) for key in ("zoo", "zoo_sha256", "split")}
     card = checkpoint.card["metrics"].get(split, {})
     result = {"name": checkpoint.name, "task": checkpoint.card["task"], **about_zoo, "zoo_folder": str(folder)}
-    return {**result, "measured": measured, "card": card, "note": _note(measured, card)}
+    other = difference_of_corpora(checkpoint.card, Zoo.open(folder))
+    note = " ".join(text for text in (other, _note(measured, card)) if text)
+    return {**result, "measured": measured, "card": card, "note": note, "is_same_corpus": other is None}
 
 
 def _note(measured: dict[str, Any], card: dict[str, Any]) -> str:

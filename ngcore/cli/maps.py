@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ngcore.cli.choosing import cards_by_name, shipped_zoo
+from ngcore.cli.choosing import cards_by_name
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import print_result, table_of
 from ngcore.cli.progress import progress_bar
+from ngcore.cli.replacing import Replace, expect_free
 from ngcore.errors import UnknownNameError
 
 RAW_WEIGHTS = "weights"
@@ -24,30 +25,37 @@ def register(program: typer.Typer) -> None:
 
 
 def fit_maps(
-    zoo: Annotated[str, typer.Argument(help="A zoo, by name (the one that ships, if there is one) or folder.")],
+    zoo: Annotated[str, typer.Argument(help="A zoo, by name or folder.")],
     model: Annotated[
         list[str] | None,
         typer.Option(
             help="A checkpoint, or weights for raw weights; may be repeated.", show_default="all that fit, but editors"
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write into.", show_default="assets/maps")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write into.", show_default="work/maps")] = None,
+    replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Lay the networks of a zoo out by UMAP of a model's embeddings, and keep the coordinates for the app."""
-    from ngcore.device import choose_device
-    from ngcore.maps.zoo_maps import SHIPPED, write_shipped_map
-    from ngcore.zoo import Zoo
+    """Lay the networks of a zoo out by UMAP of a model's embeddings, and keep the coordinates for the app.
 
-    opened = Zoo.open(shipped_zoo(zoo))
-    folder, place = out or SHIPPED, choose_device(device)
+    The app shows a map for the very zoo and model that it was fitted to. To ship one: map assets/zoos/NAME --out
+    assets/maps --replace.
+    """
+    from ngcore.device import choose_device
+    from ngcore.maps.zoo_maps import map_file, own_maps, write_map
+    from ngcore.zoo import Zoo, find_zoo
+
+    opened = Zoo.open(find_zoo(zoo))
+    folder, place = out or own_maps(), choose_device(device)
     cards = _cards(opened.name, model)
+    for name in cards:
+        expect_free(folder / map_file(opened.name, name), replace=replace)
     written = []
     for name, card in cards.items():
         with progress_bar(f"Map of {opened.name} by {name}") as bar:
             bar(0, len(opened), note="embedding, then UMAP")
-            path = write_shipped_map(opened, card, folder=folder, device=place, progress=bar)
+            path = write_map(opened, card, folder=folder, device=place, progress=bar)
         written.append({"zoo": opened.name, "model": name, "file": str(path), "bytes": path.stat().st_size})
     print_result(written, as_json=as_json, show=lambda console: _show(console, written))
 

@@ -1,5 +1,6 @@
 """`ngcore models`: the presets, the recipes, and the trained models with their figures."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ngcore.cli.options import Json, example
-from ngcore.cli.output import print_result, table_of
+from ngcore.cli.output import line, print_result, table_of
+from ngcore.paths import ASSETS
 
 
 def register(program: typer.Typer) -> None:
@@ -19,16 +21,22 @@ def models(
     task: Annotated[str | None, typer.Option(help="classify, predict or edit.", show_default="all")] = None,
     as_json: Json = False,
 ) -> None:
-    """List presets, recipes and trained models."""
+    """List presets, recipes and trained models.
+
+    Of two models of a name the first of $NGCORE_CHECKPOINTS, work/checkpoints and those that ship is taken.
+    """
     from ngcore.errors import UnknownNameError
     from ngcore.models import PRESETS
-    from ngcore.tasks import PROBLEMS, RECIPES, list_checkpoints
+    from ngcore.tasks import PROBLEMS, RECIPES, survey_checkpoints
 
     if task is not None and task not in PROBLEMS:
         raise UnknownNameError("task", task, PROBLEMS)
     recipes = {name: recipe for name, recipe in RECIPES.items() if task in (None, recipe.task)}
+    listing = survey_checkpoints(task)
     result = {
-        "checkpoints": list_checkpoints(task),
+        "checkpoints": list(listing.cards.values()),
+        "folders": {name: str(folder) for name, folder in listing.folders.items()},
+        "damaged": listing.damaged,
         "recipes": {name: {"task": r.task, "zoo": r.zoo, "preset": r.preset} for name, r in recipes.items()},
         "presets": {name: config.to_dict() for name, config in PRESETS.items()},
     }
@@ -37,11 +45,20 @@ def models(
 
 def _show(console: Console, result: dict[str, Any]) -> None:
     cards = [
-        (card["name"], card["task"], card["corpus"]["name"], card["parameters"], *_figures(card))
-        for card in result["checkpoints"]
+        (
+            name,
+            card["task"],
+            card["corpus"]["name"],
+            card["parameters"],
+            *_figures(card),
+            _origin(result["folders"][name]),
+        )
+        for name, card in zip(result["folders"], result["checkpoints"], strict=True)
     ]
-    columns = ("Checkpoint", "Task", "Zoo", ">Parameters", "On test networks", ">n")
+    columns = ("Checkpoint", "Task", "Zoo", ">Parameters", "On test networks", ">n", "Lies in")
     console.print(table_of(columns, cards, title="Trained models"))
+    for reason in result["damaged"].values():
+        console.print(line(reason))
     recipes = [(name, *recipe.values()) for name, recipe in result["recipes"].items()]
     console.print(table_of(("Recipe", "Task", "Zoo", "Preset"), recipes, title="Recipes, for ngcore train"))
     presets: list[tuple[object, ...]] = [
@@ -50,6 +67,11 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     ]
     headings = ("Preset", "Kind", "Head", ">Layers", ">d_node", ">d_edge", ">Probes")
     console.print(table_of(headings, presets, title="Presets"))
+
+
+def _origin(folder: str) -> str:
+    """The folder of a checkpoint in few letters."""
+    return "what ships" if Path(folder).parent == ASSETS / "checkpoints" else str(Path(folder).parent)
 
 
 def _figures(card: dict[str, Any]) -> tuple[Text, int | None]:

@@ -9,30 +9,42 @@ from rich.console import Console
 
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, say, table_of
+from ngcore.cli.replacing import Replace, expect_free
+from ngcore.files import write_atomically
 
 
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
-    program.command(epilog=example("results", "results --readme README.md --out assets/results.json"))(results)
+    program.command(epilog=example("results", "results --readme README.md --out assets/results.json --replace"))(
+        results
+    )
 
 
 def results(
-    readme: Annotated[Path | None, typer.Option(help="Write the tables into this Markdown file, at its marks.")] = None,
+    readme: Annotated[Path | None, typer.Option(help="Write what ships into this Markdown file, at its marks.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the figures into a .json file.")] = None,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Only the models that ship.")] = False,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> None:
     """Show the figures of all trained models on test networks, the best of each question first."""
     from ngcore.report.results import result_rows, with_results
     from ngcore.report.studies import list_studies
-    from ngcore.tasks import list_checkpoints
+    from ngcore.tasks import survey_checkpoints
 
-    rows = result_rows(list_checkpoints())
+    if out is not None:
+        expect_free(out, replace=replace)
+    listing = survey_checkpoints(shipped=shipped or readme is not None)
+    for reason in listing.damaged.values():
+        say(reason)
+    rows = result_rows(listing.cards.values())
     if readme is not None:
-        text = with_results(readme.read_text(encoding="utf-8"), rows, list_studies())
-        readme.write_text(text, encoding="utf-8")
+        text = with_results(readme.read_text(encoding="utf-8"), rows, list_studies(shipped=True))
+        write_atomically(readme, lambda path: path.write_text(text, encoding="utf-8"))
         say(f"Written into {readme}.")
     if out is not None:
-        out.write_text(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        figures = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(out, lambda path: path.write_text(figures, encoding="utf-8"))
         say(f"Written to {out}.")
     print_result(rows, as_json=as_json, show=lambda console: _show(console, rows))
 

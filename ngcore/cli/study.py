@@ -8,7 +8,7 @@ import typer
 from ngcore.cli.options import Device, Json, Limit, ZooOption, example
 from ngcore.cli.output import print_result, table_of
 from ngcore.cli.progress import progress_bar
-from ngcore.paths import ASSETS
+from ngcore.cli.replacing import Replace, expect_free
 
 
 def register(program: typer.Typer) -> None:
@@ -22,18 +22,33 @@ def study(
     name: Annotated[str, typer.Argument(help="probes-and-data, normalisation, number-of-probes, parts or editing.")],
     zoo: ZooOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="The .json file to write.", show_default="assets/studies/NAME.json")
+        Path | None, typer.Option(help="The .json file to write.", show_default="work/studies/NAME.json")
     ] = None,
+    replace: Replace = False,
     device: Device = "auto",
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Train the models of a study one after the other, going on where it was stopped; or compare all editors."""
-    from ngcore.report.studies import EDITED_ZOO, EDITING, find_study, run_edit_study, run_study, study_table
-    from ngcore.zoo import find_zoo
+    """Train the models of a study one after the other, going on where it was stopped; or compare all editors.
+
+    A study in work/studies is shown before the one of its name that ships. To ship it: --out assets/studies/NAME.json.
+    """
+    from ngcore.report.studies import (
+        EDITED_ZOO,
+        EDITING,
+        find_study,
+        goes_on,
+        own_studies,
+        run_edit_study,
+        run_study,
+        study_table,
+    )
+    from ngcore.zoo import Zoo, find_zoo
 
     folder = find_zoo(zoo or (EDITED_ZOO if name == EDITING else find_study(name).zoo))
-    path = out or ASSETS / "studies" / f"{name}.json"
+    path = out or own_studies() / f"{name}.json"
+    if not goes_on(name, path, Zoo.open(folder)):
+        expect_free(path, replace=replace)
     with progress_bar(f"Study {name}") as bar:
         if name == EDITING:
             bar(0, 1, note="editing and refitting")

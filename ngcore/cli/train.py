@@ -8,6 +8,7 @@ from rich.console import Console
 from ngcore.cli.options import Device, Json, Limit, Out, Seed, ZooOption, example, finite
 from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.progress import ProgressBar, describe_seconds, progress_bar
+from ngcore.cli.replacing import Replace, expect_free
 
 if TYPE_CHECKING:
     from ngcore.training import ProgressEvent
@@ -30,21 +31,25 @@ def train(
     max_seconds: Annotated[
         float | None, typer.Option(min=0, callback=finite, help="Stop after so long; run again to go on.")
     ] = None,
+    replace: Replace = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to compute on.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a model; a training that was stopped goes on where it was.
 
-    The checkpoint goes to assets/checkpoints/NAME. With another seed or a limit it is none to ship, and goes to
-    checkpoints in the work folder.
+    The checkpoint goes to work/checkpoints/NAME, or NAME-on-ZOO-seed1-limit500 where it is trained otherwise than the
+    recipe says. By its name it is found before one that ships. To ship it: --out assets/checkpoints/NAME --replace.
     """
     import torch
 
     from ngcore.tasks import find_recipe, folder_of_training, train_recipe
-    from ngcore.zoo import find_zoo
+    from ngcore.zoo import Zoo, find_zoo
 
     recipe = find_recipe(name)
-    folder = out or folder_of_training(name, seed=seed, limit=limit)
+    zoo_folder = find_zoo(zoo or recipe.zoo)
+    corpus = Zoo.open(zoo_folder).name
+    folder = out or folder_of_training(name, seed=seed, limit=limit, zoo=None if corpus == recipe.zoo else corpus)
+    expect_free(folder / "card.json", replace=replace)
     if threads is not None:
         torch.set_num_threads(threads)
     with progress_bar(f"Training {name}") as bar:
@@ -52,7 +57,7 @@ def train(
         card = train_recipe(
             name,
             out=folder,
-            zoo_folder=find_zoo(zoo or recipe.zoo),
+            zoo_folder=zoo_folder,
             device=device,
             seed=seed,
             limit=limit,

@@ -12,7 +12,7 @@ from ngcore.cli.progress import progress_bar, waiting
 from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
-from ngcore.paths import ASSETS
+from ngcore.paths import work_folder
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -78,10 +78,16 @@ def build(
 
 @commands.command(name="list", epilog=example("zoo list"))
 def list_all(as_json: Json = False) -> None:
-    """List the zoos that are here."""
-    from ngcore.zoo import Zoo, list_zoos
+    """List the zoos that are here, on stderr also those that are damaged or unfinished.
 
-    zoos = [(name, Zoo.open(folder)) for name, folder in sorted(list_zoos().items())]
+    Of two zoos of a name the first of $NGCORE_ZOOS, work/zoos and those that ship is taken.
+    """
+    from ngcore.zoo import Zoo, survey_zoos
+
+    listing = survey_zoos()
+    for reason in (*listing.damaged.values(), *listing.unfinished.values()):
+        say(reason)
+    zoos = [(name, Zoo.open(folder)) for name, folder in sorted(listing.zoos.items())]
     result = [
         {"name": name, "num_networks": len(zoo), "folder": str(zoo.folder), "is_sample": "sample_of" in zoo.card}
         for name, zoo in zoos
@@ -136,14 +142,14 @@ def sample(
     train: Annotated[int, typer.Option(min=0, help="Training networks.")] = 0,
     validation: Annotated[int, typer.Option(min=0, help="Validation networks.")] = 0,
     test: Annotated[int, typer.Option(min=0, help="Test networks.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Where to write.", show_default="assets/zoos/NAME")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write.", show_default="work/samples/NAME")] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut a small zoo to ship out of a large one; INRs bring their images along."""
+    """Cut a small zoo out of a large one; INRs bring their images along. To ship it: --out assets/zoos/NAME."""
     from ngcore.zoo import Zoo, find_zoo, write_sample
 
     source = Zoo.open(find_zoo(name))
-    folder = out or ASSETS / "zoos" / source.name
+    folder = out or work_folder() / "samples" / source.name
     with waiting(f"Writing {folder} …"):
         counts = {"train": train, "validation": validation, "test": test}
         zoo = write_sample(source, folder, counts, with_images=source.card.get("kind") == "inr")

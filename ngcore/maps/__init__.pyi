@@ -12,4 +12,4 @@ from .zoo_maps import are_points_ready as are_points_ready
 from .zoo_maps import network_features as network_features
 from .zoo_maps import read_features as read_features
 from .zoo_maps import read_points as read_points
-from .zoo_maps import write_shipped_map as write_shipped_map
+from .zoo_maps import write_map as write_map

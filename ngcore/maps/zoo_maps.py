@@ -16,7 +16,7 @@ from torch import Tensor
 from ngcore.files import write_atomically
 from ngcore.maps.layouts import fit_map
 from ngcore.networks import Network
-from ngcore.paths import ASSETS, cache_folder
+from ngcore.paths import ASSETS, cache_folder, work_folder
 from ngcore.tasks import Checkpoint, classify_inrs, embed_networks, load_checkpoint, predict_accuracy
 from ngcore.zoo.storage import Zoo
 
@@ -104,7 +104,7 @@ def read_points(
     """
     positions = choose_positions(zoo, same_parameters=card is None, limit=limit)
     key = _points_key(zoo, card, positions)
-    stored = _read(shipped_path(zoo.name, _model_name(card)), key)
+    stored = _read_kept(zoo.name, _model_name(card), key)
     points = ZooPoints(
         zoo=zoo,
         card=card,
@@ -138,7 +138,7 @@ def are_points_ready(zoo: Zoo, card: Mapping[str, Any] | None = None, *, limit: 
     if card is None:
         return True
     key = _points_key(zoo, card, choose_positions(zoo, limit=limit))
-    return _cache_path(key).is_file() or bool(_read(shipped_path(zoo.name, str(card["name"])), key))
+    return _cache_path(key).is_file() or bool(_read_kept(zoo.name, str(card["name"]), key))
 
 
 def are_features_ready(points: ZooPoints) -> bool:
@@ -146,15 +146,15 @@ def are_features_ready(points: ZooPoints) -> bool:
     return points.card is None or _cache_path(points.key).is_file()
 
 
-def write_shipped_map(
+def write_map(
     zoo: Zoo,
     card: Mapping[str, Any] | None = None,
     *,
-    folder: Path = SHIPPED,
+    folder: Path,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Path:
-    """Fit the map of a zoo and write it where pages look for shipped ones.
+    """Fit the map of a zoo and write it into a folder, such as `own_maps()`, where pages look for it.
 
     Kept are the UMAP coordinates and a model's answers in float16; its features are computed again when asked for.
 
@@ -166,7 +166,7 @@ def write_shipped_map(
     values = {"coordinates": fit_map(features, method="umap").coordinates}
     if points.outputs is not None:
         values |= {"outputs": points.outputs}
-    path = folder / shipped_path(zoo.name, points.model).name
+    path = folder / map_file(zoo.name, points.model)
     _write(path, points.key, values)
     return path
 
@@ -189,9 +189,22 @@ def network_features(
     return _rounded(embed_networks(load_checkpoint(card["name"], device), network))
 
 
-def shipped_path(zoo: str, model: str) -> Path:
-    """The file of a shipped map."""
-    return SHIPPED / f"{zoo}--{model}.npz"
+def own_maps() -> Path:
+    """Where maps are kept that were fitted here; looked into before those that ship."""
+    return work_folder() / "maps"
+
+
+def map_file(zoo: str, model: str) -> str:
+    """Name of the file of a map."""
+    return f"{zoo}--{model}.npz"
+
+
+def _read_kept(zoo: str, model: str, key: str) -> dict[str, Tensor]:
+    """What a map fitted here or one that ships holds, if it is of this very zoo and model, whatever their names."""
+    for folder in (own_maps(), SHIPPED):
+        if stored := _read(folder / map_file(zoo, model), key):
+            return stored
+    return {}
 
 
 def _answers(points: ZooPoints, *, device: torch.device | str, progress: Progress | None) -> dict[str, Tensor]:

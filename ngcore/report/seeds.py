@@ -11,12 +11,13 @@ from ngcore.training import read_card, read_weights, save_checkpoint
 SAME = ("preset", "task", "parameters")
 
 
-def join_seeds(folder: Path | str, others: list[Path]) -> dict[str, Any]:
-    """Write the figures of trainings with other seeds into a checkpoint's card, under "repeats".
+def join_seeds(folder: Path | str, others: list[Path], *, out: Path | str) -> dict[str, Any]:
+    """Write a checkpoint anew with the figures of trainings with other seeds in its card, under "repeats".
 
     Args:
-        folder: The checkpoint whose weights ship.
+        folder: The checkpoint.
         others: Checkpoints of the same recipe, each with a seed of its own.
+        out: Folder to write into; may be `folder`.
 
     Returns:
         The card.
@@ -34,7 +35,7 @@ def join_seeds(folder: Path | str, others: list[Path]) -> dict[str, Any]:
             raise CheckpointError(f"Expected a checkpoint of another seed in {other}, got seed {seed} again.")
         repeats[seed] = {"seed": seed, "metrics": own["metrics"], "seconds": own["training"]["seconds"]}
     joined = {**card, "repeats": [repeats[seed] for seed in sorted(repeats)]}
-    return save_checkpoint(folder, read_weights(folder), joined)
+    return save_checkpoint(out, read_weights(folder), joined)
 
 
 def over_seeds(card: Mapping[str, Any], split: str, metric: str) -> tuple[float, float | None, int]:

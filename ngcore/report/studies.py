@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ngcore.errors import UnknownNameError
-from ngcore.files import write_atomically
+from ngcore.errors import DataError, UnknownNameError
+from ngcore.files import read_json, reading, write_atomically
 from ngcore.paths import ASSETS, work_folder
 from ngcore.report.edit_study import QUESTION, edit_study
 from ngcore.tasks.corpus import Corpus
@@ -28,6 +29,8 @@ EDITING = "editing"
 EDITED_ZOO = "mnist-inrs"
 
 Row = dict[str, Any]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,10 +234,53 @@ def run_edit_study(
     return content
 
 
-def list_studies() -> list[dict[str, Any]]:
-    """What the files of the studies that ship hold (see `run_study`), in the order of `STUDIES`, the editors last."""
-    files = (ASSETS / "studies" / f"{name}.json" for name in (*STUDIES, EDITING))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+def own_studies() -> Path:
+    """Where studies are written; they are shown before those of the same names that ship."""
+    return work_folder() / "studies"
+
+
+def list_studies(*, shipped: bool = False) -> list[dict[str, Any]]:
+    """What the files of studies hold (see `run_study`), in the order of `STUDIES`, the editors last.
+
+    A file that is damaged is left out, with a warning in the log.
+
+    Args:
+        shipped: Only those that ship, even where others of their names are here.
+    """
+    folders = [*([] if shipped else [own_studies()]), ASSETS / "studies"]
+    found = []
+    for name in (*STUDIES, EDITING):
+        path = next((folder / f"{name}.json" for folder in folders if (folder / f"{name}.json").exists()), None)
+        try:
+            found += [] if path is None else [read_study(path)]
+        except DataError as error:
+            logger.warning("%s", error)
+    return found
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """What the file of a study holds.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    remedy = f"run ngcore study {path.stem} again, or move it away"
+    content = read_json(path, DataError, remedy=remedy)
+    with reading(path, DataError, remedy=remedy):
+        texts = [content[field] for field in ("name", "question", "zoo", "zoo_sha256")]
+        if not all(isinstance(text, str) for text in texts) or not all(row["key"] for row in content["rows"]):
+            raise TypeError("its fields are of other kinds")
+        study_table(content)
+        return dict(content)
+
+
+def goes_on(name: str, path: Path, zoo: Zoo) -> bool:
+    """Whether a file holds the beginning of a study of this name about this zoo, which running it only adds to."""
+    try:
+        content = read_study(path)
+    except DataError:
+        return False
+    return name != EDITING and (content["name"], content["zoo_sha256"]) == (name, zoo.hash)
 
 
 def study_command(name: str) -> str:
@@ -287,9 +333,10 @@ def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -
 
 def _rows_of(out: Path, content: Mapping[str, Any]) -> Sequence[Row]:
     """The rows of an earlier call about the same zoo."""
-    if not out.is_file():
+    try:
+        earlier = read_study(out)
+    except DataError:
         return []
-    earlier = json.loads(out.read_text(encoding="utf-8"))
     return earlier["rows"] if earlier.get("zoo_sha256") == content["zoo_sha256"] else []
 
 

@@ -5,11 +5,14 @@ from .answers import edit_inrs as edit_inrs
 from .answers import embed_networks as embed_networks
 from .answers import predict_accuracy as predict_accuracy
 from .checkpoints import Checkpoint as Checkpoint
+from .checkpoints import CheckpointListing as CheckpointListing
 from .checkpoints import can_read as can_read
 from .checkpoints import find_checkpoints as find_checkpoints
 from .checkpoints import folder_of_training as folder_of_training
 from .checkpoints import list_checkpoints as list_checkpoints
 from .checkpoints import load_checkpoint as load_checkpoint
+from .checkpoints import survey_checkpoints as survey_checkpoints
+from .corpus import difference_of_corpora as difference_of_corpora
 from .problems import PROBLEMS as PROBLEMS
 from .problems import edit_of as edit_of
 from .problems import find_problem as find_problem

@@ -1,4 +1,4 @@
-"""Trained models by name: what ships, what was trained here, and how to load one."""
+"""Trained models by name: what was trained here, what ships, and how to load one."""
 
 import dataclasses
 import os
@@ -36,15 +36,57 @@ class Checkpoint:
     device: torch.device
 
 
+@dataclasses.dataclass(frozen=True)
+class CheckpointListing:
+    """What lies in the folders that are searched for checkpoints.
+
+    Attributes:
+        cards: By name, sorted.
+        folders: By name.
+        damaged: Why a checkpoint can't be read and what to do, by name.
+    """
+
+    cards: dict[str, dict[str, Any]]
+    folders: dict[str, Path]
+    damaged: dict[str, str]
+
+
 def checkpoint_roots() -> list[Path]:
-    """Folders that are searched, in this order: `$NGCORE_CHECKPOINTS`, `checkpoints` in the assets."""
+    """Folders that are searched; of two checkpoints of a name that of the earlier folder counts.
+
+    `$NGCORE_CHECKPOINTS`, `checkpoints` in the work folder, `checkpoints` in the assets.
+    """
     named = os.environ.get("NGCORE_CHECKPOINTS")
-    return [*([Path(named)] if named else []), ASSETS / "checkpoints"]
+    return [*([Path(named)] if named else []), work_folder() / "checkpoints", ASSETS / "checkpoints"]
+
+
+def survey_checkpoints(task: str | None = None, *, shipped: bool = False) -> CheckpointListing:
+    """Look at all cards; a damaged one is an entry of the list, never an error.
+
+    Args:
+        task: Only those of this task: "classify", "predict" or "edit".
+        shipped: Only those that ship, even where others of their names are here.
+    """
+    cards, folders, damaged = {}, {}, {}
+    found = _folders(checkpoint_roots()[-1:]) if shipped else find_checkpoints()
+    for name, folder in sorted(found.items()):
+        try:
+            card = read_card(folder)
+        except CheckpointError as error:
+            damaged[name] = str(error)
+        else:
+            if task in (None, card["task"]):
+                cards[name], folders[name] = card, folder
+    return CheckpointListing(cards, folders, damaged)
 
 
 def find_checkpoints() -> dict[str, Path]:
     """Folders of the checkpoints by name."""
-    cards = [card for root in reversed(checkpoint_roots()) for card in sorted(root.glob(f"*/{CARD_FILE}"))]
+    return _folders(checkpoint_roots())
+
+
+def _folders(roots: list[Path]) -> dict[str, Path]:
+    cards = [card for root in reversed(roots) for card in sorted(root.glob(f"*/{CARD_FILE}"))]
     return {card.parent.name: card.parent for card in cards}
 
 
@@ -77,11 +119,16 @@ def refuse_left_out(name: str) -> None:
         )
 
 
-def folder_of_training(name: str, *, seed: int = 0, limit: int | None = None) -> Path:
-    """Where a training's checkpoint is written: among those that ship only if it is trained as its card will say."""
-    if seed == 0 and limit is None:
-        return ASSETS / "checkpoints" / name
-    suffix = (f"-seed{seed}" if seed else "") + (f"-limit{limit}" if limit else "")
+def folder_of_training(name: str, *, seed: int = 0, limit: int | None = None, zoo: str | None = None) -> Path:
+    """Where a training's checkpoint is written: in the work folder, under a name that says how it was trained.
+
+    Args:
+        name: The recipe.
+        seed: Seed of the training.
+        limit: Networks of each split, where not all were taken.
+        zoo: Name of the zoo, where it is not the recipe's own.
+    """
+    suffix = (f"-on-{zoo}" if zoo else "") + (f"-seed{seed}" if seed else "") + (f"-limit{limit}" if limit else "")
     return work_folder() / "checkpoints" / f"{name}{suffix}"
 
 
@@ -104,9 +151,8 @@ def find_part(name: str, seed: int) -> Path:
 
 
 def list_checkpoints(task: str | None = None) -> list[dict[str, Any]]:
-    """Cards of all checkpoints, by name; of one task if named ("classify", "predict" or "edit")."""
-    cards = [read_card(folder) for _, folder in sorted(find_checkpoints().items())]
-    return [card for card in cards if task in (None, card["task"])]
+    """Cards of the checkpoints that can be read, by name; of one task if named ("classify", "predict" or "edit")."""
+    return list(survey_checkpoints(task).cards.values())
 
 
 def can_read(card: Mapping[str, Any], architecture: Architecture) -> bool:

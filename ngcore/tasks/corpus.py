@@ -1,6 +1,7 @@
 """A split of a zoo in memory, addressed by item numbers whatever the architectures."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,24 @@ class Corpus:
     def describe(self) -> dict[str, Any]:
         """Name and hash of the zoo, and what was read."""
         return {"name": self.zoo.name, "sha256": self.zoo.hash, "split": self.split, "n": len(self)}
+
+
+def difference_of_corpora(card: Mapping[str, Any], zoo: Zoo) -> str | None:
+    """How a zoo differs from the one that a checkpoint was trained on, in a sentence.
+
+    None if it is the same one, by its hash, or a sample of it.
+
+    Args:
+        card: Of the checkpoint.
+        zoo: The zoo at hand, whatever its name.
+    """
+    corpus, sample = card["corpus"], zoo.card.get("sample_of") or {}
+    if corpus["sha256"] in (zoo.hash, sample.get("hash")):
+        return None
+    recipe = {key: value for key, value in zoo.card["recipe"].items() if key != "sample"}
+    if (zoo.name, recipe) == (corpus["name"], corpus["recipe"]):
+        return f"{zoo.name} in {zoo.folder} was built by the recipe that {card['name']} saw, with other networks."
+    return (
+        f"{zoo.name} in {zoo.folder} ({zoo.hash[:8]}) is not the {corpus['name']} ({corpus['sha256'][:8]}) that "
+        f"{card['name']} was trained on; their figures are of different networks."
+    )

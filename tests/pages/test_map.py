@@ -49,7 +49,7 @@ def shipped_map(checkpoints, tiny_zoos, monkeypatch, tmp_path):
     monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
     for model in ("tiny-classify", "tiny-probes"):
         card = read_card(find_checkpoint(model))
-        zoo_maps.write_shipped_map(Zoo.open(tiny_zoos / "tiny-inrs"), card, folder=tmp_path)
+        zoo_maps.write_map(Zoo.open(tiny_zoos / "tiny-inrs"), card, folder=tmp_path)
     monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 

@@ -224,7 +224,7 @@ def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it_but_edito
         path.write_bytes(b"map")
         return path
 
-    monkeypatch.setattr(zoo_maps, "write_shipped_map", write)
+    monkeypatch.setattr(zoo_maps, "write_map", write)
     result = run("map", "tiny-inrs", "--out", tmp_path, "--device", "cpu", "--json").json
     assert [name for _, name, _ in fitted] == ["tiny-classify", "tiny-probes", None]
     assert [entry["model"] for entry in result] == ["tiny-classify", "tiny-probes", "weights"]

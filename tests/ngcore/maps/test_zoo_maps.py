@@ -14,7 +14,7 @@ from ngcore.maps.zoo_maps import (
     raw_weights,
     read_features,
     read_points,
-    write_shipped_map,
+    write_map,
 )
 from ngcore.networks import Network, mlp
 from ngcore.paths import cache_folder
@@ -75,7 +75,7 @@ def test_points_of_raw_weights_have_no_answers_and_need_no_computing(zoo):
 def test_a_shipped_map_is_read_where_it_is_of_this_zoo_and_of_no_other(zoo, monkeypatch, tmp_path):
     monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] + 5, None))
     monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
-    path = write_shipped_map(zoo, folder=tmp_path)
+    path = write_map(zoo, folder=tmp_path)
     assert path.name == "toy--weights.npz"
     monkeypatch.setattr(layouts, "_fit_umap", lambda *_: pytest.fail("fitted"))
     assert read_points(zoo).coordinates.shape == (16, 2)
@@ -169,7 +169,7 @@ def shipped(zoo, model, monkeypatch, tmp_path):
     """The file of the model's map, as it ships, seen by someone whose cache folder is empty."""
     monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] - 1, None))
     monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
-    path = write_shipped_map(zoo, model, folder=tmp_path)
+    path = write_map(zoo, model, folder=tmp_path)
     monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "no cache"))
     return path
 

@@ -24,12 +24,12 @@ def trained(recipes, inrs, tmp_path, monkeypatch):
 def test_joined_figures_stand_beside_those_of_the_weights_that_ship(trained):
     first, second, third = (trained(seed) for seed in (0, 1, 2))
     weights = read_weights(first)
-    card = join_seeds(first, [third, second])
+    card = join_seeds(first, [third, second], out=first)
     assert card == read_card(first)
     assert [repeat["seed"] for repeat in card["repeats"]] == [1, 2]
     assert card["repeats"][0]["metrics"] == read_card(second)["metrics"]
     assert all(weights[name].equal(tensor) for name, tensor in read_weights(first).items())
-    assert join_seeds(first, [second, third]) == card
+    assert join_seeds(first, [second, third], out=first) == card
 
 
 def test_mean_and_deviation_are_over_all_seeds():
@@ -44,6 +44,6 @@ def test_mean_and_deviation_are_over_all_seeds():
 def test_checkpoints_of_another_training_or_of_the_same_seed_are_refused(trained):
     first = trained(0)
     with pytest.raises(CheckpointError, match=r"another seed in .*, got seed 0 again"):
-        join_seeds(first, [first])
+        join_seeds(first, [first], out=first)
     with pytest.raises(CheckpointError, match=r"got one that differs in preset, task, parameters, training"):
-        join_seeds(first, [trained(1, name="tiny-edit")])
+        join_seeds(first, [trained(1, name="tiny-edit")], out=first)

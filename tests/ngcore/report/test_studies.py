@@ -81,8 +81,30 @@ def test_studies_that_ship_are_listed_in_the_order_of_their_questions(tmp_path, 
     assert list_studies() == []
     (tmp_path / "studies").mkdir()
     for name in (EDITING, *reversed(STUDIES)):
-        (tmp_path / "studies" / f"{name}.json").write_text(json.dumps({"name": name}))
+        write_study(tmp_path / "studies" / f"{name}.json", name)
     assert [content["name"] for content in list_studies()] == [*STUDIES, EDITING]
+
+
+def write_study(path, name, *, zoo="shipped"):
+    """A study of one row."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    row = {"key": "a", "setting": {"x": 1}, "training_networks": 1, "networks_per_second": 1.0}
+    row |= {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.5}}
+    row |= {"n": 1, "mse": 0.5, "milliseconds_per_network": 1.0}
+    path.write_text(json.dumps({"name": name, "question": "?", "zoo": zoo, "zoo_sha256": "0", "rows": [row]}))
+
+
+def test_a_study_made_here_is_shown_before_the_one_that_ships_and_a_damaged_one_is_left_out(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(studies, "ASSETS", tmp_path)
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
+    write_study(tmp_path / "studies" / "parts.json", "parts")
+    write_study(tmp_path / "work" / "studies" / "parts.json", "parts", zoo="own")
+    assert [study["zoo"] for study in list_studies()] == ["own"]
+    assert [study["zoo"] for study in list_studies(shipped=True)] == ["shipped"]
+    (tmp_path / "work" / "studies" / "parts.json").write_text('{"name": "parts"}')
+    assert list_studies() == [] and "run ngcore study parts again" in caplog.text
 
 
 def test_an_unknown_study_is_refused_with_the_choices():

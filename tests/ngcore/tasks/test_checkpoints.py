@@ -21,6 +21,7 @@ from ngcore.tasks import (
     folder_of_training,
     list_checkpoints,
     load_checkpoint,
+    survey_checkpoints,
 )
 from ngcore.tasks.checkpoints import find_part
 
@@ -43,12 +44,15 @@ def test_of_two_checkpoints_of_a_name_that_of_the_first_folder_is_found(roots):
 
 def test_the_folder_of_the_environment_is_searched_before_the_assets(tmp_path, monkeypatch):
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
-    assert checkpoints.checkpoint_roots() == [tmp_path, ASSETS / "checkpoints"]
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
+    roots = [tmp_path, tmp_path / "work" / "checkpoints", ASSETS / "checkpoints"]
+    assert checkpoints.checkpoint_roots() == roots
 
 
-def test_only_a_training_as_its_card_says_goes_where_checkpoints_ship(tmp_path, monkeypatch):
+def test_the_folder_of_a_training_says_how_it_was_trained_and_is_never_one_that_ships(tmp_path, monkeypatch):
     monkeypatch.setenv("NGCORE_WORK", str(tmp_path))
-    assert folder_of_training("m") == ASSETS / "checkpoints" / "m"
+    assert folder_of_training("m") == tmp_path / "checkpoints" / "m"
+    assert folder_of_training("m", zoo="mine") == tmp_path / "checkpoints" / "m-on-mine"
     assert folder_of_training("m", seed=2, limit=50) == tmp_path / "checkpoints" / "m-seed2-limit50"
 
 
@@ -134,3 +138,16 @@ def test_a_cnn_of_larger_kernels_than_a_model_was_built_for_is_not_offered_to_it
     larger = dataclasses.replace(known.layers[0], kernel_size=(5, 5), padding=(2, 2))
     assert can_read(card, known)
     assert not can_read(card, dataclasses.replace(known, layers=(larger, *known.layers[1:])))
+
+
+def test_a_damaged_checkpoint_is_listed_with_its_reason_and_the_others_go_on(roots):
+    (roots[0] / "both" / "card.json").write_text("{")
+    listing = survey_checkpoints()
+    assert listing.cards.keys() == {"alone"} and listing.damaged.keys() == {"both"}
+    assert str(roots[0] / "both") in listing.damaged["both"]
+    assert [card["name"] for card in list_checkpoints()] == ["alone"]
+
+
+def test_what_ships_can_be_listed_by_itself(roots):
+    assert survey_checkpoints().folders["both"] == roots[0] / "both"
+    assert survey_checkpoints(shipped=True).folders == {"alone": roots[1] / "alone", "both": roots[1] / "both"}

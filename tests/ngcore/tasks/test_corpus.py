@@ -40,3 +40,17 @@ def test_a_split_without_networks_is_refused_with_its_folder(inrs):
     with pytest.raises(ZooError) as error:
         Corpus.load(inrs, "test", limit=0)
     assert str(error.value) == f"Expected networks in the test split of tiny-inrs ({inrs.folder}), got none."
+
+
+def test_a_zoo_is_known_by_its_hash_and_not_by_its_name(inrs, tmp_path):
+    from ngcore.tasks import difference_of_corpora
+    from ngcore.zoo import write_sample
+
+    card = {"name": "m", "corpus": {"name": inrs.name, "sha256": inrs.hash, "recipe": inrs.card["recipe"]}}
+    sample = write_sample(inrs, tmp_path / "sample", {"test": 2})
+    assert difference_of_corpora(card, inrs) is None
+    assert difference_of_corpora(card, sample) is None
+    grown = {**card, "corpus": {**card["corpus"], "sha256": "0" * 64}}
+    assert "was built by the recipe that m saw, with other networks" in difference_of_corpora(grown, inrs)
+    other = difference_of_corpora({**card, "corpus": {**grown["corpus"], "recipe": {}}}, inrs)
+    assert f"({inrs.hash[:8]}) is not the {inrs.name} (00000000) that m was trained on" in other
