@@ -10,7 +10,7 @@ import numpy as np
 from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.graph import EdgeBlock, GraphStructure
+    from ngcore.graph import GraphStructure
     from ngcore.networks import Network
 
 MAX_EDGES = 2_000_000  # arrays of 40 MB; beyond that a picture of edges shows nothing
@@ -180,7 +180,7 @@ def view_of(network: "Network") -> GraphView:
     Raises:
         TooManyEdgesError: If there are more than `MAX_EDGES` edges.
     """
-    from ngcore.graph import block_edge_index, graph_structure, to_graph
+    from ngcore.graph import block_edge_index, edge_kernels, graph_structure, node_features
 
     structure = graph_structure(network.architecture)
     if structure.num_edges > MAX_EDGES:
@@ -188,14 +188,11 @@ def view_of(network: "Network") -> GraphView:
             f"This network has {structure.num_edges:,} weights as edges; up to {MAX_EDGES:,} are drawn. Look at its "
             "weights layer by layer instead."
         )
-    graph = to_graph(network[:1].detach().to("cpu"))
+    one = network[:1].detach().to("cpu")
     index = block_edge_index(structure).numpy()
-    kernels = tuple(
-        _kernels(features.flatten(1, 3)[0].numpy(), block, graph.kernel_size)
-        for block, features in zip(structure.edge_blocks, graph.edge_features, strict=True)
-    )
+    kernels = tuple(block_kernels[0].flatten(0, 2).numpy() for block_kernels in edge_kernels(one))  # edges, h, w
     values = [_signed_size(block_kernels) for block_kernels in kernels]
-    nodes = graph.node_features[0, :, 0].numpy()
+    nodes = node_features(one)[0, :, 0].numpy()
     return GraphView(
         layers=_node_layers(structure),
         bias=nodes,
@@ -208,13 +205,6 @@ def view_of(network: "Network") -> GraphView:
         kinds=tuple(block.kind for block in structure.edge_blocks),
         block_layers=tuple(block.layer for block in structure.edge_blocks),
     )
-
-
-def _kernels(features: np.ndarray, block: "EdgeBlock", size: tuple[int, int]) -> np.ndarray:
-    """(edges, height, width) without the zeros that centre a kernel in the common size."""
-    top, left = (size[0] - block.kernel[0]) // 2, (size[1] - block.kernel[1]) // 2
-    padded = features.reshape(len(features), *size)
-    return padded[:, top : top + block.kernel[0], left : left + block.kernel[1]]
 
 
 def _signed_size(kernels: np.ndarray) -> np.ndarray:

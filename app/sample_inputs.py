@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ngcore.networks import Architecture
+from ngcore.networks import Architecture, inputs_that_fit
 
 PICTURES = ("Stripes", "Gradient", "Disc", "Checks", "Noise")
 
@@ -29,5 +29,6 @@ def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
 
 
 def random_inputs(architecture: Architecture, *, count: int = 64, seed: int = 0) -> np.ndarray:
-    """Random inputs to compare networks on, float32 (count, *input shape) in [−1, 1]."""
+    """Random inputs to compare networks on, float32 (count, *input shape) in [−1, 1]; fewer where they are large."""
+    count = inputs_that_fit(architecture, count)
     return np.random.default_rng(seed).uniform(-1, 1, (count, *architecture.input_shape)).astype(np.float32)

@@ -1,3 +1,5 @@
+from .convert import edge_kernels as edge_kernels
+from .convert import node_features as node_features
 from .convert import to_graph as to_graph
 from .convert import to_network as to_network
 from .flat import FlatGraph as FlatGraph

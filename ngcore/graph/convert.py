@@ -1,6 +1,7 @@
 """Network → neural graph and back: two inverse functions side by side."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,9 +29,26 @@ def to_graph(network: Network, *, kernel_size: tuple[int, int] | None = None) ->
             f"Expected kernels of at most {size[0]}×{size[1]}, got {structure.kernel_size[0]}×"
             f"{structure.kernel_size[1]} in {network.architecture.name}; use a model built for larger kernels."
         )
-    nodes = [_node_features(block, network, structure.node_width) for block in structure.node_blocks]
-    edges = [_edge_features(block, structure, network, size) for block in structure.edge_blocks]
-    return NeuralGraph(structure, torch.cat(nodes, dim=1), tuple(edges), size)
+    edges = [
+        functional.pad(kernels, _padding(block.kernel, size)).flatten(4)
+        for block, kernels in zip(structure.edge_blocks, edge_kernels(network), strict=True)
+    ]
+    return NeuralGraph(structure, node_features(network), tuple(edges), size)
+
+
+def node_features(network: Network) -> Float[Tensor, "networks nodes d_node"]:
+    """What the nodes of the neural graph carry; see `NeuralGraph`."""
+    structure = graph_structure(network.architecture)
+    return torch.cat([_node_features(block, network, structure.node_width) for block in structure.node_blocks], dim=1)
+
+
+def edge_kernels(network: Network) -> list[Float[Tensor, "networks _ _ _ _ _"]]:
+    """The kernel of every edge at its own size: networks, groups, sources a group, targets a group, height, width.
+
+    Takes no more memory than the parameters, where one large kernel makes all edges of a `NeuralGraph` as large.
+    """
+    structure = graph_structure(network.architecture)
+    return [_edge_kernels(block, structure, network) for block in structure.edge_blocks]
 
 
 def to_network(graph: NeuralGraph) -> Network:
@@ -69,19 +87,15 @@ def _node_features(block: NodeBlock, network: Network, width: int) -> Tensor:
     return torch.stack(columns, dim=-1)
 
 
-def _edge_features(block: EdgeBlock, structure: GraphStructure, network: Network, size: tuple[int, int]) -> Tensor:
+def _edge_kernels(block: EdgeBlock, structure: GraphStructure, network: Network) -> Tensor:
     groups, sources, targets = structure.edge_shape(block)
     if block.layer is None:
-        weight = network.parameters[next(iter(network.parameters))].new_ones(
-            len(network), groups, sources, targets, 1, 1
-        )
-    else:
-        weight = network.parameters[f"{block.layer}.weight"]
-        if block.kind == "norm":
-            weight = weight.reshape(len(network), groups, sources, targets, 1, 1)
-        else:
-            weight = weight.reshape(len(network), groups, targets, sources, *block.kernel).transpose(2, 3)
-    return functional.pad(weight, _padding(block.kernel, size)).flatten(4)
+        first = next(iter(network.parameters.values()))
+        return first.new_ones(len(network), groups, sources, targets, 1, 1)
+    weight = network.parameters[f"{block.layer}.weight"]
+    if block.kind == "norm":
+        return weight.reshape(len(network), groups, sources, targets, 1, 1)
+    return weight.reshape(len(network), groups, targets, sources, *block.kernel).transpose(2, 3)
 
 
 def _weight(block: EdgeBlock, features: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,9 +7,10 @@ from torch import Tensor
 from ngcore.errors import ArchitectureError
 from ngcore.inr.siren import SIREN_OUTPUT_OFFSET, image_coordinates
 from ngcore.networks import Architecture, Network
+from ngcore.networks.cost import inputs_that_fit
 
 PIXELS_AT_ONCE = 1 << 20
-"""Pixels (over all networks) evaluated in one go, which bounds the memory of large renders."""
+"""Pixels (over all networks) evaluated in one go; fewer where the values of a wide network would not fit."""
 
 
 def is_inr(architecture: Architecture) -> bool:
@@ -61,7 +62,8 @@ def render_at(
             f"Expected an INR with 2 inputs and 1 or 3 outputs to render, got {network.architecture.name}."
         )
     places = coordinates.to(device=network.device, dtype=network.dtype)
-    chunks = places.split(max(1, PIXELS_AT_ONCE // len(network)))
+    pixels = inputs_that_fit(network.architecture, PIXELS_AT_ONCE, max_multiply_adds=None)
+    chunks = places.split(max(1, pixels // len(network)))
     with torch.autocast(network.device.type, enabled=False):
         return torch.cat([network(chunk) for chunk in chunks], dim=1) + offset
 

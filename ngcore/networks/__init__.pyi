@@ -15,6 +15,10 @@ from .architecture import Skip as Skip
 from .architecture import mlp as mlp
 from .architecture import siren as siren
 from .architecture import small_cnn as small_cnn
+from .cost import Cost as Cost
+from .cost import check_cost as check_cost
+from .cost import cost_of as cost_of
+from .cost import inputs_that_fit as inputs_that_fit
 from .modules import from_module as from_module
 from .modules import to_module as to_module
 from .network import Network as Network

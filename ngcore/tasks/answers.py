@@ -9,11 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ngcore.errors import CheckpointError, NotFiniteError
-from ngcore.networks import Network
+from ngcore.errors import CheckpointError, NotFiniteError, TooLargeError
+from ngcore.networks import Architecture, Network
+from ngcore.networks.cost import FLOAT_BYTES, MEBI, cost_of, in_mebibytes
 from ngcore.tasks.checkpoints import Checkpoint
 
 BATCH_SIZE = 64
+MAX_MODEL_BYTES = 2_048 * MEBI
+EDGE_BYTES = {"ng-gnn": 2_500, "ng-t": 5_000}
+"""Memory that models which keep numbers for each edge take for one, as measured on those that ship."""
 
 
 def classify_inrs(checkpoint: Checkpoint, network: Network) -> Float[Tensor, "networks classes"]:
@@ -86,7 +90,7 @@ def change_of_inrs(checkpoint: Checkpoint, network: Network) -> Network:
     _expect_task(checkpoint, "edit")
     parts = []
     with torch.no_grad():
-        for part in _batches(network, checkpoint.device):
+        for part in _batches(network, checkpoint):
             change = checkpoint.model(part)
             if not isinstance(change, Network):
                 raise CheckpointError(f"Expected a graph model to edit with, got {type(checkpoint.model).__name__}.")
@@ -103,14 +107,33 @@ def _expect_task(checkpoint: Checkpoint, task: str) -> None:
         )
 
 
-def _batches(network: Network, device: torch.device) -> list[Network]:
-    indices = torch.arange(len(network)).split(BATCH_SIZE)
-    return [network[index.to(network.device)].to(device, torch.float32) for index in indices]
+def _batches(network: Network, checkpoint: Checkpoint) -> list[Network]:
+    """Parts of a stack that a model reads within `MAX_MODEL_BYTES`.
+
+    Raises:
+        TooLargeError: If it cannot read a single network.
+    """
+    each = _model_bytes(network.architecture, checkpoint)
+    if each > MAX_MODEL_BYTES:
+        raise TooLargeError(
+            f"{checkpoint.name} would take {in_mebibytes(each)} of memory to read this network; at most "
+            f"{in_mebibytes(MAX_MODEL_BYTES)} are allowed. Ask a model that keeps no numbers for each edge, such as "
+            "NG-Sweep, or use a smaller network."
+        )
+    indices = torch.arange(len(network)).split(max(1, min(BATCH_SIZE, MAX_MODEL_BYTES // max(1, each))))
+    return [network[index.to(network.device)].to(checkpoint.device, torch.float32) for index in indices]
+
+
+def _model_bytes(architecture: Architecture, checkpoint: Checkpoint) -> int:
+    """About how much memory a model takes to read one network."""
+    cost = cost_of(architecture)
+    kind = checkpoint.card["model"]["config"].get("kind")
+    return cost.parameter_bytes + EDGE_BYTES.get(kind, FLOAT_BYTES) * cost.num_edges
 
 
 def _in_batches(ask: Callable[[Network], Tensor], checkpoint: Checkpoint, network: Network) -> Tensor:
     with torch.no_grad():
-        answers = torch.cat([ask(part).cpu() for part in _batches(network, checkpoint.device)])
+        answers = torch.cat([ask(part).cpu() for part in _batches(network, checkpoint)])
     _expect_finite(answers, checkpoint, network)
     return answers
 

@@ -17,7 +17,6 @@ MAX_PARAMETERS = 20_000_000  # 80 MB as float32, and as much again for every cop
 MAX_METADATA_BYTES = 256 * KIBI  # an architecture of a thousand layers as JSON
 MAX_LAYERS = 500  # layers of one network, activations included; deeper ones cannot be drawn
 MAX_SIDE = 4_096  # pixels of a side of an input image that a network may declare
-MAX_VALUES = 50_000_000  # numbers that one forward pass of one input keeps, 200 MB
 MAX_SIZE = 1_000_000  # features, channels, steps of a single layer
 MAX_SEARCH_STEPS = 5_000  # tries to find an order of layers by their shapes, well below a second
 
@@ -39,19 +38,39 @@ class Limits:
         tensor_bytes: Size of all tensors as stored in it, after decompression.
         graph_nodes: Neurons of the graph that would be built.
         graph_edges: Weights that would become edges; a model keeps several numbers for each.
-        allows_pickle: Whether `.pt` files are read at all, if only by the guarded process.
+        graph_bytes: Features of that graph, where a single large kernel makes all others as large by padding.
+        value_bytes: Values of a forward pass of one input; pages run one at every turn.
+        multiply_adds: Work of a forward pass of one input, at about 10 billion a second.
+        allows_pickle: Whether `.pt` files are read at all, if only by a process without rights.
     """
 
     file_bytes: int
     tensor_bytes: int
     graph_nodes: int
     graph_edges: int
+    graph_bytes: int
+    value_bytes: int
+    multiply_adds: int
     allows_pickle: bool
 
 
 LOCAL = Limits(
-    file_bytes=64 * MEBI, tensor_bytes=160 * MEBI, graph_nodes=100_000, graph_edges=4_000_000, allows_pickle=True
+    file_bytes=64 * MEBI,
+    tensor_bytes=160 * MEBI,
+    graph_nodes=100_000,
+    graph_edges=4_000_000,
+    graph_bytes=512 * MEBI,
+    value_bytes=512 * MEBI,
+    multiply_adds=10_000_000_000,
+    allows_pickle=True,
 )
 PUBLIC = Limits(
-    file_bytes=16 * MEBI, tensor_bytes=32 * MEBI, graph_nodes=20_000, graph_edges=500_000, allows_pickle=False
+    file_bytes=16 * MEBI,
+    tensor_bytes=32 * MEBI,
+    graph_nodes=20_000,
+    graph_edges=200_000,
+    graph_bytes=128 * MEBI,
+    value_bytes=128 * MEBI,
+    multiply_adds=2_000_000_000,
+    allows_pickle=False,
 )

@@ -4,24 +4,23 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
-import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UploadError
-from ngcore.networks import Architecture, Network
+from ngcore.networks import Network
 from ngcore.text import clean_text
 from ngcore.upload import npz_format, safetensors_format, torch_format
 from ngcore.upload.contents import Format, TensorInfo
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
 from ngcore.upload.hints import Hints
 from ngcore.upload.infer import Inferred, infer_architecture
-from ngcore.upload.limits import LOCAL, MAX_VALUES, PUBLIC
+from ngcore.upload.limits import LOCAL, PUBLIC, Limits
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
-from ngcore.upload.shapes import check_graph, check_shapes
+from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
 from ngcore.upload.tensors import clean_tensors, tensor_table
 
 FORMATS: tuple[Format, ...] = (safetensors_format.FORMAT, npz_format.FORMAT, torch_format.FORMAT)
@@ -81,6 +80,7 @@ class OpenedFile:
         table: The table of tensors as the file has them.
         notes: What was converted, in plain words.
         filename: The name of the file, cleaned of control characters.
+        limits: What a network in it may cost.
     """
 
     tensors: dict[str, Tensor]
@@ -92,6 +92,7 @@ class OpenedFile:
     table: tuple[TensorInfo, ...]
     notes: tuple[str, ...]
     filename: str
+    limits: Limits
 
 
 def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None, public: bool = False) -> Upload:
@@ -144,6 +145,7 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
         table=tensor_table(contents.tensors),
         notes=(*contents.notes, *notes),
         filename=clean_text(filename),
+        limits=limits,
     )
 
 
@@ -159,7 +161,7 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
         UploadError: If it is no network, or one about which more must be said.
     """
     inferred = _architecture(file, hints or Hints())
-    _check_values(inferred.architecture)
+    check_architecture(inferred.architecture, file.limits)
     return Upload(
         network=_network(inferred, file.tensors),
         format=file.format,
@@ -194,13 +196,6 @@ def _architecture(file: OpenedFile, hints: Hints) -> Inferred:
     check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in file.tensors.items()})
     notes = ("The architecture was read from the file itself.",)
     return Inferred(architecture, {name: name for name in architecture.parameter_shapes}, notes)
-
-
-def _check_values(architecture: Architecture) -> None:
-    """Refuse a network that would make huge maps of a single input."""
-    count = sum(math.prod(shape) for shape in architecture.shapes)
-    if count > MAX_VALUES:
-        raise TooLargeError(f"Expected at most {MAX_VALUES:,} numbers between the layers for an input, got {count:,}.")
 
 
 def _network(inferred: Inferred, tensors: dict[str, Tensor]) -> Network:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 
 from ngcore.errors import TooLargeError, UnsupportedNetworkError
+from ngcore.networks import Architecture
+from ngcore.networks.cost import check_cost, cost_of, in_mebibytes
 from ngcore.text import clean_text
 from ngcore.upload.limits import MAX_NDIM, MAX_PARAMETERS, MAX_TENSORS, Limits
 
@@ -56,6 +58,25 @@ def check_graph(shapes: Mapping[str, Shape], limits: Limits) -> None:
     for count, limit, what in ((nodes, limits.graph_nodes, "nodes"), (edges, limits.graph_edges, "edges")):
         if count > limit:
             raise TooLargeError(f"Expected a neural graph of at most {limit:,} {what}, got {count:,}.")
+
+
+def check_architecture(architecture: Architecture, limits: Limits) -> None:
+    """Refuse a network that would cost too much to look at or to run once, before it is built.
+
+    Raises:
+        TooLargeError: If its graph or a forward pass of one input would be too large.
+    """
+    cost = cost_of(architecture)
+    if cost.num_edges > limits.graph_edges:  # skips are edges, too
+        raise TooLargeError(
+            f"Expected a neural graph of at most {limits.graph_edges:,} edges, got {_number(cost.num_edges)}."
+        )
+    if cost.graph_bytes > limits.graph_bytes:
+        raise TooLargeError(
+            f"Expected a neural graph of at most {in_mebibytes(limits.graph_bytes)}, got "
+            f"{in_mebibytes(cost.graph_bytes)}: every kernel is padded to the largest of the network."
+        )
+    check_cost(architecture, max_bytes=limits.value_bytes, max_multiply_adds=limits.multiply_adds)
 
 
 def _number(value: int) -> str:

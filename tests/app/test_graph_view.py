@@ -144,3 +144,16 @@ def test_the_table_of_weights_says_what_each_edge_says_alone(name):
         numbers = " ".join(f"{weight:.9g}" for weight in edge.kernel.ravel())
         writer.writerow((view.node_name(edge.source), view.node_name(edge.target), edge.path, numbers))
     assert weights_csv(view) == expected.getvalue()
+
+
+def test_one_large_kernel_makes_no_other_edge_large():
+    from app.graph_view import view_of
+    from ngcore.networks import Architecture, Conv2d, GlobalAveragePool, Linear
+    from ngcore.testing import random_network
+
+    layers = (Conv2d(1, 1, (64, 64)), GlobalAveragePool(), Linear(1, 40), Linear(40, 40))
+    network = random_network(Architecture((1, 64, 64), layers))
+    kept = sum(
+        kernels.base.nbytes if kernels.base is not None else kernels.nbytes for kernels in view_of(network).kernels
+    )
+    assert kept <= sum(tensor.nbytes for tensor in network.parameters.values())

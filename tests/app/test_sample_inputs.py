@@ -34,3 +34,12 @@ def test_what_is_no_image_is_refused_in_words(data):
 
     with pytest.raises(DataError, match="Expected a PNG or JPEG image"):
         picture_from_file(data, (1, 8, 8))
+
+
+def test_random_inputs_are_as_many_as_fit_into_memory():
+    from app.sample_inputs import random_inputs
+    from ngcore.networks import Architecture, Conv2d, GlobalAveragePool, mlp
+
+    huge = Architecture((1, 2048, 2048), (Conv2d(1, 1, (3, 3), (4, 4), (1, 1)), GlobalAveragePool()))
+    assert random_inputs(mlp((2, 3, 1))).shape == (64, 2)
+    assert random_inputs(huge).shape == (20, 1, 2048, 2048)

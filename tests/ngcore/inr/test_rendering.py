@@ -7,7 +7,7 @@ import torch
 
 from ngcore.errors import ArchitectureError
 from ngcore.inr import SIREN_OUTPUT_OFFSET, image_coordinates, is_inr, psnr, render
-from ngcore.networks import mlp, siren, small_cnn, to_module
+from ngcore.networks import Network, mlp, siren, small_cnn, to_module
 from ngcore.testing import random_network
 
 GREY, RGB = random_network(siren((2, 6, 5, 1)), 3), random_network(siren((2, 6, 3)), 3)
@@ -86,3 +86,13 @@ def test_images_are_rendered_in_full_precision_inside_a_model_that_is_not():
     expected = render(network, (5, 5))
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(render(network, (5, 5)), expected)
+
+
+def test_wide_networks_are_evaluated_in_parts_that_fit_into_memory(monkeypatch):
+    wide, sizes = random_network(siren((2, 512, 512, 1)), dtype=torch.float32), []
+    call = Network.__call__
+    monkeypatch.setattr(
+        Network, "__call__", lambda self, x: sizes.append(len(x)) or call(self, x[:1]).expand(-1, len(x), -1)
+    )
+    render(wide, (500, 500))
+    assert max(sizes) == 2**30 // (4 * (2 + 4 * 512 + 1 + 2 * 512))  # all values, and two more of the largest

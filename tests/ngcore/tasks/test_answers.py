@@ -1,11 +1,13 @@
 """Asking models: answers of a network alone are those in a stack, and wrong questions are refused."""
 
+import importlib
+
 import pytest
 import torch
 from tiny_checkpoints import write_tiny_checkpoints
 from tiny_zoos import write_cnns
 
-from ngcore.errors import CheckpointError, NotFiniteError
+from ngcore.errors import CheckpointError, NotFiniteError, TooLargeError
 from ngcore.inr.siren import initial_siren
 from ngcore.networks import Network, siren
 from ngcore.tasks import (
@@ -135,3 +137,22 @@ def test_a_predicted_accuracy_that_is_not_finite_is_an_error(models):
 def test_an_edit_too_strong_for_finite_weights_is_an_error(models, network, strength):
     with pytest.raises(NotFiniteError, match="by tiny-edit"):
         edit_inrs(models["tiny-edit"], network[:1], strength=strength)
+
+
+def test_a_network_that_takes_a_model_too_much_memory_is_refused_before_it_is_read(models):
+    huge = initial_siren(siren((2, 1000, 1000, 1)), 0, 1, seed=0)
+    with pytest.raises(TooLargeError) as caught:
+        classify_inrs(models["tiny-classify"], huge)
+    assert str(caught.value) == (
+        "tiny-classify would take 2,396 MiB of memory to read this network; at most 2,048 MiB are allowed. Ask a "
+        "model that keeps no numbers for each edge, such as NG-Sweep, or use a smaller network."
+    )
+
+
+def test_answers_in_smaller_batches_are_the_same(models, network, monkeypatch):
+    expected = classify_inrs(models["tiny-classify"], network)
+    module = importlib.import_module("ngcore.tasks.answers")
+    monkeypatch.setattr(
+        module, "MAX_MODEL_BYTES", 3 * module._model_bytes(network.architecture, models["tiny-classify"])
+    )
+    assert torch.allclose(classify_inrs(models["tiny-classify"], network), expected, atol=1e-6)

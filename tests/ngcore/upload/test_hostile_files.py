@@ -1,5 +1,6 @@
 """Hostile and broken files, made here, each refused by its rule before it can do harm."""
 
+import dataclasses
 import io
 import os
 import pickle
@@ -13,9 +14,12 @@ import torch
 from refusals import assert_refused
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
-from ngcore.upload import Hints, read_network, reader
-from ngcore.upload.limits import LOCAL, Limits
+from ngcore.networks import Activation, Architecture, Conv2d, GlobalAveragePool, Linear, Skip
+from ngcore.testing import random_network
+from ngcore.upload import Hints, export_network, read_network, reader
+from ngcore.upload.limits import LOCAL
 from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
+from ngcore.upload.shapes import check_architecture
 
 RELU = Hints(activation="relu")
 NAMES = "safetensors, npz, torch"
@@ -303,25 +307,49 @@ def test_names_that_differ_only_where_nobody_sees_it_are_refused():
 
 
 def test_a_network_whose_graph_would_be_too_large_is_refused_before_it_is_built(save_as, small_mlp, monkeypatch):
-    monkeypatch.setattr(reader, "LOCAL", small_limits(graph_edges=11))
+    monkeypatch.setattr(reader, "LOCAL", dataclasses.replace(LOCAL, graph_edges=11))
     data = save_as("safetensors", small_mlp.state_dict())
     assert_refused(TooLargeError, "Expected a neural graph of at most 11 edges, got 12.", data)
-    monkeypatch.setattr(reader, "LOCAL", small_limits(graph_nodes=6))
+    monkeypatch.setattr(reader, "LOCAL", dataclasses.replace(LOCAL, graph_nodes=6))
     assert_refused(TooLargeError, "Expected a neural graph of at most 6 nodes, got 7.", data)
 
 
 def test_a_network_with_huge_maps_is_refused():
     data = safetensors.torch.save({"0.weight": torch.ones(4, 1, 1, 1)})
     hints = Hints(stride=1, padding=0, input_size=(4096, 4096))
-    message = "Expected at most 50,000,000 numbers between the layers for an input, got 83,886,080."
+    message = (
+        "Running this network on one input would take 832 MiB of memory; at most 512 MiB are allowed. "
+        "Use a smaller network."
+    )
     assert_refused(TooLargeError, message, data, hints=hints)
 
 
-def small_limits(*, graph_nodes=LOCAL.graph_nodes, graph_edges=LOCAL.graph_edges):
-    return Limits(
-        file_bytes=LOCAL.file_bytes,
-        tensor_bytes=LOCAL.tensor_bytes,
-        graph_nodes=graph_nodes,
-        graph_edges=graph_edges,
-        allows_pickle=True,
+def test_a_small_file_with_one_large_kernel_is_refused_before_all_kernels_are_padded_to_it():
+    layers = (Conv2d(1, 1, (64, 64)), GlobalAveragePool(), Linear(1, 400), Linear(400, 400), Linear(400, 2))
+    data = export_network(random_network(Architecture((1, 64, 64), layers), dtype=torch.float32))
+    assert len(data) < 700_000
+    message = (
+        "Expected a neural graph of at most 512 MiB, got 2,519 MiB: every kernel is padded to the largest of the "
+        "network."
     )
+    assert_refused(TooLargeError, message, data)
+
+
+def test_a_small_file_with_hours_of_work_is_refused():
+    layers = (Conv2d(1, 1, (100, 100), padding=(50, 50)), GlobalAveragePool(), Linear(1, 2))
+    data = export_network(random_network(Architecture((1, 1000, 1000), layers), dtype=torch.float32))
+    assert len(data) < 50_000
+    message = (
+        "Running this network on one input would take 10.0 billion multiply-adds; at most 10.0 billion are allowed. "
+        "Use a smaller network."
+    )
+    assert_refused(TooLargeError, message, data)
+
+
+def test_skips_count_as_edges():
+    layers = tuple(Linear(1000, 1000) if i == 0 else Activation("relu") for i in range(400))
+    skips = tuple(Skip(i, i + 1) for i in range(1, 400)) * 9
+    message = "Expected a neural graph of at most 4,000,000 edges, got 4,591,000."
+    with pytest.raises(TooLargeError) as caught:
+        check_architecture(Architecture((1000,), layers, skips), LOCAL)
+    assert str(caught.value) == message
