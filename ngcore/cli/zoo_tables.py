@@ -24,16 +24,28 @@ def show_zoo(console: Console, described: dict[str, Any]) -> None:
     kinds = [(entry["name"], entry["num_parameters"], entry["num_networks"]) for entry in described["architectures"]]
     console.print(table_of(("Architecture", ">Parameters", ">Networks"), kinds))
     _show_quantiles(console, described)
+    _show_accuracies(console, described)
     _show_weights(console, described)
 
 
 def _show_quantiles(console: Console, described: dict[str, Any]) -> None:
-    measures = {"PSNR (dB)": described["psnr"], "Accuracy": described["accuracy"]}
+    measures = {"PSNR (dB)": described["psnr"]}
+    measures |= {f"Accuracy, {name}": entry["quantiles"] for name, entry in described["accuracies"].items()}
     present = {name: quantiles for name, quantiles in measures.items() if quantiles}
     if present:
         quantiles = next(iter(present.values()))
         columns = ("Quantile", *(f">{float(q):.0%}" for q in quantiles))
         console.print(table_of(columns, [(name, *values.values()) for name, values in present.items()]))
+
+
+def _show_accuracies(console: Console, described: dict[str, Any]) -> None:
+    rows = [
+        (name, entry["num_networks"], f"{entry['at_chance']:.1%}", entry["tau_ceiling"])
+        for name, entry in described["accuracies"].items()
+    ]
+    if rows:
+        columns = ("Checkpoints", ">Networks", ">At chance", ">Highest possible τ, test")
+        console.print(table_of(columns, rows))
 
 
 def _show_weights(console: Console, described: dict[str, Any]) -> None:

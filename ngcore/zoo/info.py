@@ -15,6 +15,7 @@ from ngcore.zoo.storage import Zoo
 if TYPE_CHECKING:
     import pandas
 
+AT_CHANCE = 1.2  # a network at most this many times as good as guessing has learnt next to nothing
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 # Standard deviations over the corpora of Navon et al. (2023), to compare those built here with.
@@ -38,7 +39,8 @@ def describe_zoo(zoo: Zoo) -> dict[str, Any]:
         "splits": {split: number of networks}, "labels": {split: {label: number}}, without labels empty;
         "architectures": [{"id", "name", "num_parameters", "num_networks"}];
         "parameters": [{"architecture", "parameter", "mean", "std", "published_std" (None if there is none)}];
-        "psnr", "accuracy": {quantile: value}, None where no network has one.
+        "psnr", "accuracy": {quantile: value}, None where no network has one;
+        "accuracies": {"all" or "last of each run": see `_describe_accuracies`}, empty where no network has one.
     """
     table = zoo.metadata
     return {
@@ -54,6 +56,34 @@ def describe_zoo(zoo: Zoo) -> dict[str, Any]:
         "parameters": [row for key in zoo.architectures for row in _parameter_statistics(zoo, key)],
         "psnr": _quantiles(table["psnr"].to_numpy()),
         "accuracy": _quantiles(table["accuracy"].to_numpy()),
+        "accuracies": _accuracies(zoo),
+    }
+
+
+def tau_ceiling(targets: np.ndarray) -> float:
+    """The highest Kendall τ-b of predictions without ties: √(share of pairs that differ), NaN for fewer than two."""
+    _, counts = np.unique(targets, return_counts=True)
+    pairs, tied = len(targets) * (len(targets) - 1) / 2, (counts * (counts - 1) / 2).sum()
+    return float(np.sqrt(1 - tied / pairs)) if pairs else float("nan")
+
+
+def _accuracies(zoo: Zoo) -> dict[str, dict[str, Any]]:
+    table = zoo.metadata[zoo.metadata["accuracy"].notna()]
+    if not len(table):
+        return {}
+    last = table[table["step"] == table.groupby("run")["step"].transform("max")]
+    guessing = 1 / next(iter(zoo.architectures.values())).output_shape[0]
+    return {name: _describe_accuracies(some, guessing) for name, some in (("all", table), ("last of each run", last))}
+
+
+def _describe_accuracies(table: "pandas.DataFrame", guessing: float) -> dict[str, Any]:
+    """Keys: "num_networks", "quantiles", "at_chance" (a share), "tau_ceiling" (of the test split, None without one)."""
+    test = table.loc[table["split"] == "test", "accuracy"].to_numpy()
+    return {
+        "num_networks": len(table),
+        "quantiles": _quantiles(table["accuracy"].to_numpy()),
+        "at_chance": float((table["accuracy"] <= AT_CHANCE * guessing).mean()),
+        "tau_ceiling": tau_ceiling(test) if len(test) > 1 else None,
     }
 
 

@@ -1,9 +1,15 @@
 """Zoos in numbers, and samples of zoos."""
 
+import math
+
+import numpy as np
 import pytest
+from scipy.stats import kendalltau
+from tiny_zoos import write_cnns
 
 from ngcore.errors import UnknownNameError, ZooError
 from ngcore.zoo import describe_zoo, write_sample
+from ngcore.zoo.info import tau_ceiling
 from ngcore.zoo.verification import find_problems
 
 
@@ -20,6 +26,27 @@ def test_a_zoo_is_described_in_numbers(tiny_zoo, two_stacks):
     )
     assert weight["std"] == pytest.approx(sirens.parameters["0.weight"].std(correction=0).item(), rel=1e-5)
     assert weight["published_std"] is None
+
+
+def test_accuracies_are_summed_up_for_all_checkpoints_and_for_the_last_ones(tmp_path):
+    """Two runs of three checkpoints, of .1, .2, .3 (test) and .4, .5, .6: one of six, and none of the last, guesses."""
+    numbers = describe_zoo(write_cnns(tmp_path / "cnns"))["accuracies"]
+    assert numbers["all"]["num_networks"] == 6
+    assert numbers["all"]["at_chance"] == pytest.approx(1 / 6)
+    assert numbers["all"]["tau_ceiling"] == 1
+    assert numbers["last of each run"]["num_networks"] == 2
+    assert numbers["last of each run"]["quantiles"]["0.5"] == pytest.approx(0.45)
+    assert numbers["last of each run"]["tau_ceiling"] is None
+
+
+def test_the_highest_tau_is_that_of_untied_predictions_in_the_right_order():
+    targets = np.array([0.1, 0.1, 0.1, 0.3, 0.5, 0.5])
+    assert tau_ceiling(targets) == pytest.approx(kendalltau(np.arange(6), targets).statistic)
+    assert math.isnan(tau_ceiling(targets[:1]))
+
+
+def test_a_zoo_without_accuracies_has_none_to_sum_up(tiny_zoo):
+    assert describe_zoo(tiny_zoo)["accuracies"] == {}
 
 
 def test_a_sample_holds_the_first_networks_under_their_ids(tmp_path, tiny_zoo):
