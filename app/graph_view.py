@@ -243,15 +243,12 @@ def activations(network: "Network", x: np.ndarray) -> np.ndarray:
     import torch
 
     from ngcore.graph import graph_structure
-    from ngcore.networks import Activation
 
-    layers = network.architecture.layers
     blocks = graph_structure(network.architecture).node_blocks
     with torch.inference_mode():
         values = network[:1].values(torch.as_tensor(x, dtype=network.dtype, device=network.device)[None])
     found = []
-    for number, block in enumerate(blocks):
-        stop = blocks[number + 1].value - 1 if number + 1 < len(blocks) else len(layers)
-        after = next((i + 1 for i in range(block.value, stop) if isinstance(layers[i], Activation)), block.value)
-        found.append(values[after][0, 0].reshape(block.size, -1).mean(dim=1).cpu().numpy())
+    for block in blocks:
+        responses = values[block.response][0, 0].reshape(block.size, -1)  # neurons, positions
+        found.append(responses.mean(dim=1).cpu().numpy())
     return np.concatenate(found)

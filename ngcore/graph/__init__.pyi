@@ -6,9 +6,12 @@ from .flat import FlatGraph as FlatGraph
 from .flat import block_edge_index as block_edge_index
 from .flat import from_flat as from_flat
 from .flat import from_pyg as from_pyg
+from .flat import join_edges as join_edges
+from .flat import split_edges as split_edges
 from .flat import to_flat as to_flat
 from .flat import to_pyg as to_pyg
 from .layout import BlockLayout as BlockLayout
+from .layout import Direction as Direction
 from .layout import Edges as Edges
 from .layout import FlatLayout as FlatLayout
 from .layout import Layout as Layout
@@ -18,3 +21,4 @@ from .structure import EdgeBlock as EdgeBlock
 from .structure import GraphStructure as GraphStructure
 from .structure import NodeBlock as NodeBlock
 from .structure import graph_structure as graph_structure
+from .structure import table_row as table_row

@@ -71,7 +71,7 @@ def to_flat(graphs: NeuralGraph | Sequence[NeuralGraph]) -> FlatGraph:
     nodes = [
         torch.nn.functional.pad(g.node_features, (0, width - g.node_features.shape[2])).flatten(0, 1) for g in graphs
     ]
-    edges = [torch.cat([block.flatten(1, 3) for block in graph.edge_features], dim=1).flatten(0, 1) for graph in graphs]
+    edges = [join_edges(graph.edge_features) for graph in graphs]
     index = flat_edge_index([graph.structure for graph in graphs], [len(graph) for graph in graphs])
     order = index[1].argsort(stable=True).to(nodes[0].device)
     return FlatGraph(
@@ -108,11 +108,22 @@ def from_flat(flat: FlatGraph) -> list[NeuralGraph]:
 def _stack(
     structure: GraphStructure, count: int, nodes: Tensor, edges: Tensor, kernel_size: tuple[int, int]
 ) -> NeuralGraph:
+    node_features = nodes.unflatten(0, (count, -1))[..., : structure.node_width]  # networks, nodes, d_node
+    return NeuralGraph(structure, node_features, tuple(split_edges(edges, structure, count)), kernel_size)
+
+
+def join_edges(blocks: Sequence[Tensor]) -> Tensor:
+    """Edge values in blocks as rows (edges, …), graph by graph and block by block; see `NeuralGraph.edge_features`."""
+    rows = torch.cat([block.flatten(1, 3) for block in blocks], dim=1)  # networks, edges, …
+    return rows.flatten(0, 1)
+
+
+def split_edges(rows: Tensor, structure: GraphStructure, count: int) -> list[Tensor]:
+    """Inverse of `join_edges` for `count` graphs of one structure."""
     shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
-    parts = edges.unflatten(0, (count, -1)).split([torch.Size(shape).numel() for shape in shapes], dim=1)
-    blocks = tuple(part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True))
-    node_features = nodes.unflatten(0, (count, -1))[..., : structure.node_width]
-    return NeuralGraph(structure, node_features, blocks, kernel_size)
+    stacked = rows.unflatten(0, (count, -1))  # networks, edges, …
+    parts = stacked.split([math.prod(shape) for shape in shapes], dim=1)
+    return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def to_pyg(graph: NeuralGraph) -> "list[Data]":

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ngcore.graph.flat import flat_edge_index
+from ngcore.graph.flat import flat_edge_index, join_edges, split_edges
 from ngcore.graph.structure import GraphStructure
 
 Reduction = Literal["sum", "max"]
-Towards = Literal["target", "source"]
+Direction = Literal["forward", "reverse"]
 Edges = list[Tensor]
 Combine = Callable[[Tensor, Tensor], Tensor]
 
@@ -43,11 +43,11 @@ class Layout(abc.ABC):
         """
 
     @abc.abstractmethod
-    def moments(self, messages: Edges, towards: Towards) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def moments(self, messages: Edges, direction: Direction) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Sum, sum of squares, maximum and minimum of the messages that reach each node in one direction."""
 
     @abc.abstractmethod
-    def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
+    def num_messages(self, direction: Direction, like: Tensor) -> Tensor:
         """How many messages reach each node in one direction, (…, nodes, 1), in the dtype of `like`."""
 
 
@@ -60,9 +60,9 @@ class BlockLayout(Layout):
     def __init__(self, structure: GraphStructure) -> None:
         self.structure = structure
         self._shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
-        self._degrees: dict[Towards, Tensor] = {
-            "target": _degrees(structure, "target"),
-            "source": _degrees(structure, "source"),
+        self._degrees: dict[Direction, Tensor] = {
+            "forward": _degrees(structure, "forward"),
+            "reverse": _degrees(structure, "reverse"),
         }
 
     def at_source(self, nodes: Tensor) -> Edges:
@@ -92,11 +92,11 @@ class BlockLayout(Layout):
         combine = torch.add if reduction == "sum" else torch.maximum
         return torch.cat([_combine(part, combine, example, block.size) for block, part in blocks], dim=1)
 
-    def moments(self, messages: Edges, towards: Towards) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def moments(self, messages: Edges, direction: Direction) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See `Layout`."""
         parts: list[list[tuple[Tensor, ...]]] = [[] for _ in self.structure.node_blocks]
         for edges, message in zip(self.structure.edge_blocks, messages, strict=True):
-            node_block, axis = (edges.target, 2) if towards == "target" else (edges.source, 3)
+            node_block, axis = (edges.target, 2) if direction == "forward" else (edges.source, 3)
             parts[node_block].append(tuple(m.flatten(1, 2) for m in AxisMoments.apply(message, axis)))
         columns = []
         combinations: tuple[Combine, ...] = (torch.add, torch.add, torch.maximum, torch.minimum)
@@ -106,9 +106,9 @@ class BlockLayout(Layout):
             columns.append(torch.cat(rows, dim=1))
         return columns[0], columns[1], columns[2], columns[3]
 
-    def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
+    def num_messages(self, direction: Direction, like: Tensor) -> Tensor:
         """See `Layout`; (nodes, 1)."""
-        return self._degrees[towards].to(like)
+        return self._degrees[direction].to(like)
 
     def _block(self, nodes: Tensor, number: int) -> Tensor:
         block = self.structure.node_blocks[number]
@@ -157,12 +157,12 @@ class AxisMoments(torch.autograd.Function):
 
 
 @functools.lru_cache(maxsize=256)
-def _degrees(structure: GraphStructure, towards: Towards) -> Tensor:
+def _degrees(structure: GraphStructure, direction: Direction) -> Tensor:
     degrees = torch.zeros(structure.num_nodes, 1)
     for edges in structure.edge_blocks:
         _, sources, targets = structure.edge_shape(edges)
-        block = structure.node_blocks[edges.target if towards == "target" else edges.source]
-        degrees[block.start : block.stop] += sources if towards == "target" else targets
+        block = structure.node_blocks[edges.target if direction == "forward" else edges.source]
+        degrees[block.start : block.stop] += sources if direction == "forward" else targets
     return degrees
 
 
@@ -175,9 +175,9 @@ class FlatLayout(Layout):
             index.to(device) for index in _sorted_index(self.structures, self.counts)
         )
         self.num_nodes = sum(s.num_nodes * count for s, count in zip(structures, counts, strict=True))
-        self._lengths = {
-            "source": torch.bincount(self.source, minlength=self.num_nodes),
-            "target": torch.bincount(self.target, minlength=self.num_nodes),
+        self._lengths: dict[Direction, Tensor] = {
+            "forward": torch.bincount(self.target, minlength=self.num_nodes),
+            "reverse": torch.bincount(self.source, minlength=self.num_nodes),
         }
 
     def at_source(self, nodes: Tensor) -> Edges:
@@ -192,38 +192,38 @@ class FlatLayout(Layout):
         """See `Layout`."""
         parts, lengths = [], []
         if to_target is not None:
-            parts.append(self._segments(to_target[0], "target", reduction))
-            lengths.append(self._lengths["target"])
+            parts.append(self._segments(to_target[0], "forward", reduction))
+            lengths.append(self._lengths["forward"])
         if to_source is not None:
-            parts.append(self._segments(to_source[0][self._by_source], "source", reduction))
-            lengths.append(self._lengths["source"])
+            parts.append(self._segments(to_source[0][self._by_source], "reverse", reduction))
+            lengths.append(self._lengths["reverse"])
         if reduction == "sum":
             return functools.reduce(torch.add, parts)
         reached = functools.reduce(torch.add, lengths).view(-1, *(1,) * (parts[0].dim() - 1)) > 0
         return torch.where(reached, functools.reduce(torch.maximum, parts), 0)
 
-    def moments(self, messages: Edges, towards: Towards) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def moments(self, messages: Edges, direction: Direction) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See `Layout`."""
 
         def reduced(values: Tensor, reduction: Reduction) -> Tensor:
-            forward = towards == "target"
-            return self.reduce([values] if forward else None, None if forward else [values], reduction)
+            is_forward = direction == "forward"
+            return self.reduce([values] if is_forward else None, None if is_forward else [values], reduction)
 
         message = messages[0]
         largest, smallest = reduced(message, "max"), -reduced(-message, "max")
         return reduced(message, "sum"), reduced(message.square(), "sum"), largest, smallest
 
-    def _segments(self, sorted_messages: Tensor, towards: Towards, reduction: Reduction) -> Tensor:
-        lengths = self._lengths[towards]
+    def _segments(self, sorted_messages: Tensor, direction: Direction, reduction: Reduction) -> Tensor:
+        lengths = self._lengths[direction]
         return torch.segment_reduce(sorted_messages, reduction, lengths=lengths, axis=0, unsafe=True)
 
-    def num_messages(self, towards: Towards, like: Tensor) -> Tensor:
+    def num_messages(self, direction: Direction, like: Tensor) -> Tensor:
         """See `Layout`; (nodes, 1)."""
-        return self._lengths[towards][:, None].to(like)
+        return self._lengths[direction][:, None].to(like)
 
     def pack(self, nodes: Sequence[Tensor], edges: Sequence[Edges]) -> tuple[Tensor, Edges]:
         """Values of stacks in the block layout → values in the flat layout."""
-        rows = torch.cat([torch.cat([b.flatten(1, 3) for b in blocks], dim=1).flatten(0, 1) for blocks in edges])
+        rows = torch.cat([join_edges(blocks) for blocks in edges])
         return torch.cat([stack.flatten(0, 1) for stack in nodes]), [rows[self.order]]
 
     def unpack(self, nodes: Tensor, edges: Edges | None = None) -> list[tuple[Tensor, Edges]]:
@@ -235,7 +235,7 @@ class FlatLayout(Layout):
             return [(part, []) for part in unpacked]
         rows = torch.zeros_like(edges[0]).index_copy(0, self.order, edges[0])
         edge_parts = rows.split([s.num_edges * count for s, count in stacks])
-        blocks = [_blocks(part, s, count) for part, (s, count) in zip(edge_parts, stacks, strict=True)]
+        blocks = [split_edges(part, s, count) for part, (s, count) in zip(edge_parts, stacks, strict=True)]
         return list(zip(unpacked, blocks, strict=True))
 
 
@@ -246,12 +246,6 @@ def _sorted_index(structures: tuple[GraphStructure, ...], counts: tuple[int, ...
     order = index[1].argsort(stable=True)
     source, target = index[:, order]
     return source, target, order, source.argsort(stable=True)
-
-
-def _blocks(rows: Tensor, structure: GraphStructure, count: int) -> Edges:
-    shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
-    parts = rows.unflatten(0, (count, -1)).split([torch.Size(shape).numel() for shape in shapes], dim=1)
-    return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def map_edges(function: Callable[..., Tensor], *edges: Edges) -> Edges:

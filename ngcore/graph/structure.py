@@ -14,7 +14,7 @@ EdgeKind = Literal["linear", "conv2d", "norm", "skip"]
 
 @dataclasses.dataclass(frozen=True)
 class NodeBlock:
-    """The neurons (channels) that one layer brings forth.
+    """The neurons (channels) that one layer produces.
 
     Attributes:
         size: Number of neurons.
@@ -77,6 +77,10 @@ class GraphStructure:
     node_blocks: tuple[NodeBlock, ...]
     edge_blocks: tuple[EdgeBlock, ...]
 
+    def row(self, block_index: int, num_rows: int) -> int:
+        """Row of a per-layer table for a node block; see `table_row`."""
+        return table_row(block_index, len(self.node_blocks), num_rows)
+
     @property
     def num_nodes(self) -> int:
         """Number of neurons, inputs included."""
@@ -107,6 +111,14 @@ class GraphStructure:
     def node_width(self) -> int:
         """Numbers a node carries: its bias, and with batch normalisation also running mean and variance."""
         return 3 if any(isinstance(layer, BatchNorm) for layer in self.architecture.layers) else 1
+
+
+def table_row(position: int, count: int, num_rows: int) -> int:
+    """Row of a per-layer table for the layer at `position` of `count`: the last has the last, deep ones share one.
+
+    With 4 rows and 6 layers: 0, 1, 2, 2, 2, 3.
+    """
+    return num_rows - 1 if position == count - 1 else min(position, num_rows - 2)
 
 
 @functools.lru_cache(maxsize=256)

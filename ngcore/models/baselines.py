@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError, ShapeMismatchError
 from ngcore.inr import image_coordinates
+from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.probes import Probes
 from ngcore.networks import Network
 
@@ -18,7 +19,7 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 STATISTICS_PER_LAYER = 2 * (2 + len(QUANTILES))  # mean, variance and quantiles, of weights and of biases
 
 
-class _Baseline(nn.Module, abc.ABC):
+class _Baseline(Model):
     """Features of a network → hidden layers → one Linear; a subclass says what the features are."""
 
     def __init__(self, d_features: int, d_hidden: int, num_hidden_layers: int, d_out: int, dropout: float) -> None:
@@ -32,12 +33,11 @@ class _Baseline(nn.Module, abc.ABC):
     def features(self, network: Network) -> Tensor:
         """What the MLP reads of each network, (networks, d_features)."""
 
-    def embed(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_hidden"]:
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, of one stack or several, before the last Linear."""
-        stacks = [networks] if isinstance(networks, Network) else networks
-        return self.hidden(torch.cat([self.features(stack) for stack in stacks]))
+        return self.hidden(torch.cat([self.features(stack) for stack in stacks_of(networks)]))
 
-    def forward(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_out"]:
+    def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
         """Answer for each network, of one stack or several."""
         return self.head(self.embed(networks))
 
@@ -61,14 +61,13 @@ class _Standardised(_Baseline):
         return (self.raw_features(network) - self.mean) / self.std
 
     @torch.no_grad()
-    def fit_normalisation(self, networks: Network | Sequence[Network]) -> None:
+    def fit_normalisation(self, networks: Networks) -> None:
         """Set mean and standard deviation to those of a training corpus; a constant feature keeps its scale.
 
         Args:
             networks: One stack, or several, which may differ in architecture where the model allows it.
         """
-        stacks = [networks] if isinstance(networks, Network) else networks
-        raw = torch.cat([self.raw_features(stack) for stack in stacks])
+        raw = torch.cat([self.raw_features(stack) for stack in stacks_of(networks)])
         std, mean = torch.std_mean(raw, dim=0, correction=0)
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1.0))
@@ -218,7 +217,7 @@ class OutputProbes(_Baseline):
         return self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, probes · outputs
 
 
-class LatticeProbes(nn.Module):
+class LatticeProbes(Model):
     """A small convolutional network on what INRs answer in a lattice of places: on their image, coarsely rendered.
 
     Three convolutions of 3 × 3, the second and third with stride 2, the mean over what is left of the lattice, and a
@@ -273,12 +272,11 @@ class LatticeProbes(nn.Module):
         answers = self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))
         return answers.view(-1, self.side, self.side, self.num_outputs).movedim(3, 1)
 
-    def embed(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_hidden"]:
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, of one stack or several, before the last Linear."""
-        stacks = [networks] if isinstance(networks, Network) else networks
-        maps = self.convolutions(torch.cat([self.features(stack) for stack in stacks]))
+        maps = self.convolutions(torch.cat([self.features(stack) for stack in stacks_of(networks)]))
         return self.hidden(maps.mean(dim=(2, 3)))
 
-    def forward(self, networks: Network | Sequence[Network]) -> Float[Tensor, "networks d_out"]:
+    def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
         """Answer for each network, of one stack or several."""
         return self.head(self.embed(networks))

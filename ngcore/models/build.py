@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from ngcore.errors import UnknownNameError
-from ngcore.models.baselines import FlatMLP, LatticeProbes, OutputProbes, StatNN
+from ngcore.models.baselines import FlatMLP, StatNN
 from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.descent import DescentEditor
+from ngcore.models.model import Model
 from ngcore.models.neural_graph_model import NeuralGraphModel
 from ngcore.models.sweep_editor import SweepEditor
 from ngcore.models.sweep_model import SweepModel, output_probes
@@ -60,10 +61,6 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     if name not in PRESETS:
         raise UnknownNameError("preset", name, PRESETS)
     return dataclasses.replace(PRESETS[name], **changes)
-
-
-Model = NeuralGraphModel | SweepModel | SweepEditor | DescentEditor | FlatMLP | StatNN | OutputProbes | LatticeProbes
-"""Every model answers `model(networks)` and `model.embed(networks)`."""
 
 
 def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, seed: int = 0) -> Model:

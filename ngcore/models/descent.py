@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from ngcore.errors import NeuralGraphError
 from ngcore.inr import edit_images, image_coordinates, render, render_at
 from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import weights_and_biases
 from ngcore.models.sweep_editor import SweepEditor
-from ngcore.models.sweep_model import Networks, stacks_of
 from ngcore.networks import Network
 
 DECAYS = (0.5, 0.9)
@@ -128,7 +128,7 @@ def _scaled(direction: Tensor, square: Tensor, *, is_whole: bool = False) -> Ten
     return direction * ((mean if is_whole else square) + RELATIVE_FLOOR * mean + TINY).rsqrt()
 
 
-class DescentEditor(nn.Module):
+class DescentEditor(Model):
     """A `SweepEditor`, and learned descent from its answer: towards what the edit makes of the networks' own picture.
 
     Args:

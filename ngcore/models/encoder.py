@@ -115,7 +115,7 @@ def _embedding_indices(
         elif block.role == "output":
             own = num_inputs + torch.arange(block.size).clamp(max=num_outputs - 1)
         else:
-            own = torch.full((block.size,), num_inputs + num_outputs + min(number, num_hidden) - 1)
+            own = torch.full((block.size,), num_inputs + num_outputs + structure.row(number, num_hidden + 2) - 1)
         positions.append(own)
         activations.append(torch.full((block.size,), ACTIVATION_KINDS.index(block.activation)))
     kinds = [{"linear": 0, "conv2d": 0, "norm": 1, "skip": 2}[block.kind] for block in structure.edge_blocks]

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
 from ngcore.models.config import InputSpec, ModelConfig
-from ngcore.models.probe_features import layer_entry
 from ngcore.networks import Network
 
 
@@ -38,7 +37,7 @@ class GraphHead(nn.Module):
         if self.reads_all:
             rows: list[list[Tensor]] = [[] for _ in range(self.num_entries)]
             for number, block in enumerate(blocks):
-                rows[layer_entry(number, structure, self.num_entries)].append(block)
+                rows[structure.row(number, self.num_entries)].append(block)
             parts += [_mean_and_max(row, nodes) for row in rows]
         return self.mlp(torch.cat(parts, dim=1))
 
@@ -79,9 +78,7 @@ class ParameterHead(nn.Module):
         bias = torch.nn.functional.pad(changes, (0, structure.node_width - 1))
         blocks = tuple(self.edge_out(block) for block in edges)
         change = to_network(NeuralGraph(structure, bias, blocks, self.kernel_size))
-        rows = {
-            block.layer: layer_entry(i, structure, len(self.scales)) for i, block in enumerate(structure.node_blocks)
-        }
+        rows = {block.layer: structure.row(i, len(self.scales)) for i, block in enumerate(structure.node_blocks)}
         scaled = {}
         for name, tensor in change.parameters.items():
             layer, parameter = name.split(".")

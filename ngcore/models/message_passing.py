@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ngcore.graph import Edges, Layout, map_edges
+from ngcore.graph import Direction, Edges, Layout, map_edges
 
 LOG_DEGREE = math.log(33)
 """Degree scale of the amplification scaler: log(1 + 32), the corpora's typical degree."""
@@ -73,8 +73,8 @@ class MessagePassing(nn.Module):
         ends = (layout.at_source(at_source), layout.at_target(at_target))
         messages = [self._messages(*edge_and_ends) for edge_and_ends in zip(edges, *ends, strict=True)]
         received = [
-            aggregate(layout, [forth for forth, _ in messages], "target", nodes),
-            aggregate(layout, [back for _, back in messages], "source", nodes),
+            aggregate(layout, [forward for forward, _ in messages], "forward", nodes),
+            aggregate(layout, [reverse for _, reverse in messages], "reverse", nodes),
         ]
         update = self.post(torch.cat([nodes, *received], dim=-1))
         if self.updates_edges:
@@ -84,22 +84,20 @@ class MessagePassing(nn.Module):
     def _messages(self, edge: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The messages along the edges and against them."""
         halves = (part.chunk(2, dim=-1) for part in (self.shift(edge), self.scale(edge), source, target))
-        forth, back = (
+        forward, reverse = (
             torch.addcmul(shift, scale, at_source + at_target)
             for shift, scale, at_source, at_target in zip(*halves, strict=True)
         )
-        return forth, back
+        return forward, reverse
 
     def _update_edge(self, edge: Tensor, source: Tensor, target: Tensor) -> Tensor:
         return edge + self.edge_out(functional.silu(self.edge_in(edge) + source + target))
 
 
-def aggregate(
-    layout: Layout, messages: Edges, towards: Literal["target", "source"], nodes: Tensor
-) -> Float[Tensor, "*axes nodes d"]:
+def aggregate(layout: Layout, messages: Edges, direction: Direction, nodes: Tensor) -> Float[Tensor, "*axes nodes d"]:
     """Mean, min, max and standard deviation of the messages at each node, as they are and amplified by degree."""
-    count = layout.num_messages(towards, nodes)
-    total, squares, largest, smallest = layout.moments(messages, towards)
+    count = layout.num_messages(direction, nodes)
+    total, squares, largest, smallest = layout.moments(messages, direction)
     mean = total / count.clamp(min=1)
     variance = squares / count.clamp(min=1) - mean.square()
     together = torch.cat([mean, smallest, largest, (functional.relu(variance) + 1e-5).sqrt()], dim=-1)

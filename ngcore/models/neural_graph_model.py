@@ -1,6 +1,5 @@
 """The graph models, whole: encoder, a stack of NG-GNN or NG-T layers, and a head."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,14 +11,13 @@ from ngcore.models.config import InputSpec, ModelConfig
 from ngcore.models.encoder import GraphEncoder
 from ngcore.models.heads import GraphHead, ParameterHead
 from ngcore.models.message_passing import MessagePassing
+from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.relational_attention import RelationalAttention
 from ngcore.models.signs import canonical_signs
 from ngcore.networks import Network
 
-Networks = Network | Sequence[Network]
 
-
-class NeuralGraphModel(nn.Module):
+class NeuralGraphModel(Model):
     """NG-GNN or NG-T: reads networks as graphs, whatever the order of their neurons (paper, Sec. 2).
 
     Stacks of networks of one topology run in the block layout, mixtures in the flat layout. Both give the same numbers.
@@ -41,7 +39,7 @@ class NeuralGraphModel(nn.Module):
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
-        self.encoder.normaliser.fit([self._canonical(stack) for stack in _stacks(networks)])
+        self.encoder.normaliser.fit([self._canonical(stack) for stack in stacks_of(networks)])
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the layers and the Fourier embeddings, each for itself, in place.
@@ -59,7 +57,7 @@ class NeuralGraphModel(nn.Module):
             networks: One stack or several.
             flat: Compute in the flat layout; None: only where the stacks differ in topology.
         """
-        stacks = _stacks(networks)
+        stacks = stacks_of(networks)
         features = [self.encoder(self._canonical(stack)) for stack in stacks]
         structures = [graph_structure(stack.architecture) for stack in stacks]
         if flat is None:
@@ -95,7 +93,7 @@ class NeuralGraphModel(nn.Module):
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d"]:
         """Representation of each network: before the last Linear of an invariant head, else the mean over all nodes."""
-        stacks = _stacks(networks)
+        stacks = stacks_of(networks)
         encoded = self.encode(networks)
         if isinstance(self.head, ParameterHead):
             return torch.cat([nodes.mean(dim=1) for nodes, _ in encoded])
@@ -117,7 +115,7 @@ class NeuralGraphModel(nn.Module):
             (networks, d_out) from an invariant head; from a parameter head the change of the parameters, a Network
             (a list of them for a list of stacks).
         """
-        stacks = _stacks(networks)
+        stacks = stacks_of(networks)
         encoded = zip(stacks, self.encode(networks, flat=flat), strict=True)
         if isinstance(self.head, ParameterHead):
             changes = [self.head(graph_structure(stack.architecture), *features) for stack, features in encoded]
@@ -138,7 +136,3 @@ def _layer(config: ModelConfig, *, updates_edges: bool) -> nn.Module:
         dropout=config.dropout,
         updates_edges=updates_edges,
     )
-
-
-def _stacks(networks: Networks) -> list[Network]:
-    return [networks] if isinstance(networks, Network) else list(networks)

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ngcore.graph import table_row
 from ngcore.networks import Architecture, BatchNorm, Network
 
 SMALL = 1e-8  # a standard deviation below it is none
@@ -78,8 +79,7 @@ def weights_and_biases(architecture: Architecture, num_entries: int) -> Iterator
     """
     positions = list(architecture.weight_layers)
     for number, position in enumerate(positions):
-        is_last = number == len(positions) - 1
-        entry = num_entries - 1 if is_last else min(number, num_entries - 2)
+        entry = table_row(number, len(positions), num_entries)
         for column, name in enumerate(("weight", "bias")):
             if f"{position}.{name}" in architecture.parameter_shapes:
                 yield f"{position}.{name}", entry, column

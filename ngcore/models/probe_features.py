@@ -42,15 +42,10 @@ class ProbeFeatures(nn.Module):
         structure = graph_structure(network.architecture)
         responses = probe_responses(network, self.probes(network), structure)
         parts = [
-            self.projections[layer_entry(number, structure, len(self.projections))](response)
+            self.projections[structure.row(number, len(self.projections))](response)
             for number, response in enumerate(responses)
         ]
         return torch.cat(parts, dim=1)
-
-
-def layer_entry(number: int, structure: GraphStructure, num_entries: int) -> int:
-    """Row of a per-layer table for a node block: the input first, the output last, deep hidden layers shared."""
-    return num_entries - 1 if number == len(structure.node_blocks) - 1 else min(number, num_entries - 2)
 
 
 def probe_responses(network: Network, inputs: Tensor, structure: GraphStructure) -> list[Tensor]:

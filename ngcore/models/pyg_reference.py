@@ -1,7 +1,5 @@
 """NG-GNN as plain torch_geometric message passing: slow, close to the formulas, and equal to the fast layouts."""
 
-import math
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -13,9 +11,10 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.utils import degree
 
 from ngcore.errors import ArchitectureError
-from ngcore.graph import Edges, GraphStructure, block_edge_index, graph_structure
+from ngcore.graph import Edges, GraphStructure, block_edge_index, graph_structure, join_edges, split_edges
 from ngcore.models.heads import ParameterHead
 from ngcore.models.message_passing import LOG_DEGREE, MessagePassing
+from ngcore.models.model import Networks, stacks_of
 from ngcore.models.neural_graph_model import NeuralGraphModel
 from ngcore.models.signs import canonical_signs
 from ngcore.networks import Network
@@ -105,12 +104,12 @@ class PygNeuralGraphModel(nn.Module):
         self.layers = nn.ModuleList(ReferenceLayer(layer) for layer in layers)
         self._indices: dict[tuple[tuple[GraphStructure, int], ...], Tensor] = {}
 
-    def forward(self, networks: Network | Sequence[Network]) -> Tensor | Network | list[Network]:
+    def forward(self, networks: Networks) -> Tensor | Network | list[Network]:
         """As `NeuralGraphModel.forward`."""
-        stacks = [networks] if isinstance(networks, Network) else list(networks)
+        stacks = stacks_of(networks)
         features = [self._features(stack) for stack in stacks]
         nodes = torch.cat([nodes.flatten(0, 1) for nodes, _ in features])
-        edges = torch.cat([torch.cat([e.flatten(1, 3) for e in edges], dim=1).flatten(0, 1) for _, edges in features])
+        edges = torch.cat([join_edges(blocks) for _, blocks in features])
         edge_index = self._edge_index(stacks)
         for layer in self.layers:
             nodes, edges = layer(nodes, edges, edge_index)
@@ -142,13 +141,6 @@ class PygNeuralGraphModel(nn.Module):
         for structure, stack, node_rows, edge_rows in zip(structures, stacks, own_nodes, own_edges, strict=True):
             features = [node_rows.unflatten(0, (len(stack), -1))]
             if isinstance(self.model.head, ParameterHead):
-                features.append(_block_edges(structure, len(stack), edge_rows))
+                features.append(split_edges(edge_rows, structure, len(stack)))
             answers.append(self.model.head(structure, *features))
         return answers
-
-
-def _block_edges(structure: GraphStructure, count: int, edges: Tensor) -> Edges:
-    """(edges, d) of `count` graphs → one tensor an edge block."""
-    shapes = [structure.edge_shape(block) for block in structure.edge_blocks]
-    blocks = edges.unflatten(0, (count, -1)).split([math.prod(shape) for shape in shapes], dim=1)
-    return [block.unflatten(1, shape) for block, shape in zip(blocks, shapes, strict=True)]

@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ngcore.graph import Edges, Layout, map_edges
+from ngcore.graph import Direction, Edges, Layout, map_edges
+
+WAYS: dict[Direction, str] = {"forward": "forth", "reverse": "back"}
+"""Names of the two directions in the names of parameters, which stand in stored weights."""
 
 
 class RelationalAttention(nn.Module):
@@ -42,10 +45,8 @@ class RelationalAttention(nn.Module):
         super().__init__()
         self.num_heads, self.d_attention, self.updates_edges = num_heads, d_attention, updates_edges
         self.node_projection = nn.Linear(d_node, 3 * d_attention)
-        self.edge_projection = nn.ModuleDict({way: nn.Linear(d_edge, 3 * d_attention) for way in ("forth", "back")})
-        self.edge_value = nn.ModuleDict(
-            {way: _HeadwiseLinear(d_edge, d_attention, num_heads) for way in ("forth", "back")}
-        )
+        self.edge_projection = nn.ModuleDict({way: nn.Linear(d_edge, 3 * d_attention) for way in WAYS.values()})
+        self.edge_value = nn.ModuleDict({way: _HeadwiseLinear(d_edge, d_attention, num_heads) for way in WAYS.values()})
         self.out = nn.Linear(d_attention, d_node)
         self.attention_norm, self.mlp_norm = nn.LayerNorm(d_node), nn.LayerNorm(d_node)
         self.mlp = nn.Sequential(nn.Linear(d_node, 2 * d_node), nn.GELU(), nn.Linear(2 * d_node, d_node))
@@ -70,24 +71,28 @@ class RelationalAttention(nn.Module):
     def _attend(self, layout: Layout, nodes: Tensor, edges: Edges) -> Tensor:
         query, key, value = self.node_projection(nodes).chunk(3, dim=-1)
         key_value = torch.cat([key, value], dim=-1)
-        forth = self._logits_and_values("forth", edges, layout.at_target(query), layout.at_source(key_value))
-        back = self._logits_and_values("back", edges, layout.at_source(query), layout.at_target(key_value))
-        largest = layout.reduce(forth[0], back[0], "max").detach()  # …, nodes, heads
-        weight_forth = map_edges(_shifted_exp, forth[0], layout.at_target(largest))
-        weight_back = map_edges(_shifted_exp, back[0], layout.at_source(largest))
-        total = layout.reduce(weight_forth, weight_back, "sum")
-        messages = (map_edges(_weigh, weight_forth, forth[1]), map_edges(_weigh, weight_back, back[1]))
+        forward = self._logits_and_values("forward", edges, layout.at_target(query), layout.at_source(key_value))
+        reverse = self._logits_and_values("reverse", edges, layout.at_source(query), layout.at_target(key_value))
+        largest = layout.reduce(forward[0], reverse[0], "max").detach()  # …, nodes, heads
+        weight_forward = map_edges(_shifted_exp, forward[0], layout.at_target(largest))
+        weight_reverse = map_edges(_shifted_exp, reverse[0], layout.at_source(largest))
+        total = layout.reduce(weight_forward, weight_reverse, "sum")
+        messages = (map_edges(_weigh, weight_forward, forward[1]), map_edges(_weigh, weight_reverse, reverse[1]))
         result = layout.reduce(*messages, "sum")
-        edge_forth = layout.reduce(map_edges(_weigh_edge, weight_forth, edges), None, "sum")
-        edge_back = layout.reduce(None, map_edges(_weigh_edge, weight_back, edges), "sum")
-        result = result + self.edge_value["forth"](edge_forth) + self.edge_value["back"](edge_back)
+        edge_forward = layout.reduce(map_edges(_weigh_edge, weight_forward, edges), None, "sum")
+        edge_reverse = layout.reduce(None, map_edges(_weigh_edge, weight_reverse, edges), "sum")
+        result = (
+            result + self.edge_value[WAYS["forward"]](edge_forward) + self.edge_value[WAYS["reverse"]](edge_reverse)
+        )
         return (result.unflatten(-1, (self.num_heads, -1)) / total.clamp(min=1e-9)[..., None]).flatten(-2)
 
-    def _logits_and_values(self, way: str, edges: Edges, query: Edges, key_value: Edges) -> tuple[Edges, Edges]:
+    def _logits_and_values(
+        self, direction: Direction, edges: Edges, query: Edges, key_value: Edges
+    ) -> tuple[Edges, Edges]:
         """Attention logits (…, heads) and values (…, d_attention) of all edges in one direction."""
         logits, values = [], []
         for edge, own_query, own_key_value in zip(edges, query, key_value, strict=True):
-            edge_query, edge_key, modulation = self.edge_projection[way](edge).chunk(3, dim=-1)
+            edge_query, edge_key, modulation = self.edge_projection[WAYS[direction]](edge).chunk(3, dim=-1)
             key, value = own_key_value.chunk(2, dim=-1)
             product = (own_query + edge_query) * (key + edge_key)
             scale = math.sqrt(self.d_attention / self.num_heads)

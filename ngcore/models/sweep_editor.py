@@ -1,4 +1,4 @@
-"""NG-Sweep as an editor: after every pair of sweeps, forth and back, the network is changed and read again."""
+"""NG-Sweep as an editor: after every pair of sweeps, forward and reverse, the network is changed and read again."""
 
 from typing import cast
 
@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from ngcore.errors import NeuralGraphError
 from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
 from ngcore.models.config import InputSpec, ModelConfig
-from ngcore.models.probe_features import layer_entry, probe_responses
+from ngcore.models.model import Networks, stacks_of
+from ngcore.models.probe_features import probe_responses
 from ngcore.models.probes import Probes
-from ngcore.models.sweep_model import Networks, SweepReader, stacks_of
+from ngcore.models.sweep_model import SweepReader
 from ngcore.models.sweeps import States
 from ngcore.networks import Network
 
@@ -19,10 +20,10 @@ from ngcore.networks import Network
 class SweepEditor(SweepReader):
     """Changes the parameters of networks in stages, as a learned optimiser would.
 
-    A stage is a sweep forth, a sweep back, and a change of the network; the next stage reads the changed network, its
-    weights and its responses to the probes, and goes on from the states of the stage before. The answer is the sum of
-    the changes. Equivariant to the order of hidden neurons, and to their signs where an odd activation leaves them
-    free.
+    A stage is a forward sweep, a reverse sweep, and a change of the network; the next stage reads the changed network,
+    its weights and its responses to the probes, and continues from the states of the stage before. The answer is the
+    sum of the changes. Equivariant to the order of hidden neurons, and to their signs where an odd activation leaves
+    them free.
 
     Args:
         config: Widths, probes, and twice the number of stages as the number of sweeps.
@@ -60,9 +61,9 @@ class SweepEditor(SweepReader):
             if self.probes is not None:
                 responses = self._respond(current, reading.structure, stage)
                 states = responses if states is None else [a + b for a, b in zip(states, responses, strict=True)]
-            forth = reading.sweep(self.sweeps[2 * stage], states)
-            states = reading.sweep(self.sweeps[2 * stage + 1], forth)
-            change = head(reading.structure, forth, states)
+            forward = reading.sweep(self.sweeps[2 * stage], states)
+            states = reading.sweep(self.sweeps[2 * stage + 1], forward)
+            change = head(reading.structure, forward, states)
             total, current = total.plus(change), current.plus(change)
         assert states is not None  # there is at least one stage
         return total, states
@@ -79,7 +80,7 @@ class SweepEditor(SweepReader):
         assert self.probes is not None
         maps = cast(nn.ModuleList, self.responses[stage])
         responses = probe_responses(network, self.probes(network), structure)
-        return [maps[layer_entry(i, structure, self.num_entries)](response) for i, response in enumerate(responses)]
+        return [maps[structure.row(i, self.num_entries)](response) for i, response in enumerate(responses)]
 
 
 class _ChangeHead(nn.Module):
@@ -99,15 +100,15 @@ class _ChangeHead(nn.Module):
         biases = [nn.Linear(d, 1, bias=False) for _ in range(num_entries)]
         for linear in (*targets, *biases):
             nn.init.zeros_(linear.weight)
-        for linear in sources:  # what a source was after the sweep forth, as far as the rank goes
+        for linear in sources:  # what a source was after the forward sweep, as far as the rank goes
             nn.init.eye_(linear.weight)
         self.sources, self.targets, self.biases = (nn.ModuleList(part) for part in (sources, targets, biases))
         self.scales = nn.Parameter(torch.full((num_entries, 2), 0.01))
 
-    def forward(self, structure: GraphStructure, forth: States, back: States) -> Network:
+    def forward(self, structure: GraphStructure, forward: States, reverse: States) -> Network:
         """The change of each network's parameters; that of running statistics is 0."""
-        states = [torch.cat(pair, dim=-1) for pair in zip(forth, back, strict=True)]
-        entries = [layer_entry(number, structure, len(self.scales)) for number in range(len(states))]
+        states = [torch.cat(pair, dim=-1) for pair in zip(forward, reverse, strict=True)]
+        entries = [structure.row(number, len(self.scales)) for number in range(len(states))]
         biases = torch.cat(
             [self.scales[e, 1] * self.biases[e](state) for e, state in zip(entries, states, strict=True)], dim=1
         )

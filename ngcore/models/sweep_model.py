@@ -1,7 +1,6 @@
-"""NG-Sweep, whole: standardised weights, sweeps forth and back over the layers, and a head that answers."""
+"""NG-Sweep, whole: standardised weights, sweeps forward and backward over the layers, and a head that answers."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,15 +10,13 @@ from torch import Tensor, nn
 from ngcore.graph import Edges, GraphStructure, to_graph
 from ngcore.models.baselines import LatticeProbes, OutputProbes
 from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
-from ngcore.models.probe_features import layer_entry
 from ngcore.models.sweeps import States, Sweep, Update
 from ngcore.networks import Network
 
 ALONE = 0.25
 """Share of networks that training judges by the sweeps alone, and share that it judges by the probes alone."""
-
-Networks = Network | Sequence[Network]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +40,8 @@ class Reading:
         return sweep(self.structure, self.edges, self.biases, self.positions, before)
 
 
-class SweepReader(nn.Module):
-    """What all models of sweeps have: a way to read networks, and sweeps forth, back, forth, ….
+class SweepReader(Model):
+    """What all models of sweeps have: a way to read networks, and sweeps forward, reverse, forward, ….
 
     Args:
         config: Widths and number of sweeps.
@@ -62,7 +59,7 @@ class SweepReader(nn.Module):
                 config.d_node,
                 kernel_area=spec.kernel_size[0] * spec.kernel_size[1],
                 num_entries=self.num_entries,
-                direction="back" if i % 2 else "forth",
+                direction="reverse" if i % 2 else "forward",
                 follows=i > 0 or is_given_states,
                 d_output=config.d_output,
             )
@@ -200,11 +197,6 @@ class _AnswerHead(nn.Module):
         """Means over each hidden layer's neurons of the squared states, in which no sign is left."""
         rows: list[list[Tensor]] = [[] for _ in range(self.num_entries)]
         for number, state in enumerate(states):
-            rows[layer_entry(number, structure, self.num_entries)].append(state)
+            rows[structure.row(number, self.num_entries)].append(state)
         empty = states[-1].new_zeros(states[-1].shape[0], states[-1].shape[2])
         return [torch.cat(row, dim=1).square().mean(dim=1) if row else empty for row in rows[1:-1]]
-
-
-def stacks_of(networks: Networks) -> list[Network]:
-    """One stack as a list of stacks."""
-    return [networks] if isinstance(networks, Network) else list(networks)

@@ -1,22 +1,19 @@
-"""Message passing layer by layer: sweeps over a neural graph in the order of the forward pass, and back."""
+"""Message passing layer by layer: sweeps over a neural graph in the order of the forward pass, and in reverse."""
 
 import functools
 import math
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import Edges, GraphStructure
-from ngcore.models.probe_features import layer_entry
+from ngcore.graph import Direction, Edges, GraphStructure
 from ngcore.networks import ACTIVATION_KINDS
 from ngcore.networks.symmetry import sign_spaces, symmetry_spaces
 
 FREQUENCY = 1.5
 """What a collected unit of standardised weights turns a sine by at first, about what it does in a SIREN."""
 
-Direction = Literal["forth", "back"]
 States = list[Tensor]
 """One tensor a node block, (networks, neurons, d)."""
 
@@ -31,7 +28,7 @@ class Sweep(nn.Module):
 
     with e_ij the weight itself (a kernel has one A for each of its entries). Against the edges it is the same with
     sources and targets exchanged. All maps are those of the layer. A weight enters linearly and in its place, as it
-    does in the network itself, so that a sweep can follow what the network computes, and a sweep back what its
+    does in the network itself, so that a forward sweep can follow what the network computes, and a reverse one what its
     gradients would be; A, U and W start near the identity, where the two are alike.
 
     A neuron whose sign is free (odd activation) has c = 0; then everything above is odd in its sign, and negating its
@@ -40,8 +37,8 @@ class Sweep(nn.Module):
     Args:
         d: Width of the states.
         kernel_area: Entries of the kernels that edges carry.
-        num_entries: Layers with maps of their own, see `layer_entry`.
-        direction: Along the edges or against them.
+        num_entries: Layers with maps of their own, see `GraphStructure.row`.
+        direction: "forward" along the edges, "reverse" against them.
         follows: Whether there is a sweep before.
         d_output: Hidden width of an MLP that takes the place of W sin(…) ⊙ cos(…) at the output neurons, whose signs
             are never free; 0: none. There are few of them, and all that is known of the function meets there.
@@ -74,9 +71,9 @@ class Sweep(nn.Module):
         """
         states: dict[int, Tensor] = {}
         numbers = range(len(structure.node_blocks))
-        for number in numbers if self.direction == "forth" else reversed(numbers):
+        for number in numbers if self.direction == "forward" else reversed(numbers):
             block = structure.node_blocks[number]
-            entry = layer_entry(number, structure, self.num_entries)
+            entry = structure.row(number, self.num_entries)
             collected = biases[number] * self.bias_direction[entry] + positions[number]
             collected = collected + sum(self._messages(structure, edges, number, states))
             collected = collected * (1 + self.activation_gain[ACTIVATION_KINDS.index(block.activation)])
@@ -91,14 +88,14 @@ class Sweep(nn.Module):
         """What reaches a block from the blocks that the sweep has been to."""
         messages = []
         for index, block in enumerate(structure.edge_blocks):
-            near, far = (block.target, block.source) if self.direction == "forth" else (block.source, block.target)
+            near, far = (block.target, block.source) if self.direction == "forward" else (block.source, block.target)
             if near != number or far not in states:
                 continue
             groups, sources, targets = structure.edge_shape(block)
-            count = sources if self.direction == "forth" else targets
-            sent = self.message[layer_entry(far, structure, self.num_entries)](states[far])
+            count = sources if self.direction == "forward" else targets
+            sent = self.message[structure.row(far, self.num_entries)](states[far])
             sent = sent.unflatten(-1, (-1, self.d)).unflatten(1, (groups, count)).flatten(2, 3)
-            kernels = edges[index].transpose(2, 3) if self.direction == "forth" else edges[index]
+            kernels = edges[index].transpose(2, 3) if self.direction == "forward" else edges[index]
             fan = count * math.prod(block.kernel)
             messages.append((kernels.flatten(3) @ sent).flatten(1, 2) / math.sqrt(fan))
         return messages

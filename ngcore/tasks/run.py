@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ngcore.device import choose_device
 from ngcore.errors import NotFiniteError
-from ngcore.models import LatticeProbes, Model, OutputProbes, build_model
+from ngcore.models import Model, build_model
 from ngcore.paths import work_folder
 from ngcore.tasks.checkpoints import Checkpoint, find_part, load_checkpoint
 from ngcore.tasks.corpus import Corpus
@@ -215,7 +215,7 @@ def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> M
             weights |= {prefix + key: tensor for key, tensor in part.items()}
         expect_weights_fit(model, weights, source=" and ".join(recipe.starts.values()))
         model.load_state_dict(weights)
-    elif not isinstance(model, OutputProbes | LatticeProbes):
+    else:
         model.fit_normalisation(list(corpus.stacks))
     return model
 

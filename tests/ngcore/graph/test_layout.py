@@ -11,7 +11,7 @@ from ngcore.networks import mlp
 COUNT, WIDTH = 2, 3
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
-directions = pytest.mark.parametrize("towards", ["target", "source"])
+directions = pytest.mark.parametrize("direction", ["forward", "reverse"])
 
 
 def layouts(architecture):
@@ -29,23 +29,23 @@ def random_values(structure, generator):
     return nodes.requires_grad_(), [edge.requires_grad_() for edge in edges]
 
 
-def one_pass(layout, nodes, edges, towards, reduction):
+def one_pass(layout, nodes, edges, direction, reduction):
     """Gather from both ends, join with the edges, reduce, and the moments of the same messages."""
     messages = map_edges(lambda e, s, t: e * (1 + s) + t, edges, layout.at_source(nodes), layout.at_target(nodes * 2))
-    reduced = layout.reduce(*((messages, None) if towards == "target" else (None, messages)), reduction)
+    reduced = layout.reduce(*((messages, None) if direction == "forward" else (None, messages)), reduction)
     both = layout.reduce(messages, map_edges(torch.sin, messages), reduction)
-    return torch.cat([reduced, both, *layout.moments(messages, towards)], dim=-1), messages
+    return torch.cat([reduced, both, *layout.moments(messages, direction)], dim=-1), messages
 
 
 @every_architecture
 @directions
 @pytest.mark.parametrize("reduction", ["sum", "max"])
-def test_block_and_flat_layout_agree_in_values_and_gradients(architecture, towards, reduction, generator):
+def test_block_and_flat_layout_agree_in_values_and_gradients(architecture, direction, reduction, generator):
     block, flat = layouts(architecture)
     nodes, edges = random_values(block.structure, generator)
-    by_block, block_messages = one_pass(block, nodes, edges, towards, reduction)
+    by_block, block_messages = one_pass(block, nodes, edges, direction, reduction)
     packed_nodes, packed_edges = flat.pack([nodes], [edges])
-    flat_result, flat_messages = one_pass(flat, packed_nodes, packed_edges, towards, reduction)
+    flat_result, flat_messages = one_pass(flat, packed_nodes, packed_edges, direction, reduction)
     ((by_flat, unpacked),) = flat.unpack(flat_result, flat_messages)
     torch.testing.assert_close(by_block, by_flat)
     torch.testing.assert_close(block_messages, unpacked)
@@ -58,33 +58,33 @@ def test_block_and_flat_layout_agree_in_values_and_gradients(architecture, towar
 
 @every_architecture
 @directions
-def test_reductions_equal_loops_over_the_edges(architecture, towards, generator):
+def test_reductions_equal_loops_over_the_edges(architecture, direction, generator):
     layout, _ = layouts(architecture)
     structure = layout.structure
     _, edges = random_values(structure, generator)
     flat = torch.cat([edge.detach().flatten(1, 3) for edge in edges], dim=1)
-    ends = block_edge_index(structure)[1 if towards == "target" else 0].tolist()
+    ends = block_edge_index(structure)[1 if direction == "forward" else 0].tolist()
     received = [[flat[:, e] for e, end in enumerate(ends) if end == node] for node in range(structure.num_nodes)]
     empty = [torch.zeros(COUNT, WIDTH).double()] * 4
     expected = [
         [m.sum(0), m.square().sum(0), m.amax(0), m.amin(0)] if rows and (m := torch.stack(rows)) is not None else empty
         for rows in received
     ]
-    moments = layout.moments(edges, towards)
+    moments = layout.moments(edges, direction)
     for number, moment in enumerate(moments):
         torch.testing.assert_close(moment.detach(), torch.stack([row[number] for row in expected], dim=1))
-    counts = layout.num_messages(towards, flat).flatten().tolist()
+    counts = layout.num_messages(direction, flat).flatten().tolist()
     assert counts == [len(rows) for rows in received]
 
 
 @every_architecture
 @directions
-def test_degrees_of_both_layouts_agree(architecture, towards):
+def test_degrees_of_both_layouts_agree(architecture, direction):
     block, flat = layouts(architecture)
     like = torch.zeros((), dtype=torch.float64)
-    counts = block.num_messages(towards, like)
+    counts = block.num_messages(direction, like)
     assert counts.dtype == like.dtype
-    assert torch.equal(counts.repeat(COUNT, 1), flat.num_messages(towards, like))
+    assert torch.equal(counts.repeat(COUNT, 1), flat.num_messages(direction, like))
 
 
 def test_gathering_and_reducing_on_a_2_2_1_network_by_hand():
@@ -97,24 +97,24 @@ def test_gathering_and_reducing_on_a_2_2_1_network_by_hand():
     nodes = torch.tensor([1.0, 2, 3, 4, 5]).view(1, 5, 1)
     ones = [torch.ones(1, 1, 2, 2, 1), torch.ones(1, 1, 2, 1, 1)]
     messages = map_edges(torch.mul, ones, layout.at_source(nodes))
-    moments = torch.cat(layout.moments(messages, "target"), dim=-1)
+    moments = torch.cat(layout.moments(messages, "forward"), dim=-1)
     assert moments[0].tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [3, 5, 2, 1], [3, 5, 2, 1], [7, 25, 4, 3]]
     assert layout.reduce(messages, None, "sum").flatten().tolist() == [0, 0, 3, 3, 7]
-    assert layout.num_messages("source", nodes).flatten().tolist() == [2, 2, 1, 1, 0]
+    assert layout.num_messages("reverse", nodes).flatten().tolist() == [2, 2, 1, 1, 0]
 
 
 @pytest.mark.parametrize("names", [("mlp", "siren", "no biases"), ("batch norm cnn", "grouped", "siren")])
 @directions
-def test_a_mixed_flat_batch_equals_its_stacks_alone(names, towards, generator):
+def test_a_mixed_flat_batch_equals_its_stacks_alone(names, direction, generator):
     structures = [graph_structure(ARCHITECTURES[name]) for name in names]
     values = [random_values(structure, generator) for structure in structures]
     mixed = FlatLayout(structures, [COUNT] * len(names), torch.device("cpu"))
     packed = mixed.pack([nodes for nodes, _ in values], [edges for _, edges in values])
-    result, messages = one_pass(mixed, *packed, towards, "max")
+    result, messages = one_pass(mixed, *packed, direction, "max")
     for structure, (nodes, edges), (own, own_edges) in zip(
         structures, values, mixed.unpack(result, messages), strict=True
     ):
-        alone, alone_messages = one_pass(BlockLayout(structure), nodes, edges, towards, "max")
+        alone, alone_messages = one_pass(BlockLayout(structure), nodes, edges, direction, "max")
         torch.testing.assert_close(own, alone)
         torch.testing.assert_close(own_edges, alone_messages)
 

@@ -40,8 +40,7 @@ def test_configurations_survive_json(name):
 def test_every_preset_answers(name):
     model = build_model(PRESETS[name], [SIREN]).eval()
     network = random_network(SIREN, 2, dtype=torch.float32)
-    if hasattr(model, "fit_normalisation"):
-        model.fit_normalisation([network])
+    model.fit_normalisation([network])
     with torch.no_grad():
         answer = model(network)
     assert len(answer) == 2

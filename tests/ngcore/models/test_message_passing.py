@@ -65,18 +65,18 @@ def test_the_last_layer_hands_its_edges_on_as_they_are(generator):
     assert not hasattr(layer, "edge_in")
 
 
-@pytest.mark.parametrize("towards", ["target", "source"])
-def test_aggregates_equal_statistics_of_the_messages_in_both_layouts(towards, generator):
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_aggregates_equal_statistics_of_the_messages_in_both_layouts(direction, generator):
     structure = graph_structure(VECTORS["residual mlp"])
     nodes, messages = random_features(structure, 3, 3, generator)
-    ends = block_edge_index(structure)[1 if towards == "target" else 0].tolist()
+    ends = block_edge_index(structure)[1 if direction == "forward" else 0].tolist()
     rows = torch.cat([message.flatten(0, 3) for message in messages])
     expected = torch.stack(
         [statistics([rows[e] for e, end in enumerate(ends) if end == n], 3) for n in range(structure.num_nodes)]
     )
-    torch.testing.assert_close(aggregate(BlockLayout(structure), messages, towards, nodes)[0], expected)
+    torch.testing.assert_close(aggregate(BlockLayout(structure), messages, direction, nodes)[0], expected)
     flat = FlatLayout([structure], [1], torch.device("cpu"))
-    torch.testing.assert_close(aggregate(flat, flat.pack([nodes], [messages])[1], towards, nodes[0]), expected)
+    torch.testing.assert_close(aggregate(flat, flat.pack([nodes], [messages])[1], direction, nodes[0]), expected)
 
 
 def test_dropout_is_for_training_alone(generator):

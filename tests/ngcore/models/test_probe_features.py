@@ -6,7 +6,7 @@ from example_architectures import ARCHITECTURES
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure
-from ngcore.models.probe_features import ProbeFeatures, layer_entry, probe_responses
+from ngcore.models.probe_features import ProbeFeatures, probe_responses
 from ngcore.networks import mlp, siren, small_cnn
 from ngcore.testing import assert_invariant, random_network
 
@@ -56,7 +56,7 @@ def test_probe_inputs_start_within_the_unit_square_and_learn():
 
 def test_deep_hidden_layers_share_the_last_entry():
     structure = graph_structure(mlp((1, 1, 1, 1, 1, 1)))
-    assert [layer_entry(number, structure, 4) for number in range(6)] == [0, 1, 2, 2, 2, 3]
+    assert [structure.row(number, 4) for number in range(6)] == [0, 1, 2, 2, 2, 3]
 
 
 def test_networks_that_read_other_inputs_are_refused():

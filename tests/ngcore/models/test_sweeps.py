@@ -39,7 +39,7 @@ def test_a_sweep_forth_by_hand():
     architecture = siren((1, 1, 1))
     values = {"0.weight": [[[2.0]]], "0.bias": [[0.5]], "2.weight": [[[-3.0]]], "2.bias": [[0.1]]}
     network = Network(architecture, {name: torch.tensor(value).double() for name, value in values.items()})
-    sweep = Sweep(1, kernel_area=1, num_entries=3, direction="forth", follows=False).double()
+    sweep = Sweep(1, kernel_area=1, num_entries=3, direction="forward", follows=False).double()
     as_network_does(sweep)
     graph = to_graph(network)
     biases = [graph.node_features[:, [i]] for i in range(3)]
@@ -54,7 +54,7 @@ def test_a_sweep_forth_by_hand():
 def test_a_sweep_back_reads_the_layers_in_reverse():
     """The input's state depends on the output's place, by way of both weights; the output's on no weight."""
     network = random_network(siren((1, 1, 1)), 1)
-    sweep = Sweep(1, kernel_area=1, num_entries=3, direction="back", follows=False).double()
+    sweep = Sweep(1, kernel_area=1, num_entries=3, direction="reverse", follows=False).double()
     as_network_does(sweep)
     weights, biases = (
         network.parameters,
@@ -89,7 +89,7 @@ def test_what_a_neuron_collects_is_divided_by_the_root_of_its_fan_in():
     """Two inputs at 0.7 with weights 2 and −3, bias 0.5: x_1 = sin((2 − 3) sin(0.7) / √2 + 0.5)."""
     architecture = Architecture((2,), (Linear(2, 1),))
     values = {"0.weight": torch.tensor([[[2.0, -3.0]]]).double(), "0.bias": torch.tensor([[0.5]]).double()}
-    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="forth", follows=False).double()
+    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="forward", follows=False).double()
     states = states_of(Network(architecture, values), sweep, [0.7, 0.0])
     assert states[1].item() == pytest.approx(math.sin((2 - 3) * math.sin(0.7) / 2**0.5 + 0.5))
 
@@ -98,7 +98,7 @@ def test_against_the_edges_it_is_the_root_of_its_fan_out():
     """One input to three outputs at 0.4, weights 2, −3 and 5: x_0 = sin((2 − 3 + 5) sin(0.4) / √3)."""
     architecture = Architecture((1,), (Linear(1, 3, bias=False),))
     network = Network(architecture, {"0.weight": torch.tensor([[[2.0], [-3.0], [5.0]]]).double()})
-    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="back", follows=False).double()
+    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="reverse", follows=False).double()
     states = states_of(network, sweep, [0.0, 0.4])
     assert states[0].item() == pytest.approx(math.sin(4 * math.sin(0.4) / 3**0.5))
 
@@ -107,7 +107,7 @@ def test_the_fan_of_a_channel_counts_the_entries_of_its_kernels():
     """Kernels of 1 × 2 over two channels at 0.7, all entries 0.5: x_1 = sin(4 · 0.5 sin(0.7) / √4)."""
     architecture = Architecture((2, 3, 3), (Conv2d(2, 1, (1, 2), bias=False),))
     network = Network(architecture, {"0.weight": torch.full((1, 1, 2, 1, 2), 0.5).double()})
-    sweep = Sweep(1, kernel_area=2, num_entries=2, direction="forth", follows=False).double()
+    sweep = Sweep(1, kernel_area=2, num_entries=2, direction="forward", follows=False).double()
     states = states_of(network, sweep, [0.7, 0.0])
     assert states[1].item() == pytest.approx(math.sin(2 * math.sin(0.7) / 2))
 
