@@ -21,14 +21,17 @@ def register(program: typer.Typer) -> None:
 
 
 def results(
-    readme: Annotated[Path | None, typer.Option(help="Write what ships into this Markdown file, at its marks.")] = None,
+    readme: Annotated[
+        Path | None,
+        typer.Option(help="Write what ships into this Markdown file and those of docs beside it, at their marks."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the figures into a .json file.")] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="Only the models that ship.")] = False,
     replace: Replace = False,
     as_json: Json = False,
 ) -> None:
     """Show the figures of all trained models on test networks, the best of each question first."""
-    from ngcore.report.results import result_rows, with_results
+    from ngcore.report.results import result_rows, write_results
     from ngcore.report.studies import list_studies
     from ngcore.tasks import survey_checkpoints
 
@@ -39,9 +42,8 @@ def results(
         say(reason)
     rows = result_rows(listing.cards.values())
     if readme is not None:
-        text = with_results(readme.read_text(encoding="utf-8"), rows, list_studies(shipped=True))
-        write_atomically(readme, lambda path: path.write_text(text, encoding="utf-8"))
-        say(f"Written into {readme}.")
+        changed = write_results(readme, rows, list_studies(shipped=True))
+        say(f"Written into {', '.join(map(str, changed))}." if changed else f"{readme} is up to date.")
     if out is not None:
         figures = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_atomically(out, lambda path: path.write_text(figures, encoding="utf-8"))

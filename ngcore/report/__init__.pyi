@@ -1,7 +1,7 @@
 from .headlines import headline_table as headline_table
 from .results import describe_figure as describe_figure
 from .results import result_rows as result_rows
-from .results import with_results as with_results
+from .results import write_results as write_results
 from .seeds import join_seeds as join_seeds
 from .seeds import over_seeds as over_seeds
 from .studies import STUDIES as STUDIES

@@ -81,7 +81,7 @@ QUESTIONS = (
     ),
     Question(words="CIFAR-10, with probes", zoo="cifar10-inrs", reads="probes"),
     Question(
-        words="MNIST dilated, squared error",
+        words="MNIST dilated, squared error of one view",
         zoo="mnist-inrs",
         reads="any",
         metric="mse",

@@ -1,9 +1,12 @@
 """The figures of all checkpoints in one list, and that list and the studies as Markdown tables."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ngcore.errors import NeuralGraphError
+from ngcore.files import write_atomically
 from ngcore.report.headlines import headline_table
 from ngcore.report.seeds import over_seeds
 from ngcore.report.studies import study_command, study_table
@@ -85,11 +88,30 @@ def marks(name: str) -> tuple[str, str]:
     return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
 
 
-def with_results(text: str, rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]) -> str:
-    """A Markdown text with the tables of headlines, rows and studies written anew between their `marks`.
+def write_results(readme: Path, rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]) -> list[Path]:
+    """Write the tables of headlines, rows and studies into a README and the Markdown files of `docs` beside it.
+
+    Returns:
+        The files that changed.
 
     Raises:
-        NeuralGraphError: If the text has not exactly one such place for each.
+        NeuralGraphError: If there is not exactly one place for each table in all of them.
+    """
+    files = [readme, *sorted((readme.parent / "docs").glob("*.md"))]
+    before = {file: file.read_text(encoding="utf-8") for file in files}
+    written = {file: text for file, text in with_results(before, rows, studies).items() if text != before[file]}
+    for file, text in written.items():
+        write_atomically(file, partial(Path.write_text, data=text, encoding="utf-8"))
+    return list(written)
+
+
+def with_results(
+    texts: Mapping[Path, str], rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]
+) -> dict[Path, str]:
+    """Markdown texts with the tables of headlines, rows and studies written between their `marks`.
+
+    Raises:
+        NeuralGraphError: If there is not exactly one place for each table in all of them.
     """
     heads, lines = headline_table(rows)
     tables = {
@@ -97,9 +119,18 @@ def with_results(text: str, rows: Sequence[Row], studies: Iterable[Mapping[str, 
         RESULTS: results_table(rows),
         STUDIES: studies_text(studies),
     }
+    written = dict(texts)
     for name, content in tables.items():
-        text = _between(text, name, content)
-    return text
+        begin, _ = marks(name)
+        holders = [file for file, text in written.items() if begin in text]
+        if len(holders) != 1:
+            raise NeuralGraphError(f"Expected one line {begin!r} in {_listed(texts)}, got {len(holders)}.")
+        written[holders[0]] = _between(written[holders[0]], name, content)
+    return written
+
+
+def _listed(files: Iterable[Path]) -> str:
+    return ", ".join(str(file) for file in files)
 
 
 def _between(text: str, name: str, content: str) -> str:

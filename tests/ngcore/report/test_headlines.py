@@ -41,7 +41,7 @@ def test_less_error_is_better_and_what_was_never_measured_elsewhere_says_so():
     _, lines = headline_table(rows)
     assert lines == [
         ["CIFAR-10, with probes", "–", "–", "40.00%", "colours"],
-        ["MNIST dilated, squared error", "0.0160", "OCE", "0.0200", "near"],
+        ["MNIST dilated, squared error of one view", "0.0160", "OCE", "0.0200", "near"],
     ]
 
 

@@ -1,5 +1,7 @@
 """The list of all figures, and the README that shows it."""
 
+from pathlib import Path
+
 import pytest
 
 from ngcore.errors import NeuralGraphError
@@ -12,6 +14,7 @@ from ngcore.report.results import (
     results_table,
     studies_text,
     with_results,
+    write_results,
 )
 from ngcore.report.studies import list_studies
 from ngcore.tasks import list_checkpoints
@@ -21,6 +24,10 @@ BEGIN, END = marks(RESULTS)
 BEGIN_STUDIES, END_STUDIES = marks(STUDIES)
 NO_STUDIES = f"{BEGIN_STUDIES}\n{END_STUDIES}\n"
 TEXT = f"{NO_HEADLINES}before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\nafter\n"
+
+
+def written_into(text, rows, studies):
+    return with_results({Path("README.md"): text}, rows, studies)[Path("README.md")]
 
 
 def card(name, task="classify", zoo="inrs", **test):
@@ -96,17 +103,17 @@ def test_studies_stand_one_after_the_other_and_none_is_no_text():
 
 def test_the_tables_replace_what_stood_between_the_marks():
     rows = result_rows([card("good", accuracy=0.9)])
-    written = with_results(TEXT, rows, [study()])
+    written = written_into(TEXT, rows, [study()])
     assert written == (
         f"{NO_HEADLINES}before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nbetween\n"
         f"{BEGIN_STUDIES}\n\n{studies_text([study()])}\n{END_STUDIES}\nafter\n"
     )
-    assert with_results(written, rows, [study()]) == written
+    assert written_into(written, rows, [study()]) == written
 
 
 def test_without_studies_nothing_stands_between_their_marks():
     rows = result_rows([card("good", accuracy=0.9)])
-    assert with_results(TEXT, rows, []).endswith(f"between\n{NO_STUDIES}after\n")
+    assert written_into(TEXT, rows, []).endswith(f"between\n{NO_STUDIES}after\n")
 
 
 @pytest.mark.parametrize(
@@ -124,13 +131,30 @@ def test_without_studies_nothing_stands_between_their_marks():
 )
 def test_a_text_without_one_place_for_each_is_refused(text):
     with pytest.raises(NeuralGraphError, match="Expected one line"):
-        with_results(text, [], [])
+        written_into(text, [], [])
 
 
 def test_the_readme_shows_the_figures_of_the_cards_and_studies_that_ship(pytestconfig, monkeypatch):
     monkeypatch.delenv("NGCORE_CHECKPOINTS")
-    readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
-    assert with_results(readme, result_rows(list_checkpoints()), list_studies()) == readme
+    files = [pytestconfig.rootpath / "README.md", *(pytestconfig.rootpath / "docs").glob("*.md")]
+    texts = {file: file.read_text(encoding="utf-8") for file in files}
+    assert with_results(texts, result_rows(list_checkpoints()), list_studies()) == texts
+
+
+def test_tables_are_written_into_the_readme_and_the_files_of_docs_beside_it(tmp_path):
+    readme, docs = tmp_path / "README.md", tmp_path / "docs" / "tables.md"
+    docs.parent.mkdir()
+    readme.write_text(NO_HEADLINES)
+    docs.write_text(TEXT.removeprefix(NO_HEADLINES))
+    rows = result_rows([card("good", accuracy=0.9)])
+    assert write_results(readme, rows, [study()]) == [docs]
+    assert results_table(rows) in docs.read_text() and studies_text([study()]) in docs.read_text()
+    assert write_results(readme, rows, [study()]) == []
+
+
+def test_a_table_with_a_place_in_two_files_is_refused(tmp_path):
+    with pytest.raises(NeuralGraphError, match="Expected one line"):
+        with_results({tmp_path / "a.md": TEXT, tmp_path / "b.md": NO_STUDIES}, [], [])
 
 
 def test_the_time_of_a_training_holds_that_of_what_it_started_from():
