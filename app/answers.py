@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 
 from app import cached
+from app.byte_cache import remembered
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, Network
@@ -19,7 +20,7 @@ Card = Mapping[str, Any]
 
 CLASSIFY, PREDICT, EDIT = "classify", "predict", "edit"
 MAX_ANSWERS = 512
-MAX_EDITS = 64  # stacks of networks
+MAX_EDIT_BYTES = 256 * 1024 * 1024
 SCORES = {CLASSIFY: "accuracy", PREDICT: "kendall_tau", EDIT: "mse"}
 
 
@@ -170,6 +171,6 @@ def edited(card: Card, network: Network, strength: float, *, key: str) -> Networ
     return changed_by(card["name"], network, change, strength)
 
 
-@st.cache_resource(max_entries=MAX_EDITS, show_spinner=False)
+@remembered(max_bytes=MAX_EDIT_BYTES)
 def _change(name: str, weights: str, key: str, device: str, _network: Network) -> Network:
     return change_of_inrs(checkpoint(name, weights), _network).detach()

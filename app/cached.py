@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app import state
+from app.byte_cache import remembered
 from app.state import Selection
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 MAX_ZOOS = 32
 MAX_NETWORKS = 64
-MAX_VIEWS = 16
-MAX_RENDERS = 256
+MAX_VIEW_BYTES = 512 * 1024 * 1024  # several of the largest that are drawn
+MAX_RENDERS, MAX_RENDER_SIZE = 256, "128MB"
 
 
 def zoos() -> "dict[str, Zoo]":
@@ -155,12 +156,14 @@ def image(selection: Selection, size: tuple[int, int] = (28, 28)) -> "np.ndarray
     return _image(content_key(selection), size, network(selection), device())
 
 
-@st.cache_data(max_entries=MAX_RENDERS, show_spinner=False)
+@st.cache_data(max_entries=MAX_RENDERS, max_size=MAX_RENDER_SIZE, show_spinner=False)
 def _image(key: str, size: tuple[int, int], _network: "Network", _device: "torch.device") -> "np.ndarray":
     import torch
 
     from ngcore.inr import render
+    from ngcore.networks import check_cost
 
+    check_cost(_network.architecture, num_inputs=size[0] * size[1], max_bytes=None)
     with torch.inference_mode():
         return render(_network, size, device=_device)[0].clamp(0, 1).cpu().numpy()
 
@@ -171,7 +174,7 @@ def images(zoo_name: str, positions: "list[int]", size: tuple[int, int] = (28, 2
     return _images(opened.hash, tuple(positions), size, opened, device())
 
 
-@st.cache_data(max_entries=MAX_RENDERS, show_spinner=False)
+@st.cache_data(max_entries=MAX_RENDERS, max_size=MAX_RENDER_SIZE, show_spinner=False)
 def _images(
     zoo_hash: str, positions: tuple[int, ...], size: tuple[int, int], _zoo: "Zoo", _device: "torch.device"
 ) -> "np.ndarray":
@@ -192,7 +195,7 @@ def graph_view(selection: Selection) -> "GraphView":
     return _graph_view(content_key(selection), network(selection))
 
 
-@st.cache_resource(max_entries=MAX_VIEWS, show_spinner=False)
+@remembered(max_bytes=MAX_VIEW_BYTES)
 def _graph_view(key: str, _network: "Network") -> "GraphView":
     from app.graph_view import view_of
 

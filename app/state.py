@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _ADDRESS_KEY = "state.address"
 _KEPT_KEY = "state.kept"
 REGION_KEY = "map.region"
 MAX_KEPT = 20
+MAX_KEPT_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -171,13 +173,18 @@ def kept() -> dict[str, Kept]:
 
 
 def keep(network: Kept) -> Selection:
-    """Keep a network for this session, in place of the oldest when there are `MAX_KEPT`, and say how to select it."""
+    """Keep a network for this session, in place of the oldest where there are too many or too large ones."""
     networks = kept()
     networks.pop(network.sha256, None)
     networks[network.sha256] = network
-    while len(networks) > MAX_KEPT:
+    while len(networks) > 1 and (len(networks) > MAX_KEPT or _num_bytes(networks.values()) > MAX_KEPT_BYTES):
         del networks[next(iter(networks))]
     return network.selection
+
+
+def _num_bytes(networks: Iterable[Kept]) -> int:
+    """Bytes of the parameters of networks."""
+    return sum(tensor.nbytes for kept_one in networks for tensor in kept_one.network.parameters.values())
 
 
 def keep_upload(upload: "Upload") -> Selection:

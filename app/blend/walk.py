@@ -51,7 +51,7 @@ def shuffled_copy(network: Network, seed: int) -> Network:
     return flip_signs(permute_hidden(network, draw_permutation(network, generator)), generator)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=64, max_size="128MB", show_spinner=False)
 def blend(key: str, _first: Network, _second: Network, _device: torch.device) -> Blend:
     """Both ways between two INRs of one architecture; `key` identifies the two."""
     shares = torch.linspace(0, 1, NUM_SHARES)

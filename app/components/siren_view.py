@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 import ngcore.inr
+import ngcore.networks
 from app import cached
 from app.charts.image_grid import to_png
 from app.charts.theme import key_line, scale_key
@@ -109,6 +110,7 @@ def _strength(state: Any, fingerprint: str) -> float:
 def _still(network: "Network", side: int) -> np.ndarray:
     import torch
 
+    ngcore.networks.check_cost(network.architecture, num_inputs=side * side, max_bytes=None)
     with torch.inference_mode():
         return ngcore.inr.render(network, (side, side), device=cached.device())[0].clamp(0, 1).cpu().numpy()
 

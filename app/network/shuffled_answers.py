@@ -24,7 +24,7 @@ def shuffled(selection: Selection, seed: int) -> Shuffled:
     return _shuffled(cached.content_key(selection), seed, cached.network(selection))
 
 
-@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+@st.cache_data(max_entries=MAX_NETWORKS, max_size="128MB", show_spinner=False)
 def _shuffled(key: str, seed: int, _network: Network) -> Shuffled:
     return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)
 

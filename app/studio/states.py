@@ -3,23 +3,24 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 import torch
 
 from app import answers, cached, fits
 from app.answers import Card
+from app.byte_cache import remembered
 from app.state import Selection
 from app.studio.chain import Chain, Step, state_names
 from ngcore.errors import ArchitectureError, NeuralGraphError
 from ngcore.inr import IMAGE_EDITS, edit_by_fitting, edit_images, edit_weights, find_image_edit, is_siren
 from ngcore.inr import render as render_stack
-from ngcore.networks import Architecture, Network
+from ngcore.networks import Architecture, Network, check_cost
 from ngcore.zoo.originals import has_originals_at_hand, original_images
 
 SIDE = 28  # pixels at which pictures are compared where there is no original, as in training
 FORMULA = ""  # the maker of exact edits, among names of models
 FITTING = "fitting on"  # the maker that edits pixels and fits the network on to them
-MAX_FITTED = 64  # stacks of networks
+FIT_PASSES = 150  # 200 steps over a quarter of the pixels, each as much work as three forward passes
+MAX_FITTED_BYTES = 256 * 1024 * 1024
 
 
 class ImpossibleEditError(NeuralGraphError):
@@ -135,8 +136,9 @@ def _next(last: State, name: str, step: Step, possible: dict[str, list[str]], ca
     return State(name, network, key, (*last.steps, step), (*last.makers, maker), last.size)
 
 
-@st.cache_resource(max_entries=MAX_FITTED, show_spinner=False)
+@remembered(max_bytes=MAX_FITTED_BYTES)
 def _fitted_on(key: str, edit: str, strength: float, size: tuple[int, int], device: str, _network: Network) -> Network:
+    check_cost(_network.architecture, num_inputs=FIT_PASSES * size[0] * size[1], max_bytes=None)
     return edit_by_fitting(_network, edit, strength, size=size, device=device)
 
 

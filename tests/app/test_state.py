@@ -46,10 +46,36 @@ def test_the_oldest_network_of_a_session_makes_room():
 
     def script():
         from app import state
+        from ngcore.networks import mlp
+        from ngcore.testing import random_network
 
+        network = random_network(mlp((2, 3, 1)))
         for i in range(state.MAX_KEPT + 1):
-            state.keep(state.Kept(network=None, title=str(i), sha256=str(i)))
+            state.keep(state.Kept(network, title=str(i), sha256=str(i)))
         assert list(state.kept()) == [str(i) for i in range(1, state.MAX_KEPT + 1)]
+
+    assert not AppTest.from_function(script, default_timeout=60).run().exception
+
+
+def test_large_networks_of_a_session_make_room_for_the_newest():
+    from streamlit.testing.v1 import AppTest
+
+    def script():
+        from app import state
+        from ngcore.networks import mlp
+        from ngcore.testing import random_network
+
+        network = random_network(mlp((2, 3, 1)))
+        state.MAX_KEPT_BYTES, limit = 13 * 8 * 3, state.MAX_KEPT_BYTES
+        try:
+            for i in range(5):
+                state.keep(state.Kept(network, title=str(i), sha256=str(i)))
+            assert list(state.kept()) == ["2", "3", "4"]
+            state.MAX_KEPT_BYTES = 1
+            state.keep(state.Kept(network, title="5", sha256="5"))
+            assert list(state.kept()) == ["5"]
+        finally:
+            state.MAX_KEPT_BYTES = limit
 
     assert not AppTest.from_function(script, default_timeout=60).run().exception
 
