@@ -12,7 +12,8 @@ from ngcore.cli.choosing import choose_editor
 from ngcore.cli.inputs import ActivationHint, InputNetwork, OmegaHint, Source, read_input
 from ngcore.cli.options import Device, Json, example, finite
 from ngcore.cli.output import print_result, table_of
-from ngcore.errors import NeuralGraphError, NotFiniteError
+from ngcore.cli.writing import Replace, check_output
+from ngcore.errors import NotFiniteError
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
@@ -62,6 +63,7 @@ def edit(
     ] = 1.0,
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
+    replace: Replace = False,
     activation: ActivationHint = None,
     omega_0: OmegaHint = None,
     device: Device = "auto",
@@ -72,8 +74,9 @@ def edit(
     from ngcore.tasks import edit_inrs, edit_of, load_checkpoint
     from ngcore.upload import export_network
 
-    if out.suffix != ".safetensors":
-        raise NeuralGraphError(f"Expected --out to end in .safetensors, got {out}.")
+    check_output(out, suffixes=(".safetensors",), replace=replace)
+    if png:
+        check_output(out.with_suffix(".png"), suffixes=(".png",), replace=replace)
     given = read_input(source, activation=activation, omega_0=omega_0)
     edited = None
     if model is None and not fit_on and not find_image_edit(name).is_exact:

@@ -8,7 +8,8 @@ import typer
 from ngcore.cli.options import Device, Json, Limit, example
 from ngcore.cli.output import line, print_result
 from ngcore.cli.progress import ProgressBar, progress_bar
-from ngcore.errors import NeuralGraphError, ZooError
+from ngcore.cli.writing import Replace, check_output
+from ngcore.errors import ZooError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ def embed(
     model: Annotated[str, typer.Option(help="A checkpoint.")],
     out: Annotated[Path, typer.Option(help="A .parquet file (metadata and a column of vectors) or a .npz file.")],
     split: Annotated[str | None, typer.Option(help="train, validation or test.", show_default="all")] = None,
+    replace: Replace = False,
     limit: Limit = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -43,8 +45,7 @@ def embed(
     from ngcore.tasks import load_checkpoint
     from ngcore.zoo import Zoo, find_zoo
 
-    if out.suffix not in SUFFIXES:
-        raise NeuralGraphError(f"Expected --out to end in {' or '.join(SUFFIXES)}, got {out}.")
+    check_output(out, suffixes=SUFFIXES, replace=replace)
     opened = Zoo.open(find_zoo(zoo))
     rows = opened.rows(split=split)[:limit]
     if not len(rows):
@@ -84,7 +85,6 @@ def _write(path: Path, zoo: "Zoo", rows: "np.ndarray", vectors: "np.ndarray") ->
     from ngcore.files import write_atomically
 
     table = zoo.metadata.iloc[rows].reset_index(drop=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(temporary: Path) -> None:
         if path.suffix == ".parquet":

@@ -19,7 +19,8 @@ from ngcore.cli.inputs import (
 )
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, say, table_of
-from ngcore.errors import NeuralGraphError
+from ngcore.cli.writing import Replace, check_output
+from ngcore.files import write_atomically
 
 if TYPE_CHECKING:
     from ngcore.graph import GraphStructure, NeuralGraph
@@ -46,6 +47,7 @@ def graph(
             help="Also write the graph: .json (plain lists), .pt (torch_geometric Data) or .html (a drawing)."
         ),
     ] = None,
+    replace: Replace = False,
     activation: ActivationHint = None,
     omega_0: OmegaHint = None,
     stride: StrideHint = None,
@@ -56,15 +58,15 @@ def graph(
     """Describe the neural graph of a network: neurons as nodes, weights as edges."""
     from ngcore.graph import to_graph
 
-    if out is not None and out.suffix not in SUFFIXES:
-        raise NeuralGraphError(f"Expected --out to end in {', '.join(SUFFIXES)}, got {out}.")
+    if out is not None:
+        check_output(out, suffixes=SUFFIXES, replace=replace)
     given = read_input(
         source, activation=activation, omega_0=omega_0, stride=stride, padding=padding, input_size=input_size
     )
     neural_graph = to_graph(given.network)
     result = _describe(given, neural_graph.structure)
     if out is not None:
-        _write(out, given, neural_graph)
+        write_atomically(out, lambda temporary: _write(temporary, out.suffix, given, neural_graph))
         result["file"] = str(out)
         say(f"Written to {out}.")
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
@@ -111,15 +113,15 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(table_of(("From → to", "Kind", ">Groups", ">Edges", "Kernel"), edges))
 
 
-def _write(path: Path, given: InputNetwork, neural_graph: "NeuralGraph") -> None:
-    if path.suffix == ".pt":
+def _write(path: Path, suffix: str, given: InputNetwork, neural_graph: "NeuralGraph") -> None:
+    if suffix == ".pt":
         import torch
 
         from ngcore.graph import to_pyg
 
         torch.save(to_pyg(neural_graph)[0], path)
         return
-    if path.suffix == ".html":
+    if suffix == ".html":
         from ngcore.cli.graph_drawing import draw_page
 
         path.write_text(draw_page(neural_graph, title=given.source), encoding="utf-8")

@@ -1,13 +1,15 @@
 """Input networks as a command gets them: a file, or a network of a zoo."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ngcore.cli.options import finite
-from ngcore.errors import DataError, NeuralGraphError
+from ngcore.cli.output import say_failure
+from ngcore.errors import DataError, NeuralGraphError, TooLargeError
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
@@ -74,6 +76,8 @@ def read_input(
         UnknownNameError, ZooError: If there is no such zoo, or no such network in it.
     """
     path = Path(source)
+    if path.is_dir():
+        raise DataError(_about_folder(path))
     if not path.is_file():
         return _from_zoo(source)
     from ngcore.errors import AmbiguousNetworkError
@@ -81,11 +85,44 @@ def read_input(
 
     hints = Hints(activation=activation, omega_0=omega_0, stride=stride, padding=padding, input_size=input_size)
     try:
-        upload = read_network(path.read_bytes(), filename=path.name, hints=hints)
+        upload = read_network(_bytes_of(path), filename=path.name, hints=hints)
     except AmbiguousNetworkError as error:
         options = " ".join(_option(question) for question in error.questions)
         raise NeuralGraphError(f"{source}: {error} For example: {options}") from error
     return InputNetwork(source, upload.network, upload.notes)
+
+
+def read_inputs(sources: Iterable[str], **hints: Any) -> tuple[list[InputNetwork], int]:
+    """The networks that can be read, and how many can't; each of those is named with its reason on stderr.
+
+    Args:
+        sources: Paths of files, or "<zoo>/<id>"; one that is named twice is read once.
+        hints: See `read_input`.
+    """
+    inputs, failures = [], 0
+    for source in dict.fromkeys(sources):
+        try:
+            inputs.append(read_input(source, **hints))
+        except (NeuralGraphError, OSError) as error:
+            say_failure(error, about=source)
+            failures += 1
+    return inputs, failures
+
+
+def _about_folder(path: Path) -> str:
+    """What to name instead of a folder."""
+    if (path / "card.json").is_file():
+        return f"Expected a network, got the folder {path}; of a zoo, name one network: {path}/ID."
+    return f"Expected a file of weights, got the folder {path}; name a file in it."
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The bytes of a file that is no larger than what is read."""
+    from ngcore.upload.limits import LOCAL
+
+    if (size := path.stat().st_size) > LOCAL.file_bytes:
+        raise TooLargeError(f"Expected a file of at most {LOCAL.file_bytes:,} bytes, got {size:,}.")
+    return path.read_bytes()
 
 
 def _from_zoo(source: str) -> InputNetwork:

@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ngcore.errors import NeuralGraphError
 from ngcore.text import clean_lines, clean_text, escape_unprintable
 
 WIDTH_OF_FILES = 160  # columns of what is piped or kept in a file
@@ -74,6 +75,17 @@ def say(text: str) -> None:
 def say_error(text: str) -> None:
     """Print an error as one line on stderr."""
     make_console(to_stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), line(text)))
+
+
+def say_failure(error: NeuralGraphError | OSError, *, about: str = "") -> None:
+    """Print what went wrong, with what the error was about unless it names it, and the code that would help."""
+    if isinstance(error, NeuralGraphError):
+        reason, recipe = str(error), error.recipe
+    else:
+        reason, recipe = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", ""
+    say_error(reason if not about or clean_text(about) in reason else f"{about}: {reason}")
+    if recipe:
+        typer.echo(f"\n{clean_lines(recipe)}", err=True, nl=False)
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from ngcore.cli.choosing import cards_by_name, choose_cards, named_cards
+from ngcore.cli.exits import FAILED
 from ngcore.cli.inputs import (
     ActivationHint,
     InputNetwork,
@@ -14,12 +15,12 @@ from ngcore.cli.inputs import (
     PaddingHint,
     Sources,
     StrideHint,
-    read_input,
+    read_inputs,
 )
 from ngcore.cli.options import Device, Json, example
-from ngcore.cli.output import plain, print_result, say, table_of
+from ngcore.cli.output import plain, print_result, say, say_error, say_failure, table_of
 from ngcore.cli.progress import progress_bar
-from ngcore.errors import NeuralGraphError
+from ngcore.errors import CheckpointError, NeuralGraphError
 
 if TYPE_CHECKING:
     from ngcore.tasks import Checkpoint
@@ -58,19 +59,33 @@ def predict(
         "padding": padding,
         "input_size": input_size,
     }
-    inputs = [read_input(source, **hints) for source in dict.fromkeys(sources)]  # type: ignore[arg-type]
+    inputs, failures = read_inputs(sources, **hints)
+    if not inputs:
+        raise typer.Exit(FAILED)
     answers: dict[str, list[dict[str, Any]]] = {given.source: [] for given in inputs}
     cards = named_cards(model, *TASKS) if model else cards_by_name(*TASKS)
     with progress_bar("Asking") as bar:
         for number, name in enumerate(cards):
             bar(number, len(cards), note=name)
             readable = inputs if model else [given for given in inputs if name in choose_cards(given, cards)]
-            for source, answer in _ask(name, readable, device):
+            try:
+                asked = _ask(name, readable, device)
+            except CheckpointError as error:
+                say_failure(error, about=name)
+                failures += 1
+                continue
+            for source, answer in asked:
                 answers[source].append(answer)
     result = [_describe(given, answers[given.source]) for given in inputs]
     if not any(entry["answers"] for entry in result):
         raise NeuralGraphError(f"Expected networks that a trained model can read, got {_names_of(inputs)}.")
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
+    unanswered = [entry for entry in result if all("error" in answer for answer in entry["answers"])]
+    for entry in unanswered:
+        reasons = [answer["error"] for answer in entry["answers"]] or ["no trained model can read it."]
+        say_error(f"{entry['network']} ({entry['architecture']}): {reasons[0]}")
+    if unanswered or failures:
+        raise typer.Exit(FAILED)
 
 
 def _ask(name: str, inputs: list[InputNetwork], device: str) -> list[tuple[str, dict[str, Any]]]:

@@ -27,9 +27,8 @@ from ngcore.cli import (
 from ngcore.cli.app import become_server, server_arguments
 from ngcore.cli.exits import BROKEN_PIPE, FAILED, INTERRUPTED, silence_stdout
 from ngcore.cli.options import example
-from ngcore.cli.output import say, say_error
+from ngcore.cli.output import say, say_error, say_failure
 from ngcore.errors import NeuralGraphError
-from ngcore.text import clean_lines
 
 UsageError: Any = typer.BadParameter.__bases__[0]
 
@@ -52,18 +51,14 @@ class Commands(TyperGroup):
         """Run a command; what went wrong becomes one line on stderr."""
         try:
             return super().invoke(ctx)
-        except NeuralGraphError as error:
-            say_error(str(error))
-            if error.recipe:
-                typer.echo(f"\n{clean_lines(error.recipe)}", err=True, nl=False)
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             silence_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
-        except OSError as error:
-            say_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        except (NeuralGraphError, OSError) as error:
+            say_failure(error)
         raise typer.Exit(FAILED)
 
 

@@ -97,4 +97,6 @@ def _counts(text: str | None) -> int | tuple[int, ...] | None:
     if len(parts) not in (1, 3) or not all(part.strip().isdecimal() for part in parts):
         raise NeuralGraphError(f"Expected --count as one number or as train,validation,test, got {text!r}.")
     numbers = tuple(int(part) for part in parts)
+    if numbers[0] == 0:
+        raise NeuralGraphError(f"Expected --count of at least one network to train on, got {text!r}.")
     return numbers[0] if len(numbers) == 1 else numbers

@@ -26,7 +26,7 @@ def clean_tensors(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tup
 
     Raises:
         UnsafeFileError: If two names are equal but for characters that cannot be seen.
-        UnsupportedNetworkError: If a tensor holds whole numbers, or NaN or infinity.
+        UnsupportedNetworkError: If a tensor holds whole numbers, NaN, infinity, or numbers too large for float32.
     """
     clean: dict[str, Tensor] = {}
     dtypes: dict[str, None] = {}
@@ -47,6 +47,8 @@ def _float32(name: str, tensor: Tensor) -> Tensor:
         raise UnsupportedNetworkError(f"Expected weights as floating-point numbers, got {kind} in {name!r}.")
     converted = tensor.to(torch.float32).contiguous()
     if not bool(torch.isfinite(converted).all()):
+        if bool(torch.isfinite(tensor).all()):
+            raise UnsupportedNetworkError(f"Expected numbers that float32 can hold, got some too large in {name!r}.")
         raise UnsupportedNetworkError(f"Expected finite numbers, got NaN or infinity in {name!r}.")
     if name.endswith("running_var") and bool((converted < 0).any()):
         raise UnsupportedNetworkError(f"Expected variances of at least 0, got a negative one in {name!r}.")

@@ -97,7 +97,7 @@ def test_an_edit_writes_weights_and_picture_and_tells_the_error_before_and_after
     from ngcore.upload import read_network
 
     out = tmp_path / "edited.safetensors"
-    command = ("edit", "tiny-inrs/000008", "--out", out, "--device", "cpu")
+    command = ("edit", "tiny-inrs/000008", "--out", out, "--replace", "--device", "cpu")
     result = run(*command, "--png", "--size", "20", "--json").json
     assert (result["model"], result["files"]) == ("tiny-edit", [str(out), str(out.with_suffix(".png"))])
     assert result["relative_change"] > 0
@@ -115,7 +115,7 @@ def test_an_exact_edit_needs_no_model_and_reports_its_error(run, tmp_path, shelf
     from ngcore.zoo import Zoo
 
     out = tmp_path / "inverted.safetensors"
-    command = ("edit", "tiny-inrs/000008", "--edit", "invert", "--strength", "0.5", "--out", out)
+    command = ("edit", "tiny-inrs/000008", "--edit", "invert", "--strength", "0.5", "--out", out, "--replace")
     result = run(*command, "--json").json
     assert (result["edit"], result["model"]) == ("invert", None)
     zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
@@ -139,7 +139,7 @@ def test_what_nobody_has_learned_can_be_fitted_on(run, tmp_path, shelf):
     from ngcore.zoo.originals import original_images
 
     out = tmp_path / "soft.safetensors"
-    command = ("edit", "tiny-inrs/000008", "--edit", "blur", "--fit-on", "--out", out, "--device", "cpu")
+    command = ("edit", "tiny-inrs/000008", "--edit", "blur", "--fit-on", "--out", out, "--replace", "--device", "cpu")
     result = run(*command, "--json").json
     assert (result["model"], result["fitted_on"]) == (None, True)
     zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
@@ -158,7 +158,18 @@ def test_the_answer_of_a_model_can_be_fitted_on(run, tmp_path, shelf):
     from ngcore.zoo.originals import original_images
 
     out = tmp_path / "thick.safetensors"
-    command = ("edit", "tiny-inrs/000008", "--model", "tiny-edit", "--fit-on", "--out", out, "--device", "cpu")
+    command = (
+        "edit",
+        "tiny-inrs/000008",
+        "--model",
+        "tiny-edit",
+        "--fit-on",
+        "--out",
+        out,
+        "--replace",
+        "--device",
+        "cpu",
+    )
     result = run(*command, "--strength", "0.5", "--json").json
     assert (result["model"], result["fitted_on"]) == ("tiny-edit", True)
     zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
@@ -209,7 +220,7 @@ def test_embeddings_of_a_zoo_are_the_same_in_both_files_and_in_its_order(run, tm
     expected = embed_networks(load_checkpoint("tiny-classify", "cpu"), network)
     assert torch.allclose(torch.from_numpy(arrays["embedding"]), expected, atol=1e-5)
     refused = run("embed", "tiny-inrs", "--model", "tiny-classify", "--out", "e.csv")
-    assert refused.stderr == "Error: Expected --out to end in .parquet or .npz, got e.csv.\n"
+    assert refused.stderr == "Error: Expected --out to end in .parquet, .npz, got e.csv.\n"
 
 
 def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it_but_editors(run, tmp_path, monkeypatch):
