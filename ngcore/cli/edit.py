@@ -42,7 +42,7 @@ def register(program: typer.Typer) -> None:
             "edit mnist-inrs/060000 --out thick.safetensors --png",
             "edit mnist-inrs/060000 --edit rotate --strength 0.5 --out turned.safetensors",
             "edit fashion-mnist-inrs/060000 --edit blur --fit-on --out soft.safetensors",
-            "edit inr.pt --activation sine --strength 1.5 --out edited.safetensors",
+            "edit inr.pt --activation sine --omega-0 30 --strength 1.5 --out edited.safetensors",
         )
     )(edit)
 

@@ -15,11 +15,9 @@ from ngcore.errors import NeuralGraphError
 
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
-    program.command(
-        epilog=example(
-            "evaluate --all", "evaluate --all --shipped", "evaluate mnist-ng-gnn --split validation --limit 500"
-        )
-    )(evaluate)
+    program.command(epilog=example("evaluate --all", "evaluate --all --shipped", "evaluate mnist-ng-gnn --limit 500"))(
+        evaluate
+    )
 
 
 def evaluate(

@@ -34,7 +34,7 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "graph mnist-inrs/060000",
             "graph weights.safetensors --activation relu --out graph.html",
-            "graph cifar10-gs-cnns/00000-000050 --out graph.pt  # a torch_geometric Data",
+            "graph cifar10-gs-cnns/00005-000050 --out graph.pt  # a torch_geometric Data",
         )
     )(graph)
 

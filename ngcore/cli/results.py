@@ -15,9 +15,7 @@ from ngcore.files import write_atomically
 
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
-    program.command(epilog=example("results", "results --readme README.md --out assets/results.json --replace"))(
-        results
-    )
+    program.command(epilog=example("results", "results --readme README.md --out results.json"))(results)
 
 
 def results(

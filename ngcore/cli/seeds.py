@@ -14,7 +14,7 @@ from ngcore.paths import work_folder
 
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
-    program.command(epilog=example("seeds mnist-ng-sweep"))(seeds)
+    program.command(epilog=example("train mnist-ng-sweep --seed 1", "seeds mnist-ng-sweep"))(seeds)
 
 
 def seeds(

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
     program.command(
-        epilog=example("train mnist-ng-gnn", "train mnist-ng-gnn --seed 1 --max-seconds 3600", "models  # all recipes")
+        epilog=example(
+            "zoo build mnist-inrs --workers 4",
+            "train mnist-ng-gnn",
+            "train mnist-ng-gnn --seed 1 --max-seconds 3600",
+            "models  # all recipes",
+        )
     )(train)
 
 

@@ -97,7 +97,7 @@ def list_all(as_json: Json = False) -> None:
     print_result(result, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
 
 
-@commands.command(epilog=example("zoo info mnist-inrs --sheet sheet.png", "zoo info assets/zoos/mnist-inrs --json"))
+@commands.command(epilog=example("zoo info mnist-inrs --sheet sheet.png", "zoo info cifar10-gs-cnns --json"))
 def info(
     name: ZooName,
     sheet: Annotated[Path | None, typer.Option(help="INRs: also write a picture of some of each class.")] = None,
@@ -135,7 +135,9 @@ def verify(name: ZooName, as_json: Json = False) -> None:
 
 
 @commands.command(
-    epilog=example("zoo sample mnist-inrs --test 1000", "zoo sample cifar10-gs-cnns --train 100 --test 400")
+    epilog=example(
+        "zoo sample mnist-inrs --test 100 --out few-inrs", "zoo sample cifar10-gs-cnns --test 40 --out few-cnns"
+    )
 )
 def sample(
     name: ZooName,
