@@ -335,7 +335,7 @@ def test_an_edit_writes_finite_weights_or_nothing(run, extreme, tmp_path, size, 
         assert outcome.json["files"] == [str(out), str(out.with_suffix(".png"))]
         read_network(out.read_bytes()).network.expect_finite("the file")
     else:
-        assert (outcome.code, outcome.stdout) == (2, "") and "finite" in outcome.stderr
+        assert (outcome.code, outcome.stdout) == (1, "") and "finite" in outcome.stderr
         assert not out.exists() and not out.with_suffix(".png").exists()
 
 

@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_written_is_one_line_and_code_1(run, tmp_path):
     (tmp_path / "folder.json").mkdir()
     outcome = run("graph", "tiny-inrs/000000", "--out", tmp_path / "folder.json")
     assert outcome.code == 1
-    assert outcome.stderr == f"Error: Is a directory: {tmp_path / 'folder.json'}\n"
+    assert outcome.stderr == f"Error: Expected a file to write, got the folder {tmp_path / 'folder.json'}.\n"
 
 
 def test_an_interrupt_is_code_130(run, monkeypatch):
