@@ -12,7 +12,7 @@ from ngcore.cli.choosing import choose_editor
 from ngcore.cli.inputs import ActivationHint, InputNetwork, OmegaHint, Source, read_input
 from ngcore.cli.options import Device, Json, example, finite
 from ngcore.cli.output import print_result, table_of
-from ngcore.cli.writing import Replace, check_output
+from ngcore.cli.replacing import Replace, check_output
 from ngcore.errors import NotFiniteError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 from ngcore.cli.options import Device, Json, Limit, example
 from ngcore.cli.output import line, print_result
 from ngcore.cli.progress import ProgressBar, progress_bar
-from ngcore.cli.writing import Replace, check_output
+from ngcore.cli.replacing import Replace, check_output
 from ngcore.errors import ZooError
 
 if TYPE_CHECKING:

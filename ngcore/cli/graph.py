@@ -19,7 +19,7 @@ from ngcore.cli.inputs import (
 )
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, say, table_of
-from ngcore.cli.writing import Replace, check_output
+from ngcore.cli.replacing import Replace, check_output
 from ngcore.files import write_atomically
 
 if TYPE_CHECKING:
