@@ -23,16 +23,15 @@ Planes = Float[Tensor, "images channels height width"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageEdit:
-    """An edit of images with a strength: 0 leaves them as they are, 1 is the full edit, more goes on the same way.
+    """An edit of images with a strength: 0 changes nothing, 1 is the full edit, more extrapolates.
 
     Attributes:
         name: Key of `IMAGE_EDITS`.
         title: What to call it.
         full: What strength 1 does, in words.
         pixels: The edit of images, given the strength; what the image of an edited INR is compared with.
-        weights: The same edit of INRs, exact whatever the architecture of their hidden layers; None where nothing but
-            a trained model can do it.
-        needs_colour: Whether it does nothing to grey images.
+        weights: The same edit of INRs, exact for any hidden layers; None where only a trained model can do it.
+        needs_colour: Whether it leaves grey images unchanged.
     """
 
     name: str
@@ -53,12 +52,12 @@ def edit_images(
     edit: str,
     strength: float = 1.0,
 ) -> Float[Tensor, "images height width"] | Float[Tensor, "images height width channels"]:
-    """Edit grey or colour images, each channel on its own where the edit does not mix them.
+    """Edit grey or colour images, each channel separately unless the edit mixes them.
 
     Args:
         images: Values in [0, 1]; results may leave that range where the edit says so (contrast, brightness).
         edit: Key of `IMAGE_EDITS`.
-        strength: 0 leaves the images as they are, 1 is the full edit.
+        strength: 0 leaves the images unchanged, 1 is the full edit.
 
     Raises:
         UnknownNameError: If there is no such edit.
@@ -74,11 +73,11 @@ def edit_weights(network: Network, edit: str, strength: float = 1.0) -> Network:
     Args:
         network: N INRs.
         edit: Key of `IMAGE_EDITS`; one that is exact.
-        strength: 0 leaves the networks as they are, 1 is the full edit.
+        strength: 0 leaves the networks unchanged, 1 is the full edit.
 
     Raises:
-        UnknownNameError: If there is no such edit, or none that is exact.
-        ArchitectureError: If the networks are no INRs, or not of the form that the edit needs.
+        UnknownNameError: If there is no such edit, or it is not exact.
+        ArchitectureError: If the networks are not INRs, or not of the form that the edit needs.
         NotFiniteError: If the edited weights are not finite.
     """
     weights = find_image_edit(edit).weights
@@ -90,7 +89,7 @@ def edit_weights(network: Network, edit: str, strength: float = 1.0) -> Network:
 def map_values(
     network: Network, matrix: Float[Tensor, "channels channels"], shift: Float[Tensor, " channels"]
 ) -> Network:
-    """INRs that show M v + c wherever the given ones show the value v: with M W and M b + c + (M 1 − 1) / 2 at the end.
+    """INRs that show M v + c where the given ones show v: with M W and M b + c + (M 1 − 1) / 2 at the end.
 
     Args:
         network: N INRs whose last layer is a Linear with a bias and no skip into it.
@@ -98,7 +97,7 @@ def map_values(
         shift: c.
 
     Raises:
-        ArchitectureError: If the networks are no INRs of this form.
+        ArchitectureError: If the networks are not INRs of this form.
     """
     architecture = network.architecture
     position, last = len(architecture.layers) - 1, architecture.layers[-1]
@@ -139,14 +138,14 @@ def outline(images: Planes) -> Planes:
 
 
 def blur(images: Planes) -> Planes:
-    """Binomial filter over 5 × 5 pixels, near a Gaussian of one pixel's standard deviation; borders go on outside."""
+    """Binomial filter over 5 × 5 pixels, near a Gaussian with σ of one pixel; borders are repeated."""
     line = images.new_tensor(BINOMIAL)
     kernel = torch.outer(line, line).expand(images.shape[1], 1, -1, -1)
     return functional.conv2d(functional.pad(images, (2, 2, 2, 2), mode="replicate"), kernel, groups=images.shape[1])
 
 
 def _blended(full: Callable[[Planes], Planes]) -> Callable[[Planes, float], Planes]:
-    """The way from the image to the full edit, and on; values stay in [0, 1]."""
+    """Interpolate from the image to the full edit, or extrapolate; values stay in [0, 1]."""
     return lambda images, strength: (images + strength * (full(images) - images)).clamp(0, 1)
 
 
@@ -168,7 +167,7 @@ def _of_values(
 
 
 def _of_places(name: str, title: str, full: str, matrix: Callable[[float], Tensor]) -> ImageEdit:
-    """An edit that shows at x what the image shows at A x; beyond its border an image goes on with its last pixels."""
+    """An edit that shows at x what the image shows at A x; beyond the border, its last pixels are repeated."""
 
     def pixels(images: Planes, strength: float) -> Planes:
         affine = functional.pad(matrix(strength), (0, 1)).to(images).expand(len(images), -1, -1)

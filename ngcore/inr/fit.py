@@ -32,10 +32,10 @@ class FitConfig:
     Attributes:
         steps: Adam steps.
         learning_rate: Adam's step size, constant.
-        sampling: The pixels of a step: "full" = all, "uniform" = `pixels` random ones, "cells" = one random pixel of
+        sampling: Pixels per step: "full" = all, "uniform" = `pixels` random ones, "cells" = one random pixel of
             every 2 × 2 cell, which covers the image evenly at a quarter of the cost, "quarters" = the same, but every
             cell shows its four pixels in turn, in random order, so that four steps see the whole image.
-        pixels: Pixels a step where `sampling` is "uniform".
+        pixels: Pixels per step where `sampling` is "uniform".
     """
 
     steps: int = 1000
@@ -49,15 +49,15 @@ class FitConfig:
 
 
 CHEAP_RECIPE = FitConfig(sampling="cells")
-"""Like the published recipe but on a quarter of the pixels a step; a zoo's information compares the two."""
+"""Like the published recipe but on a quarter of the pixels per step; a zoo's information compares the two."""
 
 MATCHED_RECIPE = FitConfig(sampling="quarters", steps=1250, learning_rate=7e-4)
-"""A quarter of the pixels a step; steps and learning rate bring PSNR and weights near those of the published recipe."""
+"""A quarter of the pixels per step; steps and learning rate bring PSNR and weights near the published ones."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FitResult:
-    """Fitted networks and how well they show their images.
+    """Fitted networks and how well they fit their images.
 
     Attributes:
         network: N SIRENs.
@@ -86,19 +86,19 @@ def fit_sirens(
         images: Grey or RGB images with values in [0, 1].
         config: The recipe.
         architecture: A SIREN with as many outputs as the images have channels; None: 2-32-32-channels.
-        start: One SIREN an image to go on from, of that architecture; None: freshly drawn ones.
+        start: One SIREN per image to start from, of that architecture; None: freshly drawn ones.
         first_index: Index of the first image in its corpus. Network i depends on (seed, i) alone as long as
             `first_index` is a multiple of `BLOCK_SIZE`.
         seed: Seed of the start parameters and of the pixel choice.
         device: Where to compute.
-        compiled: Compile the step where `can_compile`: worth it from some hundred networks on; differs from eager in
+        compiled: Compile the step where `can_compile`: worth it from a few hundred networks up; differs from eager in
             the last bits.
         on_step: Called after every step of a block with the number of steps done and the networks so far; raise in it
             to stop.
 
     Raises:
-        ArchitectureError: If the architecture is no SIREN for these images.
-        ShapeMismatchError: If the images are of another shape, or not as many as the SIRENs to go on from.
+        ArchitectureError: If the architecture is not a SIREN for these images.
+        ShapeMismatchError: If the images are of another shape, or not as many as the SIRENs to start from.
     """
     targets = _as_targets(images)
     architecture = architecture or siren((2, 32, 32, targets.shape[1]))

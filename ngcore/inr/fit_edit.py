@@ -1,4 +1,4 @@
-"""Editing INRs by fitting them on, to the edit of what they show."""
+"""Editing INRs by continuing their fit, on the edited image that they render."""
 
 import torch
 
@@ -11,7 +11,7 @@ FIT_ON = FitConfig(sampling="quarters", steps=200, learning_rate=7e-4)
 """Steps from a SIREN to one that shows its edited image; from a fresh one it takes many times as many."""
 
 FIT_ON_FROM_EDITED = FitConfig(sampling="quarters", steps=20, learning_rate=3e-4)
-"""Steps from what a trained editor made of a SIREN, which is on the way already."""
+"""Steps from what a trained editor made of a SIREN, which is close already."""
 
 
 def edit_by_fitting(
@@ -26,15 +26,15 @@ def edit_by_fitting(
     device: torch.device | str = "auto",
     compiled: bool = False,
 ) -> Network:
-    """SIRENs that show the edit of what the given ones show: rendered, edited as images, and fitted on to those.
+    """SIRENs fitted to the edited renders of the given ones, starting from their weights.
 
-    Any edit can be done that way, with no model and no formula, and the original image is not needed.
+    This works for any edit, without a model, a formula or the original image.
 
     Args:
         network: N SIRENs.
         edit: Key of `IMAGE_EDITS`.
-        strength: 0 leaves the images as they are, 1 is the full edit.
-        start: The networks after a trained editor's answer, to go on from; None: the networks as they are.
+        strength: 0 leaves the images unchanged, 1 is the full edit.
+        start: The networks as a trained editor changed them, to start from; None: the networks themselves.
         size: (height, width) in pixels at which images are edited.
         config: How to fit; None: `FIT_ON`, or `FIT_ON_FROM_EDITED` where there is a start.
         seed: Seed of the pixel choice.
@@ -46,7 +46,7 @@ def edit_by_fitting(
 
     Raises:
         UnknownNameError: If there is no such edit.
-        ArchitectureError: If the networks are no SIRENs.
+        ArchitectureError: If the networks are not SIRENs.
         NotFiniteError: If the fit ends in weights that are not finite.
     """
     if strength == 0:

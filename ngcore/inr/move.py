@@ -1,4 +1,4 @@
-"""Rotating, scaling and shifting the image that an INR is, exactly, in its first layer."""
+"""Rotating, scaling and shifting the image of an INR exactly, in its first layer."""
 
 import math
 
@@ -20,7 +20,7 @@ def move_images(network: Network, matrix: Float[Tensor, "networks 2 2"], shift: 
         shift: t, one for each, in coordinates (the image reaches from −1 to 1).
 
     Raises:
-        ArchitectureError: If the networks are no INRs, or read their coordinates more than once.
+        ArchitectureError: If the networks are not INRs, or read their coordinates more than once.
     """
     first = network.architecture.layers[0]
     reads_once = all(skip.source != 0 for skip in network.architecture.skips)

@@ -10,7 +10,7 @@ from ngcore.networks import Architecture, Network
 from ngcore.networks.cost import inputs_that_fit
 
 PIXELS_AT_ONCE = 1 << 20
-"""Pixels (over all networks) evaluated in one go; fewer where the values of a wide network would not fit."""
+"""Pixels (over all networks) evaluated at once; fewer where the values of a wide network would not fit."""
 
 
 def is_inr(architecture: Architecture) -> bool:
@@ -37,7 +37,7 @@ def render(
         Grey images (N, height, width) or RGB images (N, height, width, 3), not clipped.
 
     Raises:
-        ArchitectureError: If the network is no INR.
+        ArchitectureError: If the network is not an INR.
     """
     network = network.to(device) if device is not None else network
     images = render_at(network, image_coordinates(*size), offset=offset).unflatten(1, size)
@@ -47,15 +47,15 @@ def render(
 def render_at(
     network: Network, coordinates: Float[Tensor, "pixels 2"], *, offset: float = SIREN_OUTPUT_OFFSET
 ) -> Float[Tensor, "networks pixels channels"]:
-    """Evaluate INRs at places of one's own, in their own precision; gradients flow.
+    """Evaluate INRs at given coordinates, in their own precision; gradients flow.
 
     Args:
         network: N INRs.
-        coordinates: (x, y) of each place; the image reaches from −1 to 1.
+        coordinates: (x, y) of each point; the image reaches from −1 to 1.
         offset: Added to the output.
 
     Raises:
-        ArchitectureError: If the network is no INR.
+        ArchitectureError: If the network is not an INR.
     """
     if not is_inr(network.architecture):
         raise ArchitectureError(

@@ -1,4 +1,4 @@
-"""SIRENs: networks that are images, how they start out, and the coordinates that they read."""
+"""SIRENs: networks that are images, their initial weights, and the coordinates that they read."""
 
 import math
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from ngcore.networks import Activation, Architecture, Linear, Network
 
 SIREN_OUTPUT_OFFSET = 0.5
-"""Added to what the network puts out, so that a network of zeros is mid-grey (the corpora's convention)."""
+"""Added to the network's output, so that a network of zeros is mid-grey (the corpora's convention)."""
 
 SEED_STRIDE = 0x9E3779B1
 """Distance between the random streams of two seeds: torch reads 32 bits of a seed, this spreads seeds over them."""
@@ -30,7 +30,7 @@ def initial_siren(architecture: Architecture, first_index: int, num_networks: in
     Args:
         architecture: A SIREN: Linear layers with sines between them.
         first_index: Index of the first network in its corpus; network i depends on (seed, i) alone.
-        num_networks: How many to draw.
+        num_networks: Number of networks.
         seed: Seed of the corpus.
     """
     rows = [_initial_row(architecture, seed, first_index + i) for i in range(num_networks)]

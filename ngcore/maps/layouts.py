@@ -23,7 +23,7 @@ Metric = Literal["cosine", "euclidean"]
 MAP_METHODS: tuple[MapMethod, ...] = get_args(MapMethod)
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
-NUM_COMPONENTS = 50  # UMAP reads so many principal components at most
+NUM_COMPONENTS = 50  # the most principal components that UMAP reads
 NUM_NEIGHBOURS = 15
 MIN_DISTANCE = 0.1
 FEWEST_FOR_UMAP = 10
@@ -31,7 +31,7 @@ LARGEST_EXACT_PCA = 2_000  # above it the leading components are found by subspa
 NUM_ITERATIONS = 8
 FORMAT_VERSION = 1
 
-# UMAP's compiled code is not made for several fits at a time, and a second fit would only slow down the first.
+# UMAP's compiled code does not support concurrent fits, and a second fit would only slow down the first.
 _FITTING = threading.Lock()
 
 
@@ -88,7 +88,7 @@ def fit_map(
     its fits are kept in the cache folder under a digest of features, parameters and versions.
 
     Args:
-        features: One row a network.
+        features: One row per network.
         method: "pca" or "umap".
         seed: Of UMAP; PCA uses none.
         known: The UMAP coordinates, where they are known already; nothing is fitted then.
@@ -96,7 +96,7 @@ def fit_map(
 
     Raises:
         UnknownNameError: If the method is unknown.
-        DataError: If there are too few networks, or features that are no finite numbers.
+        DataError: If there are too few networks, or features that are not finite.
     """
     features = _checked(features, method)
     fit = MapFit(method=method, seed=seed, features=features, coordinates=torch.zeros(len(features), 2))
@@ -118,16 +118,16 @@ def fit_map(
 def place(
     fit: MapFit, features: Float[Tensor, "networks features"], *, num_neighbours: int = 5
 ) -> Float[Tensor, "networks 2"]:
-    """Where networks that took no part in a fit belong on its map.
+    """Project networks that were not fitted onto a map.
 
     On a PCA map this is exact. On a UMAP map it is UMAP's own transform where the fit was made in this process, and
-    else the mean of the nearest fitted networks, weighted by inverse distance: placed, not fitted.
+    else the mean of the nearest fitted networks, weighted by inverse distance.
 
     Raises:
         ShapeMismatchError: If the features are not of the fit's width.
     """
     if features.shape[1] != fit.features.shape[1]:
-        raise ShapeMismatchError(f"Expected {fit.features.shape[1]} features a network, got {features.shape[1]}.")
+        raise ShapeMismatchError(f"Expected {fit.features.shape[1]} features per network, got {features.shape[1]}.")
     components = fit.project(features)
     if fit.method == "pca":
         return _in_plane(components)
@@ -152,9 +152,9 @@ def nearest(
     """The k networks nearest to each query in feature space, the nearest first.
 
     Args:
-        features: One row a network.
-        query: One row a query; a query that is one of the networks finds itself.
-        k: How many; at most as many as there are networks.
+        features: One row per network.
+        query: One row per query; a query that is one of the networks finds itself.
+        k: Number of neighbours; fewer if there are fewer networks.
         metric: "cosine" (1 − cosine of the angle between mean-free features) or "euclidean".
 
     Returns:
@@ -162,12 +162,12 @@ def nearest(
 
     Raises:
         UnknownNameError: If the metric is unknown.
-        ShapeMismatchError: If queries and networks have features of another number.
+        ShapeMismatchError: If queries and networks have different numbers of features.
     """
     if metric not in METRICS:
         raise UnknownNameError("metric", metric, METRICS)
     if features.shape[1] != query.shape[1]:
-        raise ShapeMismatchError(f"Expected {features.shape[1]} features a query, got {query.shape[1]}.")
+        raise ShapeMismatchError(f"Expected {features.shape[1]} features per query, got {query.shape[1]}.")
     features, query = features.double(), query.double()
     if metric == "cosine":
         # Without their common mean all networks of a zoo point in nearly the same direction.
@@ -269,7 +269,7 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 
 
 def _read_coordinates(path: Path, count: int) -> Tensor | None:
-    """The cached coordinates; None where there are none, or a file that is damaged."""
+    """The cached coordinates; None where there are none, or the file is damaged."""
     try:
         with path.open("rb") as stream:
             array = np.load(stream, allow_pickle=False)

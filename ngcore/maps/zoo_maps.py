@@ -67,9 +67,9 @@ def choose_positions(zoo: Zoo, *, same_parameters: bool = False, limit: int = MA
 
     Args:
         zoo: The zoo.
-        same_parameters: Only networks whose parameters are of the shapes that most networks of the zoo have: raw
-            weights of others have no common coordinates.
-        limit: The most networks.
+        same_parameters: Only networks whose parameters have the commonest shapes of the zoo; raw weights of
+            others are not comparable.
+        limit: Maximum number of networks.
     """
     rows = np.arange(len(zoo))
     if same_parameters and len(zoo.architectures) > 1:
@@ -99,8 +99,8 @@ def read_points(
         zoo: The zoo.
         card: The card of the checkpoint that reads the networks; None means raw weights.
         device: Where the model runs.
-        limit: The most networks; see `choose_positions`.
-        progress: Called with the numbers of networks done and wanted while the model runs.
+        limit: Maximum number of networks; see `choose_positions`.
+        progress: Called with the number of networks done and in total while the model runs.
     """
     positions = choose_positions(zoo, same_parameters=card is None, limit=limit)
     key = _points_key(zoo, card, positions)
@@ -126,7 +126,7 @@ def read_features(
     Args:
         points: The networks.
         device: Where the model runs.
-        progress: Called with the numbers of networks done and wanted while the model runs.
+        progress: Called with the number of networks done and in total while the model runs.
     """
     if points.card is None:
         return raw_weights(points.zoo, points.positions)
@@ -172,7 +172,7 @@ def write_map(
 
 
 def raw_weights(zoo: Zoo, positions: Int[np.ndarray, " rows"]) -> Float[Tensor, "networks parameters"]:
-    """The flattened parameters of networks whose parameters are of equal shapes."""
+    """The flattened parameters of networks with equal parameter shapes."""
     stacks = list(_stacks(zoo, positions))
     flat = torch.empty(len(positions), stacks[0][1].architecture.num_parameters)
     for index, network in stacks:

@@ -1,4 +1,4 @@
-"""Editors of INRs beside references: an INR left as it is, fitted on to its edited render, or fitted anew."""
+"""Editors of INRs beside references: an INR unchanged, fitted further to its edited render, or fitted again."""
 
 import time
 from typing import Any
@@ -19,18 +19,18 @@ MEASURED = 1_024
 """Test networks that rows are measured on."""
 
 REFITTED = 256
-"""The first of them, on which refitting is measured, which takes a tenth of a second a network."""
+"""The first of them, on which refitting is measured, which takes a tenth of a second per network."""
 
 Row = dict[str, Any]
 
 
 def edit_study(zoo: Zoo, *, device: str = "auto", limit: int | None = None) -> list[Row]:
-    """A row for each edit and method: mean squared error against the edited original image, and seconds a network.
+    """One row per edit and method: mean squared error against the edited original, and seconds per network.
 
     Args:
         zoo: INRs with their original images.
         device: Where to compute; see `ngcore.device`.
-        limit: At most so many networks instead of `MEASURED`.
+        limit: At most this many networks instead of `MEASURED`.
     """
     rows = zoo.rows(split="test")[: limit or MEASURED]
     network = zoo.networks(rows)

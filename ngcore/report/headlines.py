@@ -9,16 +9,16 @@ Row = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Question:
-    """Something that models were asked elsewhere, too.
+    """A question with figures published elsewhere.
 
     Attributes:
         words: What is asked.
-        zoo: Of which networks; the published figures are on networks that were fitted elsewhere.
+        zoo: Name of the zoo; the published figures are on networks that were fitted elsewhere.
         reads: Whether models may run the networks on probes, or see weights alone.
         metric: Test figure that is compared.
-        published: The best figure known from elsewhere; None: none is.
-        method: Whose it is.
-        edit: Of edits, which.
+        published: The best published figure; None if there is none.
+        method: The authors' name for the method.
+        edit: The edit, for edit questions.
     """
 
     words: str
@@ -35,19 +35,19 @@ class Question:
         return "edit" if self.edit else "classify"
 
     def asks(self, row: Row) -> bool:
-        """Whether a row of results is an answer."""
+        """Whether a row of results answers this question."""
         same = (row["task"], row["zoo"], row["edit"]) == (self.task, self.zoo, self.edit)
         return same and self.metric in row["validation"] and self.reads in ("any", row["reads"])
 
     def best(self, rows: Sequence[Row]) -> Row | None:
-        """The answer that is best on validation networks; None: there is none."""
+        """The answer that is best on validation networks; None if there is none."""
         answers = [row for row in rows if self.asks(row)]
         if self.edit:
             return min(answers, key=lambda row: row["validation"]["mse"], default=None)
         return max(answers, key=lambda row: row["validation"][self.metric], default=None)
 
     def write(self, value: float, *, digits: int = 1) -> str:
-        """A figure in words; shares with so many digits after the point."""
+        """A figure as text; shares with `digits` decimals."""
         return f"{value:.4f}" if self.edit else f"{value:.{digits}%}"
 
 
@@ -93,7 +93,7 @@ QUESTIONS = (
 
 
 def headline_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Column heads and cells of a table: a line for each question that a model here answers.
+    """Column heads and cells of a table: one line per question that a model here answers.
 
     Figures are means over the seeds of a model, with their standard deviation where there are several.
     """

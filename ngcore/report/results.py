@@ -18,25 +18,25 @@ Row = dict[str, Any]
 HEADLINES = "ngcore headlines"
 RESULTS = "ngcore results"
 STUDIES = "ngcore studies"
-"""Names of the places of a text that tables are written into; see `marks`."""
+"""Names of the tables that documents contain; see `marks`."""
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
     "classify": lambda test: f"{test['accuracy']:.2%} right",
     "edit": lambda test: f"MSE {test['mse']:.4f}{_of_views(test)} (unedited {test['mse_unedited']:.4f})",
     "predict": lambda test: f"Kendall's τ {test['kendall_tau']:.3f}",
 }
-"""The leading test figure of each task, in words."""
+"""The leading test figure of each task, as text."""
 
 SPREADS: dict[str, Callable[[float, float], str]] = {
     "classify": lambda mean, std: f"{100 * mean:.2f} ± {100 * std:.2f} %",
     "edit": lambda mean, std: f"{mean:.4f} ± {std:.4f}",
     "predict": lambda mean, std: f"{mean:.3f} ± {std:.3f}",
 }
-"""Mean and standard deviation of the leading test figure over seeds, in words."""
+"""Mean and standard deviation of the leading test figure over seeds, as text."""
 
 
 def describe_figure(row: Row) -> str:
-    """The leading test figure of a row, and its mean over seeds where there are several."""
+    """The leading test figure of a row, and its mean where there are several seeds."""
     text = FIGURES[row["task"]](row["test"])
     if row["std"] is None:
         return text
@@ -63,7 +63,7 @@ COLUMNS = (
 
 
 def result_rows(cards: Iterable[Card]) -> list[Row]:
-    """One row a checkpoint, in plain values; grouped by task, zoo and edit, the best first."""
+    """One row per checkpoint, in plain values; grouped by task, zoo and edit, the best first."""
     by_name = {card["name"]: card for card in cards}
     rows = [_row(card, by_name) for card in by_name.values() if card["metrics"].get("test")]
     return sorted(rows, key=lambda row: (row["task"], row["zoo"], row["edit"] or "", _rank(row), row["name"]))

@@ -12,7 +12,7 @@ SAME = ("preset", "task", "parameters")
 
 
 def join_seeds(folder: Path | str, others: list[Path], *, out: Path | str) -> dict[str, Any]:
-    """Write a checkpoint anew with the figures of trainings with other seeds in its card, under "repeats".
+    """Write a checkpoint whose card also has the figures of other seeds, under "repeats".
 
     Args:
         folder: The checkpoint.
@@ -23,7 +23,7 @@ def join_seeds(folder: Path | str, others: list[Path], *, out: Path | str) -> di
         The card.
 
     Raises:
-        CheckpointError: If another one is of another recipe or corpus, or has a seed that is there already.
+        CheckpointError: If another one is of another recipe or corpus, or repeats a seed.
     """
     card = read_card(folder)
     repeats = {}
@@ -39,7 +39,7 @@ def join_seeds(folder: Path | str, others: list[Path], *, out: Path | str) -> di
 
 
 def over_seeds(card: Mapping[str, Any], split: str, metric: str) -> tuple[float, float | None, int]:
-    """Mean of a figure over the seeds of a card, their standard deviation (None for one seed), and how many."""
+    """Mean of a figure over the seeds of a card, their standard deviation (None for one seed), and their number."""
     values = [float(card["metrics"][split][metric])]
     values += [float(repeat["metrics"][split][metric]) for repeat in card.get("repeats", ())]
     return mean(values), stdev(values) if len(values) > 1 else None, len(values)

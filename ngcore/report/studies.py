@@ -186,18 +186,18 @@ def run_study(
     limit: int | None = None,
     progress: Callable[[int, int, str], object] | None = None,
 ) -> dict[str, Any]:
-    """Train all cells of a study, and write what they came to after each; a cell that is there is not trained again.
+    """Train all cells of a study and write the results after each; cells with results are not trained again.
 
     Args:
         name: Key of `STUDIES`.
         out: The .json file.
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
-        limit: At most so many networks of each split.
-        progress: Called with the number of cells done, that of all cells, and the cell at work.
+        limit: At most this many networks of each split.
+        progress: Called with the number of cells done, that of all cells, and the current cell.
 
     Returns:
-        What stands in the file: name, question, zoo with its hash, and one row a cell.
+        The contents of the file: name, question, zoo with its hash, and one row per cell.
     """
     study = find_study(name)
     zoo = Zoo.open(zoo_folder or find_zoo(study.zoo))
@@ -225,7 +225,7 @@ def run_edit_study(
         out: The .json file.
         zoo_folder: A zoo of INRs; None: the one of MNIST.
         device: See `ngcore.device`.
-        limit: At most so many networks.
+        limit: At most this many networks.
     """
     zoo = Zoo.open(zoo_folder or find_zoo(EDITED_ZOO))
     rows = edit_study(zoo, device=device, limit=limit)

@@ -60,7 +60,7 @@ _CARD: dict[Any, Any] = {
 
 
 def save_checkpoint(folder: Path | str, state_dict: Mapping[str, Tensor], card: Mapping[str, Any]) -> dict[str, Any]:
-    """Write weights and card into a folder, which is made where it is missing.
+    """Write weights and card into a folder, which is created if it does not exist.
 
     Each of the two files is replaced in one step; should the process die between the two, reading reports that the
     weights are not those of the card.
@@ -74,7 +74,7 @@ def save_checkpoint(folder: Path | str, state_dict: Mapping[str, Tensor], card: 
         The complete card, as `read_card` returns it.
 
     Raises:
-        CheckpointError: when fields are missing, have another type or are no finite numbers; nothing is written.
+        CheckpointError: when fields are missing, have another type or are not finite; nothing is written.
     """
     folder = Path(folder)
     draft = {"versions": describe_versions(), **card, "weights_sha256": ""}
@@ -91,7 +91,7 @@ def read_card(folder: Path | str) -> dict[str, Any]:
     """Read and check the card of a checkpoint.
 
     Raises:
-        CheckpointError: when there is no card, or it is no JSON or incomplete.
+        CheckpointError: when there is no card, or it is not JSON or incomplete.
     """
     path = Path(folder) / CARD_FILE
     try:

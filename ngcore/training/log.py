@@ -14,7 +14,7 @@ LOG_COLUMNS = ("step", "epoch", "split", "metric", "value", "seconds", "networks
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressEvent:
-    """What a run looks like at one moment.
+    """The state of a run at one moment.
 
     Attributes:
         step: optimiser steps done, of `total_steps`.
@@ -42,7 +42,7 @@ class ProgressEvent:
 
 
 class TrainLog:
-    """The CSV file of a run, a row a measurement: the columns are `LOG_COLUMNS`.
+    """The CSV file of a run, one row per measurement; the columns are `LOG_COLUMNS`.
 
     Values are written with all their digits. Two runs of the same settings differ in the last two columns only,
     which hold times.

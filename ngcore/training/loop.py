@@ -31,7 +31,7 @@ _REPORT_EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
-    """What a run came to.
+    """Result of a training run.
 
     Attributes:
         is_finished: whether all steps were done; False when `max_seconds` ended the run.
@@ -74,7 +74,7 @@ def train(
     max_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
-    """Train a model, going on where an earlier call in the same folder stopped, and keep the best weights.
+    """Train a model and keep the best weights; a run that stopped in the same folder continues.
 
     A run that was killed at any moment and is started again with the same arguments ends with the same bits in
     weights and log values as one that was not, on one machine, with as many threads (`torch.set_num_threads`; batch
@@ -94,7 +94,7 @@ def train(
         monitor: the validation metric that selects the weights.
         mode: whether a larger (`max`) or smaller (`min`) value of it is better.
         device: a name that `choose_device` knows.
-        max_seconds: ends this call after the step in which this time is over; the next call goes on.
+        max_seconds: ends this call after the step in which this time is over; the next call continues.
         progress: called about twice a second, after each validation, and at the end.
 
     Raises:
@@ -137,7 +137,7 @@ def describe_training(config: TrainConfig, result: TrainResult) -> dict[str, Any
 
 
 def _by_learning_rate(model: nn.Module) -> list[dict[str, Any]]:
-    """The parameters in groups of one learning rate: that of the run times their `lr_scale`, 1 where they have none."""
+    """Parameter groups, one per learning rate: that of the run times `lr_scale`, 1 by default."""
     groups: dict[float, list[nn.Parameter]] = {}
     for parameter in model.parameters():
         groups.setdefault(getattr(parameter, "lr_scale", 1.0), []).append(parameter)

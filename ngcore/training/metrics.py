@@ -11,7 +11,7 @@ def accuracy(logits: Float[Tensor, "predictions classes"], labels: Int[Tensor, "
     """Return the share of networks whose largest logit is that of their label, in [0, 1].
 
     Args:
-        logits: a score per network and class; probabilities will do.
+        logits: one score per network and class; probabilities work too.
         labels: the true class of each network.
 
     Raises:
@@ -41,7 +41,7 @@ def confusion_matrix(
 def kendall_tau(predicted: Float[Tensor, " predictions"], targets: Float[Tensor, " targets"]) -> float:
     """Return Kendall's τ (τ-b, corrected for ties), the agreement of two rankings in [-1, 1].
 
-    NaN when either side is constant, for then there is no ranking.
+    NaN when either side is constant and there is no ranking.
 
     Raises:
         ShapeMismatchError: when the numbers of networks differ, or there are none.

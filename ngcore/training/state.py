@@ -14,7 +14,7 @@ from ngcore.files import write_atomically
 
 STATE_FILE = "last.ckpt"
 _FORMAT = 1
-_FREE = {"checkpoint_every_seconds"}  # settings that may change between processes, for they change no result
+_FREE = {"checkpoint_every_seconds"}  # settings that may differ between processes, because they change no result
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -27,7 +27,7 @@ def read_state(folder: Path, *, settings: Mapping[str, Any]) -> dict[str, Any] |
 
     Args:
         folder: the run's folder.
-        settings: what the run is about to do; it must be what the checkpoint was made with.
+        settings: settings of this run; they must be those of the checkpoint.
 
     Raises:
         CheckpointError: when the file is damaged, or belongs to a run with other settings.

@@ -130,9 +130,9 @@ def test_equal_features_have_equal_hashes_and_other_shapes_others():
         (
             lambda x: place(fit_map(x, method="pca"), x[:, :4]),
             ShapeMismatchError,
-            "Expected 8 features a network, got 4.",
+            "Expected 8 features per network, got 4.",
         ),
-        (lambda x: nearest(x, x[:1, :4]), ShapeMismatchError, "Expected 8 features a query, got 4."),
+        (lambda x: nearest(x, x[:1, :4]), ShapeMismatchError, "Expected 8 features per query, got 4."),
     ],
 )
 def test_what_cannot_be_mapped_is_refused_with_the_reason(call, error, message, clusters):
