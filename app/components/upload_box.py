@@ -100,11 +100,12 @@ def _answer(key: str, question: "Question") -> Any:
     if question.choices:
         choices = list(question.choices)
         index = choices.index(str(question.suggestion)) if question.suggestion in choices else 0
-        return st.selectbox(label, choices, index, key=name)
+        choice = st.selectbox(label, choices, index, key=name)
+        return tuple(choice.split(",")) if question.field in ("part", "order") else choice
     if isinstance(question.suggestion, tuple):
         text = st.text_input(label, ", ".join(map(str, question.suggestion)), key=name)
         parts = [part.strip() for part in text.split(",")]
         return tuple(int(part) for part in parts if part.isdecimal()) or None
     if isinstance(question.suggestion, int):
         return st.number_input(label, value=question.suggestion, key=name)
-    return st.number_input(label, value=float(question.suggestion), key=name)
+    return st.number_input(label, value=float(question.suggestion or 0.0), key=name)

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from ngcore.cli.choosing import choose_editor
-from ngcore.cli.inputs import ActivationHint, InputNetwork, OmegaHint, Source, read_input
+from ngcore.cli.hints import takes_hints
+from ngcore.cli.inputs import InputNetwork, Source, read_input
 from ngcore.cli.options import Device, Json, example, finite
 from ngcore.cli.output import print_result, table_of
 from ngcore.cli.replacing import Replace, check_output
@@ -17,6 +18,7 @@ from ngcore.errors import NotFiniteError
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
+    from ngcore.upload import Hints
 
 DEFAULT_PNG_SIZE = 280
 MNIST_SIZE = (28, 28)
@@ -42,9 +44,9 @@ def register(program: typer.Typer) -> None:
             "edit mnist-inrs/060000 --out thick.safetensors --png",
             "edit mnist-inrs/060000 --edit rotate --strength 0.5 --out turned.safetensors",
             "edit fashion-mnist-inrs/060000 --edit blur --fit-on --out soft.safetensors",
-            "edit inr.pt --activation sine --omega-0 30 --strength 1.5 --out edited.safetensors",
+            "edit inr.pt --activation sine --convention dws --strength 1.5 --out edited.safetensors",
         )
-    )(edit)
+    )(takes_hints(edit))
 
 
 def edit(
@@ -64,10 +66,9 @@ def edit(
     png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
     replace: Replace = False,
-    activation: ActivationHint = None,
-    omega_0: OmegaHint = None,
     device: Device = "auto",
     as_json: Json = False,
+    hints: "Hints | None" = None,
 ) -> None:
     """Edit an INR and write the new weights: by a formula, by a trained model, or by fitting on."""
     from ngcore.inr import edit_by_fitting, edit_weights, find_image_edit
@@ -77,7 +78,7 @@ def edit(
     check_output(out, suffixes=(".safetensors",), replace=replace)
     if png:
         check_output(out.with_suffix(".png"), suffixes=(".png",), replace=replace)
-    given = read_input(source, activation=activation, omega_0=omega_0)
+    given = read_input(source, hints)
     edited = None
     if model is None and not fit_on and not find_image_edit(name).is_exact:
         model = choose_editor(given, name)

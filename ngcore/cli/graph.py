@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from ngcore.cli.inputs import (
-    ActivationHint,
-    InputNetwork,
-    InputSizeHint,
-    OmegaHint,
-    PaddingHint,
-    Source,
-    StrideHint,
-    read_input,
-)
+from ngcore.cli.hints import takes_hints
+from ngcore.cli.inputs import InputNetwork, Source, read_input
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.replacing import Replace, check_output
@@ -24,6 +16,7 @@ from ngcore.files import write_atomically
 
 if TYPE_CHECKING:
     from ngcore.graph import GraphStructure, NeuralGraph
+    from ngcore.upload import Hints
 
 SUFFIXES = (".json", ".pt", ".html")
 
@@ -36,7 +29,7 @@ def register(program: typer.Typer) -> None:
             "graph weights.safetensors --activation relu --out graph.html",
             "graph cifar10-gs-cnns/00005-000050 --out graph.pt  # a torch_geometric Data",
         )
-    )(graph)
+    )(takes_hints(graph))
 
 
 def graph(
@@ -48,21 +41,15 @@ def graph(
         ),
     ] = None,
     replace: Replace = False,
-    activation: ActivationHint = None,
-    omega_0: OmegaHint = None,
-    stride: StrideHint = None,
-    padding: PaddingHint = None,
-    input_size: InputSizeHint = None,
     as_json: Json = False,
+    hints: "Hints | None" = None,
 ) -> None:
     """Describe the neural graph of a network: neurons as nodes, weights as edges."""
     from ngcore.graph import to_graph
 
     if out is not None:
         check_output(out, suffixes=SUFFIXES, replace=replace)
-    given = read_input(
-        source, activation=activation, omega_0=omega_0, stride=stride, padding=padding, input_size=input_size
-    )
+    given = read_input(source, hints)
     neural_graph = to_graph(given.network)
     result = _describe(given, neural_graph.structure)
     if out is not None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ngcore.cli.options import finite
+from ngcore.cli.hints import option_for
 from ngcore.cli.output import say_failure
-from ngcore.errors import DataError, NeuralGraphError, TooLargeError
+from ngcore.errors import AmbiguousNetworkError, DataError, NeuralGraphError, TooLargeError, UploadError
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
+    from ngcore.upload import Hints
     from ngcore.zoo import Zoo
 
 Source = Annotated[
@@ -20,17 +21,6 @@ Source = Annotated[
 ]
 Sources = Annotated[
     list[str], typer.Argument(metavar="FILE|ZOO/ID...", help="Files of weights, or networks such as mnist-inrs/060000.")
-]
-ActivationHint = Annotated[
-    str | None, typer.Option("--activation", help="Files: the function between layers, where the file cannot tell.")
-]
-OmegaHint = Annotated[
-    float | None, typer.Option("--omega-0", callback=finite, help="Files: frequency of sine activations.")
-]
-StrideHint = Annotated[int | None, typer.Option("--stride", min=1, help="Files: step of the convolutions.")]
-PaddingHint = Annotated[int | None, typer.Option("--padding", min=0, help="Files: zeros around the maps.")]
-InputSizeHint = Annotated[
-    tuple[int, int] | None, typer.Option("--input-size", help="Files: height and width of the input image.")
 ]
 
 
@@ -55,24 +45,16 @@ class InputNetwork:
     position: int | None = None
 
 
-def read_input(
-    source: str,
-    *,
-    activation: str | None = None,
-    omega_0: float | None = None,
-    stride: int | None = None,
-    padding: int | None = None,
-    input_size: tuple[int, int] | None = None,
-) -> InputNetwork:
+def read_input(source: str, hints: "Hints | None" = None) -> InputNetwork:
     """The network in a file, or of a zoo.
 
     Args:
         source: Path of a file, or "<zoo>/<id>".
-        activation: This and the others: see `ngcore.upload.Hints`.
+        hints: What was said about files.
 
     Raises:
         DataError: If it is neither.
-        UploadError: If the file is not read.
+        UploadError: If the file is not read; the message names it.
         UnknownNameError, ZooError: If there is no such zoo, or no such network in it.
     """
     path = Path(source)
@@ -80,29 +62,28 @@ def read_input(
         raise DataError(_about_folder(path))
     if not path.is_file():
         return _from_zoo(source)
-    from ngcore.errors import AmbiguousNetworkError
-    from ngcore.upload import Hints, read_network
+    from ngcore.upload import read_network
 
-    hints = Hints(activation=activation, omega_0=omega_0, stride=stride, padding=padding, input_size=input_size)
     try:
         upload = read_network(_bytes_of(path), filename=path.name, hints=hints)
     except AmbiguousNetworkError as error:
-        options = " ".join(_option(question) for question in error.questions)
-        raise NeuralGraphError(f"{source}: {error} For example: {options}") from error
+        raise NeuralGraphError(f"{source}: {error}{_example(error)}") from error
+    except UploadError as error:
+        raise UploadError(f"{source}: {error}", recipe=error.recipe) from error
     return InputNetwork(source, upload.network, upload.notes)
 
 
-def read_inputs(sources: Iterable[str], **hints: Any) -> tuple[list[InputNetwork], int]:
+def read_inputs(sources: Iterable[str], hints: "Hints | None" = None) -> tuple[list[InputNetwork], int]:
     """The networks that can be read, and how many can't; each of those is named with its reason on stderr.
 
     Args:
         sources: Paths of files, or "<zoo>/<id>"; one that is named twice is read once.
-        hints: See `read_input`.
+        hints: What was said about files.
     """
     inputs, failures = [], 0
     for source in dict.fromkeys(sources):
         try:
-            inputs.append(read_input(source, **hints))
+            inputs.append(read_input(source, hints))
         except (NeuralGraphError, OSError) as error:
             say_failure(error, about=source)
             failures += 1
@@ -139,8 +120,9 @@ def _from_zoo(source: str) -> InputNetwork:
     return InputNetwork(source, zoo.networks([position]), zoo=zoo, row=row, position=position)
 
 
-def _option(question: Any) -> str:
-    """The option that answers a question about a file, with the suggested answer."""
-    value = question.suggestion
-    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return f"--{question.field.replace('_', '-')} {text}"
+def _example(error: AmbiguousNetworkError) -> str:
+    """The options that answer what is asked about a file, with the suggested answers."""
+    answers = {question.field: question.suggestion for question in error.questions}
+    needed = [q for q in error.questions if q.only_if in (None, answers.get("activation")) and q.suggestion is not None]
+    options = " ".join(option_for(question.field, question.suggestion) for question in needed)
+    return f" For example: {options}" if options else ""

@@ -7,16 +7,8 @@ from rich.console import Console
 
 from ngcore.cli.choosing import cards_by_name, choose_cards, named_cards
 from ngcore.cli.exits import FAILED
-from ngcore.cli.inputs import (
-    ActivationHint,
-    InputNetwork,
-    InputSizeHint,
-    OmegaHint,
-    PaddingHint,
-    Sources,
-    StrideHint,
-    read_inputs,
-)
+from ngcore.cli.hints import takes_hints
+from ngcore.cli.inputs import InputNetwork, Sources, read_inputs
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import plain, print_result, say, say_error, say_failure, table_of
 from ngcore.cli.progress import progress_bar
@@ -24,6 +16,7 @@ from ngcore.errors import CheckpointError, NeuralGraphError
 
 if TYPE_CHECKING:
     from ngcore.tasks import Checkpoint
+    from ngcore.upload import Hints
 
 TASKS = ("classify", "predict")
 
@@ -35,7 +28,7 @@ def register(program: typer.Typer) -> None:
             "predict mnist-inrs/060000 mnist-inrs/060001",
             "predict weights.safetensors --activation relu --model cifar10-gs-ng-gnn",
         )
-    )(predict)
+    )(takes_hints(predict))
 
 
 def predict(
@@ -43,23 +36,12 @@ def predict(
     model: Annotated[
         list[str] | None, typer.Option(help="A checkpoint; may be repeated.", show_default="all that fit")
     ] = None,
-    activation: ActivationHint = None,
-    omega_0: OmegaHint = None,
-    stride: StrideHint = None,
-    padding: PaddingHint = None,
-    input_size: InputSizeHint = None,
     device: Device = "auto",
     as_json: Json = False,
+    hints: "Hints | None" = None,
 ) -> None:
     """Tell the class of an INR's image, or the test accuracy of a CNN, from its weights."""
-    hints = {
-        "activation": activation,
-        "omega_0": omega_0,
-        "stride": stride,
-        "padding": padding,
-        "input_size": input_size,
-    }
-    inputs, failures = read_inputs(sources, **hints)
+    inputs, failures = read_inputs(sources, hints)
     if not inputs:
         raise typer.Exit(FAILED)
     answers: dict[str, list[dict[str, Any]]] = {given.source: [] for given in inputs}

@@ -1,9 +1,14 @@
 from .contents import TensorInfo as TensorInfo
+from .conventions import CONVENTIONS as CONVENTIONS
+from .conventions import Convention as Convention
 from .export import export_network as export_network
 from .hints import Hints as Hints
-from .hints import Question as Question
+from .questions import Question as Question
 from .reader import FORMATS as FORMATS
+from .reader import OpenedFile as OpenedFile
 from .reader import Upload as Upload
+from .reader import build_network as build_network
+from .reader import open_file as open_file
 from .reader import read_network as read_network
 from .stacks import export_stack as export_stack
 from .stacks import read_stack as read_stack

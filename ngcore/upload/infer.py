@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ngcore.errors import ArchitectureError, UnsupportedNetworkError
 from ngcore.networks import (
-    ACTIVATION_KINDS,
     Activation,
     Architecture,
     BatchNorm,
@@ -19,16 +18,15 @@ from ngcore.networks import (
     LayerNorm,
     Linear,
 )
+from ngcore.upload.activations import activation_questions, activations_of, place_activations
+from ngcore.upload.doubts import kind_questions
 from ngcore.upload.geometry import Geometry, solve_geometry
-from ngcore.upload.hints import Hints, Question, ask
-from ngcore.upload.limits import MAX_LAYERS
+from ngcore.upload.hints import Hints
 from ngcore.upload.modules import Module, group_modules
 from ngcore.upload.order import order_modules
+from ngcore.upload.parts import choose_parts
+from ngcore.upload.questions import Question, ask
 
-SIREN_OMEGA_0 = 30.0  # Sitzmann et al. 2020, section 3.2
-SMALL_SPREAD = 0.3  # std · sqrt(fan-in): 0.05 in a fresh SIREN, 0.58 in torch's default Linear
-INR_INPUTS = (2, 3)
-INR_OUTPUTS = (1, 3)
 EPS_NOTE = "Norms are taken to have eps = 1e-5, the default of torch, which a state dict does not store."
 SKIPS_NOTE = "No skip connections and no max pooling are assumed, as a state dict does not show them."
 
@@ -61,17 +59,18 @@ def infer_architecture(tensors: Mapping[str, Tensor], hints: Hints, *, is_ordere
         AmbiguousNetworkError: If something must be said first; its `questions` list all of it.
     """
     grouped = group_modules({name: tuple(tensor.shape) for name, tensor in tensors.items()})
-    if 2 * len(grouped) > MAX_LAYERS:
-        raise UnsupportedNetworkError(f"Expected at most {MAX_LAYERS // 2} layers, got {len(grouped)}.")
-    modules, origin = order_modules(grouped, is_ordered=is_ordered)
-    geometry, questions, note = _geometry(modules, hints)
-    questions = [*_activation_questions(modules, tensors, hints), *questions]
+    chosen, part_notes = choose_parts(grouped, hints)
+    modules, origin = order_modules(chosen, is_ordered=is_ordered, said=hints.order)
+    places = place_activations(modules, hints.activation_side)
+    kinds, kind_notes = kind_questions(modules, hints)
+    geometry, open_sizes, note = _geometry(modules, hints)
+    questions = [*kinds, *activation_questions(modules, tensors, hints, places), *open_sizes]
     if questions:
         raise ask(questions)
-    layers, places = _layers(modules, geometry, _activation(hints))
+    layers, positions = _layers(modules, geometry, activations_of(modules, hints), places.after)
     architecture = _architecture(modules, geometry, layers)
-    notes = (*_notes(modules, layers, origin, hints), *([note] if note else []))
-    return Inferred(architecture, _sources(modules, places), notes)
+    told = (*part_notes, *_notes(modules, layers, origin, hints), *kind_notes, *places.notes, *([note] if note else []))
+    return Inferred(architecture, _sources(modules, positions), told)
 
 
 def _geometry(modules: Sequence[Module], hints: Hints) -> tuple[Geometry | None, list[Question], str]:
@@ -83,44 +82,15 @@ def _geometry(modules: Sequence[Module], hints: Hints) -> tuple[Geometry | None,
     return solve_geometry(convolutions, positions=positions if positions != 1 else None, hints=hints)
 
 
-def _activation_questions(modules: Sequence[Module], tensors: Mapping[str, Tensor], hints: Hints) -> list[Question]:
-    if sum(not module.is_norm for module in modules) < 2:
-        return []
-    frequency = Question(
-        field="omega_0", text="Which frequency ω₀ in sin(ω₀ · x)?", suggestion=SIREN_OMEGA_0, only_if="sine"
-    )
-    if hints.activation is None:
-        suggestion = "sine" if _looks_like_siren(modules, tensors) else "relu"
-        text = "Which function follows the layers?"
-        question = Question(field="activation", text=text, suggestion=suggestion, choices=ACTIVATION_KINDS)
-        return [question] if hints.omega_0 is not None else [question, frequency]
-    return [frequency] if hints.activation == "sine" and hints.omega_0 is None else []
-
-
-def _looks_like_siren(modules: Sequence[Module], tensors: Mapping[str, Tensor]) -> bool:
-    """Whether it maps coordinates to colours and its hidden weights are as small as ω₀ = 30 asks for."""
-    is_inr = modules[0].shape[1:] in [(n,) for n in INR_INPUTS] and modules[-1].shape[0] in INR_OUTPUTS
-    if not is_inr or any(module.kind != "linear" for module in modules):
-        return False
-    weights = [tensors[module.names["weight"]] for module in modules[1:]]
-    return all(float((w.square().mean() * w.shape[1]).sqrt()) < SMALL_SPREAD for w in weights)
-
-
-def _activation(hints: Hints) -> Activation:
-    if hints.activation == "sine":
-        return Activation("sine", omega_0=float(hints.omega_0 or 0.0))
-    if hints.activation == "leaky_relu":
-        return Activation("leaky_relu", negative_slope=float(hints.negative_slope))
-    return Activation(hints.activation or "none")  # type: ignore[arg-type]
-
-
 def _layers(
-    modules: Sequence[Module], geometry: Geometry | None, activation: Activation
+    modules: Sequence[Module],
+    geometry: Geometry | None,
+    activations: tuple[Activation, Activation],
+    after: frozenset[int],
 ) -> tuple[list[Layer], list[int]]:
     """The chain of layers, and the position in it of each module."""
     layers: list[Layer] = []
     places: list[int] = []
-    last = max(i for i, module in enumerate(modules) if not module.is_norm)
     sizes = iter(zip(geometry.strides, geometry.paddings, strict=True) if geometry else ())
     width, is_map = 0, geometry is not None
     for i, module in enumerate(modules):
@@ -130,8 +100,8 @@ def _layers(
         places.append(len(layers))
         layers.append(_layer(module, width, next(sizes) if module.kind == "conv2d" else (1, 0)))
         width = module.shape[0]
-        if i < last and _is_followed_by_activation(modules, i):
-            layers.append(activation)
+        if i in after:
+            layers.append(activations[0] if i == min(after) else activations[1])
     return layers, places
 
 
@@ -152,26 +122,6 @@ def _layer(module: Module, width: int, size: tuple[int, int]) -> Layer:
             return LayerNorm(module.shape[0])
 
 
-def _is_followed_by_activation(modules: Sequence[Module], i: int) -> bool:
-    """Whether the activation of a block (a weight layer and its norms) stands right after module i.
-
-    It stands after the norms, unless the numbers of a `torch.nn.Sequential` leave a gap before them and none after.
-    """
-    start = next((k for k in range(i, -1, -1) if not modules[k].is_norm), None)
-    if start is None:
-        return False
-    end = next(k for k in range(start, len(modules)) if not modules[k + 1].is_norm)
-    is_before = end > start and _has_gap(modules, start) and not _has_gap(modules, end)
-    return i == (start if is_before else end)
-
-
-def _has_gap(modules: Sequence[Module], i: int) -> bool:
-    """Whether a `torch.nn.Sequential` holds something without parameters between modules i and i + 1."""
-    one, two = modules[i], modules[i + 1]
-    is_sequential = one.pattern == two.pattern and len(one.key) == len(two.key) and one.key[:-1] == two.key[:-1]
-    return is_sequential and bool(one.numbers) and two.numbers[-1] - one.numbers[-1] > 1
-
-
 def _architecture(modules: Sequence[Module], geometry: Geometry | None, layers: Sequence[Layer]) -> Architecture:
     first = layers[0]
     width = getattr(first, "in_features", None) or getattr(first, "in_channels", None) or modules[0].shape[0]
@@ -179,7 +129,8 @@ def _architecture(modules: Sequence[Module], geometry: Geometry | None, layers: 
         return Architecture((width, *geometry.input_size) if geometry else (width,), tuple(layers))
     except ArchitectureError as error:
         raise UnsupportedNetworkError(
-            f"The layers do not fit with the stride, padding and input size that were given. {error}"
+            "The layers do not fit with the stride, padding and input size that were given; "
+            f"pooling between the layers, which is not supported, may be the cause. {error}"
         ) from None
 
 
@@ -197,7 +148,7 @@ def _notes(modules: Sequence[Module], layers: Sequence[Layer], origin: str, hint
     counts = ", ".join(f"{kinds.count(kind)} {kind.replace('_', ' ')}" for kind in dict.fromkeys(kinds))
     notes = [f"The layers ({counts}) were put in order {origin}."]
     if any(isinstance(layer, Activation) for layer in layers):
-        notes.append(f"The activation {hints.activation} follows every layer but the last, as was said.")
+        notes.append(f"The activation {hints.activation} was said; nothing is assumed to follow the last layer.")
     for before, after in itertools.pairwise(layers):
         if isinstance(before, GlobalAveragePool | Flatten) and isinstance(after, Linear):
             what = "Global average pooling" if isinstance(before, GlobalAveragePool) else "Flattening"

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Literal
 
 from ngcore.errors import UnsupportedNetworkError
+from ngcore.upload.limits import MAX_LAYERS
+from ngcore.upload.names import NORMS, TABLES, TRANSPOSED, pieces
 from ngcore.upload.shapes import Shape
 
 ROLES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -19,6 +21,7 @@ HOW_TO_EXPORT = (
     "Only plain chains of layers can be told from names and shapes; a file written by "
     "ngcore.upload.export_network says the rest itself."
 )
+BATCH_STATISTICS = " without running statistics, so that it depends on the other inputs of a batch"
 Token = tuple[int, int, str]
 
 
@@ -85,6 +88,8 @@ def group_modules(shapes: Mapping[str, Shape]) -> list[Module]:
                 + HOW_TO_EXPORT
             )
         groups.setdefault(prefix, {})[role] = name
+    if 2 * len(groups) > MAX_LAYERS:  # an activation may follow each
+        raise UnsupportedNetworkError(f"Expected at most {MAX_LAYERS // 2} layers, got {len(groups)}.")
     modules = [_module(prefix, names, shapes) for prefix, names in groups.items()]
     if all(module.is_norm for module in modules):
         raise UnsupportedNetworkError("Expected the weights of linear or convolutional layers, got none.")
@@ -100,8 +105,42 @@ def _module(prefix: str, names: dict[str, str], shapes: Mapping[str, Shape]) -> 
     module = Module(prefix, _kind(first, shape, set(ordered)), shape, ordered)
     for role, name in ordered.items():
         if role != "weight" and shapes[name] != shape[:1]:
-            raise UnsupportedNetworkError(f"Expected {name!r} of shape {shape[:1]}, got {shapes[name]}.")
+            raise UnsupportedNetworkError(
+                f"Expected {name!r} of shape {shape[:1]}, got {shapes[name]}.{_why_swapped(shape, shapes[name])}"
+            )
+    _check_name(module)
     return module
+
+
+def _why_swapped(shape: Shape, bias: Shape) -> str:
+    """What it means that a bias has a number for each input instead of each output."""
+    if bias != shape[1:2]:
+        return ""
+    if len(shape) == 2:
+        return " The weight seems to be stored as inputs × outputs, as Keras and JAX do; transpose it."
+    return " The weight seems to be that of a transposed convolution, which is not supported."
+
+
+def _check_name(module: Module) -> None:
+    """Refuse layers whose name says that they are not what their shape suggests.
+
+    Raises:
+        UnsupportedNetworkError: If a layer is named as a transposed convolution, a table, or another kind of norm.
+    """
+    words = pieces(module.prefix)
+    own = pieces(module.prefix.rpartition(".")[2])
+    name = next(iter(module.names.values()))
+    if module.kind == "conv2d" and words & TRANSPOSED:
+        raise _unsupported(name, "a transposed convolution")
+    if module.kind == "linear" and "bias" not in module.names and words & TABLES:
+        raise _unsupported(name, "an embedding table")
+    for kind, names in NORMS.items():
+        if module.kind == "layer_norm" and kind != "layer_norm" and own & names:
+            raise _unsupported(name, f"a {kind.replace('_', ' ')}{BATCH_STATISTICS if kind == 'batch_norm' else ''}")
+
+
+def _unsupported(name: str, what: str) -> UnsupportedNetworkError:
+    return UnsupportedNetworkError(f"The name {name!r} is that of {what}, which is not supported.")
 
 
 def _kind(first: str, shape: Shape, present: set[str]) -> ModuleKind:

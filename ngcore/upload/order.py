@@ -1,4 +1,4 @@
-"""The order of layers: proposed by names, decided by whether each layer takes what the one before gives."""
+"""The order of layers: said, numbered, named or saved, as long as each layer takes what the one before gives."""
 
 import dataclasses
 import itertools
@@ -7,6 +7,11 @@ from collections.abc import Iterable, Sequence
 from ngcore.errors import UnsupportedNetworkError
 from ngcore.upload.limits import MAX_SEARCH_STEPS
 from ngcore.upload.modules import HOW_TO_EXPORT, Module, Token
+from ngcore.upload.names import stage_of
+from ngcore.upload.questions import Question, ask
+
+MAX_READINGS = 6  # orders that a form lists
+Reading = tuple[list[Module], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,50 +40,93 @@ def apply(module: Module, value: Value) -> Value | None:
     return Value(module.shape[0], True) if value.is_map is not False and (width is None or is_grouped) else None
 
 
-def order_modules(modules: Sequence[Module], *, is_ordered: bool) -> tuple[list[Module], str]:
+def order_modules(
+    modules: Sequence[Module], *, is_ordered: bool, said: tuple[str, ...] | None = None
+) -> tuple[list[Module], str]:
     """Find the order in which every layer fits the one before.
+
+    What was said wins, then numbers, then names of stages (an encoder before a decoder), then the order of the file;
+    shapes alone decide only where they allow one order.
 
     Args:
         modules: Layers in the order of the file.
         is_ordered: Whether that order is the one in which they were defined.
+        said: Names of layers or parts in their order, None if nothing was said.
 
     Returns:
         The order, and in plain words where it comes from.
 
     Raises:
-        UnsupportedNetworkError: If no order fits, naming the first tensor that does not; or if several do.
+        UnsupportedNetworkError: If no order fits, naming the first tensor that does not.
+        AmbiguousNetworkError: If several fit and nothing says which is meant.
     """
     natural = sorted(modules, key=lambda module: module.key)
+    if said is not None:
+        return _require(_as_said(natural, said), "as was said")
     trusted = [(natural, "by the numbers in their names")] if _are_numbered(natural) else []
+    trusted += _by_stages(natural)
     if is_ordered:
         trusted.append((list(modules), "from the order of the file"))
     for order, reason in trusted:
-        if _fitting(order) == len(order):
+        if fitting(order) == len(order):
             return order, reason
-    guesses = _guesses(natural)
-    fitting = [guess for guess in guesses if _fitting(guess[0]) == len(guess[0])]
-    if fitting:
-        return min(fitting, key=lambda guess: _surprises(guess[0]))
-    found = list(itertools.islice(_merges(modules), 2))
+    numbered = [guess for guess in _by_numbers(natural) if fitting(guess[0]) == len(guess[0])]
+    if numbered:
+        return min(numbered, key=lambda guess: _surprises(guess[0]))
+    found = list(itertools.islice(_merges(modules), MAX_READINGS))
     if len(found) == 1:
-        return found[0], "by matching their shapes"
+        return found[0], "by matching their shapes, which allow one order alone"
     if found:
-        raise UnsupportedNetworkError(
-            "Expected names that say the order of the layers, got names and shapes that allow several: "
-            f"{_sketch(found[0])} or {_sketch(found[1])}. Number the layers."
-        )
-    raise _misfit(max((order for order, _ in (*trusted, *guesses)), key=_fitting))
+        raise _ask_for_order(found)
+    raise _misfit(max((order for order, _ in (*trusted, *_by_numbers(natural))), key=fitting))
 
 
-def _guesses(natural: Sequence[Module]) -> list[tuple[list[Module], str]]:
-    """Orders that usual names mean, where neither numbers nor the file say one."""
+def _require(order: list[Module], reason: str) -> Reading:
+    if fitting(order) < len(order):
+        raise _misfit(order)
+    return order, reason
+
+
+def _as_said(natural: Sequence[Module], said: tuple[str, ...]) -> list[Module]:
+    """Layers in the order of the names that begin theirs; the unnamed keep their places at the end."""
+
+    def place(module: Module) -> int:
+        dotted = f".{module.prefix}."
+        return next((i for i, name in enumerate(said) if f".{name}." in dotted), len(said))
+
+    return sorted(natural, key=place)
+
+
+def _by_stages(natural: Sequence[Module]) -> list[Reading]:
+    """The order that usual names of stages give, where every part has one and they differ."""
+    parts = [module.prefix.split(".") for module in natural]
+    shared = sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, zip(*parts, strict=False)))
+    tops = [part[min(shared, len(part) - 1)] for part in parts]
+    stages = dict(zip(tops, map(stage_of, tops), strict=True))
+    ranks = list(stages.values())
+    if len(stages) < 2 or None in ranks or len(set(ranks)) < len(ranks):
+        return []
+    order = [module for _, module in sorted(zip(tops, natural, strict=True), key=lambda pair: stages[pair[0]] or 0)]
+    names = sorted(stages, key=lambda name: stages[name] or 0)
+    return [(order, f"by their names: {', then '.join(names)}")]
+
+
+def _by_numbers(natural: Sequence[Module]) -> list[Reading]:
+    """Orders that numbers in names mean, where they do not come first in the names."""
     by_number = sorted(natural, key=lambda m: (m.numbers, m.is_norm, m.key))
     by_stage = sorted(natural, key=lambda m: (m.kind == "linear", m.numbers, m.is_norm, m.key))
+    if len({module.numbers for module in natural}) < 2 or not all(module.numbers for module in natural):
+        return [(by_stage, "by the numbers in their names, convolutions first")] if _are_decided(by_stage) else []
     return [
-        (list(natural), "from their names"),
         (by_number, "by the numbers in their names"),
         (by_stage, "by the numbers in their names, convolutions first"),
     ]
+
+
+def _are_decided(order: Sequence[Module]) -> bool:
+    """Whether no two layers of a kind have the same numbers, so that only their kinds and numbers place them."""
+    keys = [(module.kind == "linear", module.numbers, module.is_norm) for module in order]
+    return len(set(keys)) == len(keys)
 
 
 def _surprises(order: Sequence[Module]) -> int:
@@ -95,7 +143,7 @@ def _are_numbered(natural: Sequence[Module]) -> bool:
     return all(len(key) > shared and key[shared][0] == 0 for key in keys)
 
 
-def _fitting(order: Sequence[Module]) -> int:
+def fitting(order: Sequence[Module]) -> int:
     """How many layers from the first on fit each other."""
     value = Value()
     for count, module in enumerate(order):
@@ -127,14 +175,16 @@ def _merges(modules: Sequence[Module]) -> Iterable[list[Module]]:
                     pending.append((moved, after, (*chain, lines[i][heads[i]])))
 
 
+def _ask_for_order(readings: Sequence[Sequence[Module]]) -> Exception:
+    choices = tuple(",".join(module.prefix for module in reading) for reading in readings)
+    reason = "names and shapes allow several orders"
+    return ask([Question(field="order", text="Order of layers", suggestion=choices[0], choices=choices, reason=reason)])
+
+
 def _misfit(order: Sequence[Module]) -> UnsupportedNetworkError:
-    count = _fitting(order)
+    count = fitting(order)
     before, module = order[count - 1], order[count]
     return UnsupportedNetworkError(
         f"Expected a layer that takes the {before.shape[0]} outputs of {next(iter(before.names.values()))!r}, "
         f"got {module.described}. " + HOW_TO_EXPORT
     )
-
-
-def _sketch(order: Sequence[Module]) -> str:
-    return ", ".join(repr(module.prefix) for module in order[:4]) + (", …" if len(order) > 4 else "")

@@ -14,8 +14,9 @@ from ngcore.networks import Network
 from ngcore.text import clean_text
 from ngcore.upload import npz_format, safetensors_format, torch_format
 from ngcore.upload.contents import Format, TensorInfo
+from ngcore.upload.conventions import Convention, convert, is_image
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
-from ngcore.upload.hints import Hints
+from ngcore.upload.hints import HINTS_KEY, Hints
 from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, PUBLIC, Limits
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
@@ -160,15 +161,17 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
     Raises:
         UploadError: If it is no network, or one about which more must be said.
     """
-    inferred = _architecture(file, hints or Hints())
+    said = (hints or Hints()).over(_own_hints(file))
+    inferred = _architecture(file, said)
     check_architecture(inferred.architecture, file.limits)
+    network, converted = _in_own_convention(_network(inferred, file.tensors), said)
     return Upload(
-        network=_network(inferred, file.tensors),
+        network=network,
         format=file.format,
         sha256=file.sha256,
         size=file.size,
         tensors=file.table,
-        notes=(*file.notes, *inferred.notes),
+        notes=(*file.notes, *inferred.notes, *converted),
         filename=file.filename,
     )
 
@@ -196,6 +199,24 @@ def _architecture(file: OpenedFile, hints: Hints) -> Inferred:
     check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in file.tensors.items()})
     notes = ("The architecture was read from the file itself.",)
     return Inferred(architecture, {name: name for name in architecture.parameter_shapes}, notes)
+
+
+def _own_hints(file: OpenedFile) -> Hints:
+    return Hints.from_json(file.metadata[HINTS_KEY]) if HINTS_KEY in file.metadata else Hints()
+
+
+def _in_own_convention(network: Network, hints: Hints) -> tuple[Network, tuple[str, ...]]:
+    """An implicit representation of an image in this project's convention, and a note if that changed its weights."""
+    convention = hints.spoken_convention
+    if convention is None or not is_image(network.architecture):
+        return network, ()
+    if convention.is_own:
+        return network, (f"Its inputs and outputs are {convention.described}, as was said.",)
+    note = (
+        f"Its inputs and outputs were {convention.described}, as was said; the first and the last layer were changed "
+        f"so that it computes the same image with {Convention().described}."
+    )
+    return convert(network, convention), (note,)
 
 
 def _network(inferred: Inferred, tensors: dict[str, Tensor]) -> Network:

@@ -171,7 +171,7 @@ def test_a_file_that_leaves_the_activation_open_is_asked_about(open_page):
     }
     app.file_uploader[0].set_value(("net.safetensors", save(tensors), "application/octet-stream")).run()
     assert not app.exception and not app.session_state["state.selection"].id
-    next(box for box in app.selectbox if box.label == "Which function follows the layers\\?").set_value("tanh").run()
+    next(box for box in app.selectbox if box.label == "Activation").set_value("tanh").run()
     next(button for button in app.button if button.label == "Read the network").click().run()
     assert not app.exception
     assert any("4\\-3\\-2 tanh" in text.value for text in app.markdown)

@@ -49,7 +49,7 @@ def test_the_accuracy_of_a_cnn_is_told_beside_the_true_one(run):
 
 def test_a_network_says_the_same_from_a_zoo_and_from_files_with_hints(run, files):
     command = ("predict", "tiny-inrs/000008", files["whole"], files["bare"])
-    outcome = run(*command, "--activation", "sine", "--omega-0", "30", "--device", "cpu", "--json")
+    outcome = run(*command, "--activation", "sine", "--convention", "dws", "--device", "cpu", "--json")
     from_zoo, *from_files = map(answers, outcome.json)
     for answered in from_files:
         assert {"tiny-classify", "tiny-probes"} <= set(answered)

@@ -21,7 +21,7 @@ from ngcore.upload.limits import LOCAL
 from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
 from ngcore.upload.shapes import check_architecture
 
-RELU = Hints(activation="relu")
+RELU = Hints(activation="relu", convention="dws")
 NAMES = "safetensors, npz, torch"
 
 

@@ -9,7 +9,7 @@ from refusals import assert_refused
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
 from ngcore.upload import Hints, read_network
 
-RELU = Hints(activation="relu")
+RELU = Hints(activation="relu", convention="dws")
 
 
 # Arrays -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from ngcore.upload import Hints
 from ngcore.upload.infer import infer_architecture
 from ngcore.upload.modules import HOW_TO_EXPORT
 
-RELU = Hints(activation="relu")
+RELU = Hints(activation="relu", convention="dws")
+SINE = Hints(activation="sine", convention="dws")
 RELU_LAYER = Activation("relu")
 
 
@@ -45,15 +46,15 @@ def linears(*names, sizes=(2, 5, 5, 1)):
 def test_usual_names_of_a_perceptron_are_understood_in_any_order(names):
     state = linears(*names)
     for is_ordered, given in ((True, state), (False, dict(sorted(state.items())))):
-        found = infer_architecture(given, Hints(activation="sine", omega_0=30.0), is_ordered=is_ordered)
+        found = infer_architecture(given, SINE, is_ordered=is_ordered)
         assert found.architecture == siren((2, 5, 5, 1))
         assert found.sources["2.weight"] == f"{names[1]}.weight"
 
 
 def test_numbers_decide_the_order_of_layers_of_equal_shape():
-    state = linears("net.10", "net.9", "net.2", sizes=(4, 4, 4, 4))
+    state = linears("net.10", "net.8", "net.2", sizes=(4, 4, 4, 4))
     sources = infer_architecture(state, RELU).sources
-    assert [sources[f"{i}.weight"] for i in (0, 2, 4)] == ["net.2.weight", "net.9.weight", "net.10.weight"]
+    assert [sources[f"{i}.weight"] for i in (0, 2, 4)] == ["net.2.weight", "net.8.weight", "net.10.weight"]
 
 
 def test_names_without_numbers_keep_the_order_of_the_file():
@@ -72,7 +73,7 @@ def test_a_network_of_named_layers_is_ordered_by_shapes_when_the_file_is_sorted(
         fc1__weight=(5, 6),
         fc2__weight=(2, 5),
     )
-    hints = Hints(activation="relu", stride=1, padding=0, input_size=(8, 8))
+    hints = Hints(activation="relu", activation_side="after_norm", stride=1, padding=0, input_size=(8, 8))
     layers = infer_architecture(state, hints, is_ordered=False).architecture.layers
     kinds = [type(layer) for layer in layers if not isinstance(layer, Activation)]
     assert kinds == [Conv2d, BatchNorm, Conv2d, GlobalAveragePool, Linear, Linear]
@@ -81,9 +82,9 @@ def test_a_network_of_named_layers_is_ordered_by_shapes_when_the_file_is_sorted(
 def test_an_activation_stands_before_the_norm_where_the_numbers_of_a_sequential_say_so():
     before = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.LayerNorm(3), nn.Linear(3, 1)).state_dict()
     after = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.ReLU(), nn.Linear(3, 1)).state_dict()
-    norm = LayerNorm(3)
-    assert infer_architecture(before, RELU).architecture.layers[1:3] == (RELU_LAYER, norm)
-    assert infer_architecture(after, RELU).architecture.layers[1:3] == (norm, RELU_LAYER)
+    norm, hints = LayerNorm(3), RELU.over(Hints(norm="layer_norm"))
+    assert infer_architecture(before, hints).architecture.layers[1:3] == (RELU_LAYER, norm)
+    assert infer_architecture(after, hints).architecture.layers[1:3] == (norm, RELU_LAYER)
 
 
 def test_nothing_follows_the_last_layer_and_one_layer_needs_no_activation():
@@ -98,7 +99,7 @@ def test_a_norm_without_scale_is_filled_with_one_and_zero():
 
 @pytest.mark.parametrize(("features", "layer"), [(6, GlobalAveragePool()), (6 * 16, Flatten())])
 def test_pooling_or_flattening_follows_from_the_features_of_the_linear_layer(features, layer):
-    state = tensors(**{"0__weight": (6, 1, 3, 3), "2__weight": (10, features)})
+    state = tensors(**{"0__weight": (6, 1, 3, 3), "3__weight": (10, features)})
     hints = Hints(activation="relu", stride=1, padding=1, input_size=(4, 4))
     assert infer_architecture(state, hints).architecture.layers[1:3] == (RELU_LAYER, layer)
 
@@ -121,14 +122,17 @@ def test_an_implicit_representation_with_small_weights_suggests_sine():
     state = {name: tensor * 0.01 for name, tensor in linears("0", "2", "4").items()}
     with pytest.raises(AmbiguousNetworkError) as caught:
         infer_architecture(state, Hints())
-    assert str(caught.value) == ("The file does not say all about this network. Please add: activation (perhaps sine).")
+    assert str(caught.value) == (
+        "The file does not say all about this network. Please add: activation (perhaps sine, small weights and few "
+        "inputs, as in a SIREN); convention (perhaps dws, this project's own; the names are those of no other library)."
+    )
     asked = [(q.field, q.suggestion, q.only_if) for q in caught.value.questions]
-    assert asked == [("activation", "sine", None), ("omega_0", 30.0, "sine")]
+    assert asked == [("activation", "sine", None), ("convention", "dws", None)]
 
 
 def test_a_sine_without_frequency_asks_for_it():
     with pytest.raises(AmbiguousNetworkError) as caught:
-        infer_architecture(linears("0", "2", "4"), Hints(activation="sine"))
+        infer_architecture(linears("0", "2", "4", sizes=(3, 5, 5, 1)), Hints(activation="sine"))
     assert [question.field for question in caught.value.questions] == ["omega_0"]
 
 
@@ -186,13 +190,15 @@ def test_too_many_layers_are_refused_before_they_are_ordered():
         infer_architecture(state, RELU)
 
 
-def test_names_that_allow_several_orders_are_refused():
+def test_names_that_allow_several_orders_are_asked_about():
     state = tensors(a__weight=(2, 3), b__weight=(3, 2), c__weight=(2, 3), zz__weight=(1, 2), m__weight=(3, 4))
-    with pytest.raises(
-        UnsupportedNetworkError,
-        match=r"allow several: 'm', 'a', 'b', 'c', … or 'm', 'c', 'b', 'a', …\. Number the layers\.",
-    ):
+    with pytest.raises(AmbiguousNetworkError) as caught:
         infer_architecture(state, RELU, is_ordered=False)
+    (question,) = caught.value.questions
+    assert (question.field, question.choices) == ("order", ("m,a,b,c,zz", "m,c,b,a,zz"))
+    said = RELU.over(Hints(order=("m", "c", "b", "a", "zz")))
+    sources = infer_architecture(state, said, is_ordered=False).sources
+    assert [sources[f"{i}.weight"] for i in (0, 2, 4)] == ["m.weight", "c.weight", "b.weight"]
 
 
 def test_a_geometry_that_does_not_fit_is_refused():
@@ -200,7 +206,8 @@ def test_a_geometry_that_does_not_fit_is_refused():
     with pytest.raises(UnsupportedNetworkError) as caught:
         infer_architecture(state, Hints(activation="relu", stride=1, padding=0, input_size=(9, 9)))
     assert str(caught.value).startswith(
-        "The layers do not fit with the stride, padding and input size that were given. Expected a value of shape (72,)"
+        "The layers do not fit with the stride, padding and input size that were given; pooling between the layers, "
+        "which is not supported, may be the cause. Expected a value of shape (72,)"
     )
     with pytest.raises(UnsupportedNetworkError) as caught:
         infer_architecture(state, Hints(activation="relu", stride=(1, 1)))

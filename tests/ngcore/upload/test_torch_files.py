@@ -14,7 +14,7 @@ from ngcore.upload.limits import LOCAL
 from ngcore.upload.sandbox import describe_pickle
 from ngcore.upload.unpickle import Storage, TensorView
 
-RELU = Hints(activation="relu")
+RELU = Hints(activation="relu", convention="dws")
 
 
 def edited(data, old, new):
