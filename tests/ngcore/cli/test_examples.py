@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def found_by_name(tmp_path, monkeypatch):
     cnns, inrs = Zoo.open(find_zoo("cifar10-gs-cnns")), Zoo.open(find_zoo("mnist-inrs"))
     export_network(cnns.networks([0]), tmp_path / "weights.safetensors")
     torch.save(to_module(inrs.networks([0])).state_dict(), tmp_path / "inr.pt")
-    (tmp_path / "README.md").write_bytes((REPOSITORY / "README.md").read_bytes())
+    shutil.copy(REPOSITORY / "README.md", tmp_path)
+    shutil.copytree(REPOSITORY / "docs", tmp_path / "docs")
 
 
 def test_every_command_has_examples():
