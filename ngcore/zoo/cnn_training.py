@@ -42,7 +42,7 @@ class CNNTrainConfig:
         seed: Root of every random draw.
     """
 
-    passes: float = 24.0
+    passes: float = 22.0
     num_checkpoints: int = 7
     channels: tuple[int, ...] = (1, 16, 16, 16)
     num_classes: int = 10
