@@ -5,6 +5,8 @@ import numpy as np
 from ngcore.networks import Architecture, inputs_that_fit
 
 PICTURES = ("Stripes", "Gradient", "Disc", "Checks", "Noise")
+MAX_BYTES = 256 * 1024 * 1024  # of all values, where many inputs only make a comparison surer
+MAX_MULTIPLY_ADDS = 5_000_000_000
 
 
 def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
@@ -30,5 +32,5 @@ def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
 
 def random_inputs(architecture: Architecture, *, count: int = 64, seed: int = 0) -> np.ndarray:
     """Random inputs to compare networks on, float32 (count, *input shape) in [−1, 1]; fewer where they are large."""
-    count = inputs_that_fit(architecture, count)
+    count = inputs_that_fit(architecture, count, max_bytes=MAX_BYTES, max_multiply_adds=MAX_MULTIPLY_ADDS)
     return np.random.default_rng(seed).uniform(-1, 1, (count, *architecture.input_shape)).astype(np.float32)

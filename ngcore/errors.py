@@ -51,7 +51,7 @@ class UnknownNameError(NeuralGraphError):
     """A name that is in no registry; the message lists the choices."""
 
     def __init__(self, what: str, name: object, choices: Iterable[str]) -> None:
-        super().__init__(f"Unknown {what} {name!r}; choose from: {', '.join(sorted(choices))}.")
+        super().__init__(f"Unknown {what} {name!r:.200}; choose from: {', '.join(sorted(choices))}.")
 
 
 class NotFiniteError(NeuralGraphError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ENDINGS = ("safetensors", "npz", "pt", "pth")
 PUBLIC_ENDINGS = ("safetensors", "npz")
+MAX_DIGITS = 10  # of a number that is typed; Python refuses to read numbers of thousands
 _KEPT_KEY, _ROUND_KEY = "upload.kept", "upload.round"
 
 
@@ -105,7 +106,7 @@ def _answer(key: str, question: "Question") -> Any:
     if isinstance(question.suggestion, tuple):
         text = st.text_input(label, ", ".join(map(str, question.suggestion)), key=name)
         parts = [part.strip() for part in text.split(",")]
-        return tuple(int(part) for part in parts if part.isdecimal()) or None
+        return tuple(int(part) for part in parts if part.isdecimal() and len(part) < MAX_DIGITS) or None
     if isinstance(question.suggestion, int):
         return st.number_input(label, value=question.suggestion, key=name)
     return st.number_input(label, value=float(question.suggestion or 0.0), key=name)

@@ -62,7 +62,7 @@ def find_zoo(name: str | Path) -> Path:
         UnknownNameError: If there is no such zoo; the message lists those that there are.
         ZooError: If it is damaged or was not finished; the message says what to do.
     """
-    if (Path(name) / CARD_FILE).is_file():
+    if os.path.isfile(Path(name) / CARD_FILE):  # also False for names that are too long to be one of a folder
         return Path(name)
     listing = survey_zoos()
     if str(name) in listing.zoos:

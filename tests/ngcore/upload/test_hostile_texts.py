@@ -134,3 +134,30 @@ def test_an_error_that_no_reader_foresaw_is_a_refusal_and_stands_in_the_log(erro
     (record,) = caplog.records
     assert record.exc_info[0] is error
     caplog.clear()
+
+
+# What users type ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "relu" * LONG, "\0" * LONG], ids=range(len(TEXTS) + 2))
+def test_hints(text, small_mlp, save_as):
+    started = time.process_time()
+    with pytest.raises(UploadError):
+        Hints(activation=text)
+    read_network(save_as("npz", small_mlp.state_dict()), filename=text, hints=HINTS)
+    assert time.process_time() - started < SECONDS
+
+
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "upload:" * (LONG // 7), "/" * LONG, "a/" * (LONG // 2)], ids=range(len(TEXTS) + 3)
+)
+def test_addresses(text):
+    from app.state import Selection
+    from ngcore.errors import NeuralGraphError
+    from ngcore.zoo import find_zoo
+
+    started = time.process_time()
+    selection = Selection.parse(text)
+    with contextlib.suppress(NeuralGraphError):
+        find_zoo(selection.zoo if selection else text)
+    assert time.process_time() - started < SECONDS
