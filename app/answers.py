@@ -14,7 +14,7 @@ from app.byte_cache import remembered
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, Network
-from ngcore.tasks import can_read, change_of_inrs, classify_inrs, edit_of, load_checkpoint, predict_accuracy
+from ngcore.tasks import can_read, change_of_inrs, changed_by, classify_inrs, edit_of, load_checkpoint, predict_accuracy
 
 Card = Mapping[str, Any]
 
@@ -165,8 +165,6 @@ def _checkpoint(name: str, weights: str, device: str) -> Any:
 
 def edited(card: Card, network: Network, strength: float, *, key: str) -> Network:
     """INRs after an edit of some strength; `key` identifies the INRs. The model is asked once for all strengths."""
-    from ngcore.tasks import changed_by
-
     change = _change(card["name"], card["weights_sha256"], key, str(cached.device()), network)
     return changed_by(card["name"], network, change, strength)
 

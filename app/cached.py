@@ -1,12 +1,19 @@
-"""What the pages read and compute more than once, cached; every heavy import happens inside."""
+"""What the pages read and compute more than once, cached; what is slow to import is imported at first use."""
 
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+import ngcore.inr
+import ngcore.networks
+import ngcore.tasks
+import ngcore.training
+import ngcore.zoo
+from app import graph_view as graph_views
 from app import state
 from app.byte_cache import remembered
 from app.state import Selection
+from ngcore.errors import CheckpointError, NeuralGraphError, ZooError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from app.graph_view import GraphView
     from ngcore.networks import Architecture, Network
     from ngcore.zoo import Zoo
 
@@ -35,11 +41,8 @@ def damaged_zoos() -> dict[str, str]:
 
 
 def _zoos_and_problems() -> "tuple[dict[str, Zoo], dict[str, str]]":
-    from ngcore.errors import ZooError
-    from ngcore.zoo import INR_ZOOS, survey_zoos
-
-    listing = survey_zoos()
-    names = dict.fromkeys([*(name for name in INR_ZOOS if name in listing.zoos), *listing.zoos])
+    listing = ngcore.zoo.survey_zoos()
+    names = dict.fromkeys([*(name for name in ngcore.zoo.INR_ZOOS if name in listing.zoos), *listing.zoos])
     opened, problems = {}, dict(listing.damaged)
     for name in names:
         try:
@@ -56,9 +59,7 @@ def zoo(name: str) -> "Zoo":
         UnknownNameError: If there is none of this name.
         ZooError: If it is damaged.
     """
-    from ngcore.zoo import find_zoo
-
-    return _open(find_zoo(name))
+    return _open(ngcore.zoo.find_zoo(name))
 
 
 def _open(folder: "Path") -> "Zoo":
@@ -67,17 +68,13 @@ def _open(folder: "Path") -> "Zoo":
 
 @st.cache_resource(max_entries=MAX_ZOOS, show_spinner=False)
 def _zoo(folder: str, changed: int) -> "Zoo":
-    from ngcore.zoo import Zoo
-
-    opened = Zoo.open(folder)
+    opened = ngcore.zoo.Zoo.open(folder)
     _ = opened.metadata, opened.architectures
     return opened
 
 
 def exists(selection: Selection) -> bool:
     """Whether the selected network can be had."""
-    from ngcore.errors import NeuralGraphError
-
     if selection.is_upload:
         return selection.id in state.kept()
     try:
@@ -93,8 +90,6 @@ def network(selection: Selection) -> "Network":
     Raises:
         ZooError: If its zoo has no network of this id, or it was uploaded in another session.
     """
-    from ngcore.errors import ZooError
-
     if selection.is_upload:
         if selection.id not in state.kept():
             raise ZooError("This network belongs to another session. Upload its file again.")
@@ -136,7 +131,6 @@ def label_name(selection: Selection) -> str | None:
 def device() -> "torch.device":
     """The device that the sidebar asks for; the automatic one if that is not there any more."""
     from ngcore.device import choose_device
-    from ngcore.errors import NeuralGraphError
 
     try:
         return choose_device(state.device_name())
@@ -146,9 +140,7 @@ def device() -> "torch.device":
 
 def is_inr(architecture: "Architecture") -> bool:
     """Whether networks of this architecture are images: two coordinates in, grey or colour out."""
-    from ngcore.inr.rendering import is_inr as can_be_rendered
-
-    return can_be_rendered(architecture)
+    return ngcore.inr.is_inr(architecture)
 
 
 def image(selection: Selection, size: tuple[int, int] = (28, 28)) -> "np.ndarray":
@@ -160,12 +152,9 @@ def image(selection: Selection, size: tuple[int, int] = (28, 28)) -> "np.ndarray
 def _image(key: str, size: tuple[int, int], _network: "Network", _device: "torch.device") -> "np.ndarray":
     import torch
 
-    from ngcore.inr import render
-    from ngcore.networks import check_cost
-
-    check_cost(_network.architecture, num_inputs=size[0] * size[1], max_bytes=None)
+    ngcore.networks.check_cost(_network.architecture, num_inputs=size[0] * size[1], max_bytes=None)
     with torch.inference_mode():
-        return render(_network, size, device=_device)[0].clamp(0, 1).cpu().numpy()
+        return ngcore.inr.render(_network, size, device=_device)[0].clamp(0, 1).cpu().numpy()
 
 
 def images(zoo_name: str, positions: "list[int]", size: tuple[int, int] = (28, 28)) -> "np.ndarray":
@@ -180,13 +169,11 @@ def _images(
 ) -> "np.ndarray":
     import torch
 
-    from ngcore.inr import render
-
     with torch.inference_mode():
-        return render(_zoo.networks(positions), size, device=_device).clamp(0, 1).cpu().numpy()
+        return ngcore.inr.render(_zoo.networks(positions), size, device=_device).clamp(0, 1).cpu().numpy()
 
 
-def graph_view(selection: Selection) -> "GraphView":
+def graph_view(selection: Selection) -> graph_views.GraphView:
     """The selected network's graph as arrays.
 
     Raises:
@@ -196,10 +183,8 @@ def graph_view(selection: Selection) -> "GraphView":
 
 
 @remembered(max_bytes=MAX_VIEW_BYTES)
-def _graph_view(key: str, _network: "Network") -> "GraphView":
-    from app.graph_view import view_of
-
-    return view_of(_network)
+def _graph_view(key: str, _network: "Network") -> graph_views.GraphView:
+    return graph_views.view_of(_network)
 
 
 def content_key(selection: Selection) -> str:
@@ -209,26 +194,19 @@ def content_key(selection: Selection) -> str:
 
 def activations(selection: Selection, x: "np.ndarray") -> "np.ndarray":
     """What every neuron of the selected network puts out for one input; see `app.graph_view.activations`."""
-    from app.graph_view import activations as neuron_activations
-
-    return neuron_activations(network(selection), x)
+    return graph_views.activations(network(selection), x)
 
 
 def checkpoints(task: str | None = None) -> list[dict[str, Any]]:
     """Cards of the trained models, sorted by name; of one task if it is given. Damaged ones are left out."""
-    from ngcore.tasks import find_checkpoints
-
-    folders = [folder for _, folder in sorted(find_checkpoints().items())]
+    folders = [folder for _, folder in sorted(ngcore.tasks.find_checkpoints().items())]
     cards = [_card(str(folder), (folder / "card.json").stat().st_mtime_ns) for folder in folders]
     return [card for card in cards if card is not None and task in (None, card["task"])]
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _card(folder: str, changed: int) -> dict[str, Any] | None:
-    from ngcore.errors import CheckpointError
-    from ngcore.training import read_card
-
     try:
-        return read_card(folder)
+        return ngcore.training.read_card(folder)
     except CheckpointError:
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import ngcore.graph
 from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
@@ -180,19 +181,19 @@ def view_of(network: "Network") -> GraphView:
     Raises:
         TooManyEdgesError: If there are more than `MAX_EDGES` edges.
     """
-    from ngcore.graph import block_edge_index, edge_kernels, graph_structure, node_features
-
-    structure = graph_structure(network.architecture)
+    structure = ngcore.graph.graph_structure(network.architecture)
     if structure.num_edges > MAX_EDGES:
         raise TooManyEdgesError(
             f"This network has {structure.num_edges:,} weights as edges; up to {MAX_EDGES:,} are drawn. Look at its "
             "weights layer by layer instead."
         )
     one = network[:1].detach().to("cpu")
-    index = block_edge_index(structure).numpy()
-    kernels = tuple(block_kernels[0].flatten(0, 2).numpy() for block_kernels in edge_kernels(one))  # edges, h, w
+    index = ngcore.graph.block_edge_index(structure).numpy()
+    kernels = tuple(
+        block_kernels[0].flatten(0, 2).numpy() for block_kernels in ngcore.graph.edge_kernels(one)
+    )  # edges, h, w
     values = [_signed_size(block_kernels) for block_kernels in kernels]
-    nodes = node_features(one)[0, :, 0].numpy()
+    nodes = ngcore.graph.node_features(one)[0, :, 0].numpy()
     return GraphView(
         layers=_node_layers(structure),
         bias=nodes,
@@ -242,9 +243,7 @@ def activations(network: "Network", x: np.ndarray) -> np.ndarray:
     """
     import torch
 
-    from ngcore.graph import graph_structure
-
-    blocks = graph_structure(network.architecture).node_blocks
+    blocks = ngcore.graph.graph_structure(network.architecture).node_blocks
     with torch.inference_mode():
         values = network[:1].values(torch.as_tensor(x, dtype=network.dtype, device=network.device)[None])
     found = []
