@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import ngcore
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -47,3 +49,8 @@ def test_every_command_that_is_named_exists(document):
     known = set(typer.main.get_command(program).commands)
     named = set(COMMAND.findall(document.read_text(encoding="utf-8")))
     assert named <= known
+
+
+def test_the_version_to_cite_is_the_one_of_the_package():
+    citation = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {ngcore.__version__}\n" in citation

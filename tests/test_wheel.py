@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.xdist_group("wheel")  # one process builds and installs it once
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 LARGEST_WHEEL = 80_000_000
 START_S = 120
