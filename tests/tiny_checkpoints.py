@@ -14,7 +14,8 @@ def write_tiny_checkpoint(folder, zoo, *, task, preset="ng-gnn", d_out=1):
     from ngcore.training import save_checkpoint
 
     small = {"d_node": 8, "d_edge": 8, "d_hidden": 8, "num_layers": 2, "d_out": d_out}
-    config = find_preset(preset, **small)
+    own = find_preset(preset).to_dict()
+    config = find_preset(preset, **{field: size for field, size in small.items() if field in own})
     model = build_model(config, list(zoo.architectures.values()), seed=1)
     with torch.random.fork_rng():  # heads may start as nothing
         torch.manual_seed(2)

@@ -10,8 +10,10 @@ from ngcore.models import PRESETS, build_model
 def tiny_config(name, **changes):
     """A preset with every size made small."""
     sizes = {"d_node": 8, "d_edge": 6, "d_hidden": 8, "d_out": 3, "num_layers": 2, "num_heads": 2, "d_attention": 8}
-    sizes |= {"fourier_frequencies": 5, "num_probes": min(4, PRESETS[name].num_probes)}
-    return dataclasses.replace(PRESETS[name], **(sizes | changes))
+    full = PRESETS[name].to_dict()
+    sizes |= {"fourier_frequencies": 5, "num_probes": min(4, full.get("num_probes", 0))}
+    own = {field: size for field, size in sizes.items() if field in full}
+    return dataclasses.replace(PRESETS[name], **(own | changes))
 
 
 def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
@@ -36,7 +38,9 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
 ANY_NETWORK = [
     name
     for name, config in PRESETS.items()
-    if config.is_graph_model and not config.has_lattice and not config.num_steps
+    if config.kind.startswith("ng-")
+    and not getattr(config, "has_lattice", False)
+    and not getattr(config, "num_steps", 0)
 ]
 GRAPH_PRESETS = list({tiny_config(name): name for name in reversed(ANY_NETWORK)}.values())[::-1]
 LAYOUT_PRESETS = [name for name in GRAPH_PRESETS if PRESETS[name].kind != "ng-sweep"]

@@ -5,10 +5,10 @@ from .baselines import StatNN as StatNN
 from .build import PRESETS as PRESETS
 from .build import build_model as build_model
 from .build import preset as preset
-from .config import InputSpec as InputSpec
 from .config import ModelConfig as ModelConfig
 from .descent import DescentEditor as DescentEditor
 from .descent import LearnedDescent as LearnedDescent
+from .input_spec import InputSpec as InputSpec
 from .model import Model as Model
 from .neural_graph_model import NeuralGraphModel as NeuralGraphModel
 from .sweep_editor import SweepEditor as SweepEditor

@@ -8,8 +8,20 @@ import torch
 
 from ngcore.errors import UnknownNameError
 from ngcore.models.baselines import FlatMLP, StatNN
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import (
+    FAMILIES,
+    FlatMLPConfig,
+    GNNConfig,
+    GraphConfig,
+    ModelConfig,
+    OutputProbesConfig,
+    StatNNConfig,
+    SweepConfig,
+    SweepEditConfig,
+    TransformerConfig,
+)
 from ngcore.models.descent import DescentEditor
+from ngcore.models.input_spec import InputSpec
 from ngcore.models.model import Model
 from ngcore.models.neural_graph_model import NeuralGraphModel
 from ngcore.models.sweep_editor import SweepEditor
@@ -22,33 +34,29 @@ LATTICE: dict[str, Any] = {"d_hidden": 256, "dropout": 0.2}
 SWEEP_EDIT: dict[str, Any] = {"d_node": 64, "d_edge": 64, "num_layers": 4, "d_output": 512}
 
 PRESETS: dict[str, ModelConfig] = {
-    "ng-gnn": ModelConfig(kind="ng-gnn"),
-    "ng-gnn-signs": ModelConfig(kind="ng-gnn", is_sign_invariant=True),
-    "ng-gnn-16-probes": ModelConfig(kind="ng-gnn", num_probes=16),
-    "ng-gnn-64-probes": ModelConfig(kind="ng-gnn", num_probes=64),
-    "ng-gnn-signs-64-probes": ModelConfig(kind="ng-gnn", num_probes=64, is_sign_invariant=True),
-    "ng-t": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0),
-    "ng-t-signs": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0, is_sign_invariant=True),
-    "ng-t-64-probes": ModelConfig(kind="ng-t", d_node=64, d_edge=32, fourier_scale=1.0, num_probes=64),
-    "ng-gnn-edit": ModelConfig(kind="ng-gnn", head="parameters"),
-    "ng-gnn-edit-64-probes": ModelConfig(kind="ng-gnn", head="parameters", num_probes=64),
-    "ng-sweep": ModelConfig(kind="ng-sweep", **SWEEP),
-    "ng-sweep-64-probes": ModelConfig(kind="ng-sweep", num_probes=64, generates_probes=True, **SWEEP),
-    "ng-sweep-128-probes": ModelConfig(kind="ng-sweep", num_probes=128, generates_probes=True, **SWEEP),
-    "ng-sweep-lattice-256": ModelConfig(kind="ng-sweep", num_probes=256, has_lattice=True, **SWEEP),
-    "ng-sweep-edit": ModelConfig(kind="ng-sweep", head="parameters", **SWEEP_EDIT),
-    "ng-sweep-edit-64-probes": ModelConfig(
-        kind="ng-sweep", head="parameters", num_probes=64, generates_probes=True, **SWEEP_EDIT
-    ),
-    "ng-sweep-edit-descent": ModelConfig(
-        kind="ng-sweep", head="parameters", num_probes=64, generates_probes=True, num_steps=12, **SWEEP_EDIT
-    ),
-    "ng-gnn-cnn": ModelConfig(kind="ng-gnn", d_node=64, d_edge=32),
-    "flat-mlp": ModelConfig(kind="flat-mlp", d_hidden=512, num_layers=2, dropout=0.2),
-    "statnn": ModelConfig(kind="statnn", d_hidden=256, num_layers=2),
-    "output-probes-64": ModelConfig(kind="output-probes", num_probes=64, **OUTPUT_PROBES),
-    "output-probes-128": ModelConfig(kind="output-probes", num_probes=128, **OUTPUT_PROBES),
-    "output-lattice-256": ModelConfig(kind="output-probes", num_probes=256, has_lattice=True, **LATTICE),
+    "ng-gnn": GNNConfig(),
+    "ng-gnn-signs": GNNConfig(is_sign_invariant=True),
+    "ng-gnn-16-probes": GNNConfig(num_probes=16),
+    "ng-gnn-64-probes": GNNConfig(num_probes=64),
+    "ng-gnn-signs-64-probes": GNNConfig(num_probes=64, is_sign_invariant=True),
+    "ng-t": TransformerConfig(d_node=64, d_edge=32, fourier_scale=1.0),
+    "ng-t-signs": TransformerConfig(d_node=64, d_edge=32, fourier_scale=1.0, is_sign_invariant=True),
+    "ng-t-64-probes": TransformerConfig(d_node=64, d_edge=32, fourier_scale=1.0, num_probes=64),
+    "ng-gnn-edit": GNNConfig(head="parameters"),
+    "ng-gnn-edit-64-probes": GNNConfig(head="parameters", num_probes=64),
+    "ng-sweep": SweepConfig(**SWEEP),
+    "ng-sweep-64-probes": SweepConfig(num_probes=64, generates_probes=True, **SWEEP),
+    "ng-sweep-128-probes": SweepConfig(num_probes=128, generates_probes=True, **SWEEP),
+    "ng-sweep-lattice-256": SweepConfig(num_probes=256, has_lattice=True, **SWEEP),
+    "ng-sweep-edit": SweepEditConfig(**SWEEP_EDIT),
+    "ng-sweep-edit-64-probes": SweepEditConfig(num_probes=64, generates_probes=True, **SWEEP_EDIT),
+    "ng-sweep-edit-descent": SweepEditConfig(num_probes=64, generates_probes=True, num_steps=12, **SWEEP_EDIT),
+    "ng-gnn-cnn": GNNConfig(d_node=64, d_edge=32),
+    "flat-mlp": FlatMLPConfig(d_hidden=512, num_layers=2, dropout=0.2),
+    "statnn": StatNNConfig(d_hidden=256, num_layers=2),
+    "output-probes-64": OutputProbesConfig(num_probes=64, **OUTPUT_PROBES),
+    "output-probes-128": OutputProbesConfig(num_probes=128, **OUTPUT_PROBES),
+    "output-lattice-256": OutputProbesConfig(num_probes=256, has_lattice=True, **LATTICE),
 }
 
 
@@ -78,20 +86,26 @@ def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, s
 
 
 def _build(config: ModelConfig, spec: InputSpec) -> Model:
-    if config.kind == "ng-sweep":
-        if config.head == "invariant":
+    match config:
+        case GraphConfig():
+            return NeuralGraphModel(config, spec)
+        case SweepConfig():
             return SweepModel(config, spec)
-        return DescentEditor(config, spec) if config.num_steps else SweepEditor(config, spec)
-    if config.is_graph_model:
-        return NeuralGraphModel(config, spec)
-    sizes: dict[str, Any] = {
+        case SweepEditConfig():
+            return DescentEditor(config, spec) if config.num_steps else SweepEditor(config, spec)
+        case OutputProbesConfig():
+            return output_probes(config, spec)
+        case FlatMLPConfig():
+            return FlatMLP(num_parameters=spec.num_parameters, **_sizes(config))
+        case StatNNConfig():
+            return StatNN(max_layers=spec.max_hidden_layers + 1, **_sizes(config))
+    raise UnknownNameError("kind of model", config.kind, FAMILIES)
+
+
+def _sizes(config: FlatMLPConfig | StatNNConfig) -> dict[str, Any]:
+    return {
         "d_out": config.d_out,
         "d_hidden": config.d_hidden,
         "num_hidden_layers": config.num_layers,
         "dropout": config.dropout,
     }
-    if config.kind == "flat-mlp":
-        return FlatMLP(num_parameters=spec.num_parameters, **sizes)
-    if config.kind == "statnn":
-        return StatNN(max_layers=spec.max_hidden_layers + 1, **sizes)
-    return output_probes(config, spec)

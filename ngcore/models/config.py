@@ -1,157 +1,247 @@
-"""What a model is made of, as plain numbers."""
+"""What a model is made of, as plain numbers: one class for each family."""
 
 import dataclasses
-import operator
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from ngcore.errors import CheckpointError, NeuralGraphError, ShapeMismatchError, UnknownNameError
-from ngcore.graph import GraphStructure, graph_structure
-from ngcore.networks import Architecture
+from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
 
-GRAPH_KINDS = ("ng-gnn", "ng-t", "ng-sweep")
-BASELINE_KINDS = ("flat-mlp", "statnn", "output-probes")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class InputSpec:
-    """The input networks that a model is built for.
-
-    Attributes:
-        input_shape: Shape of what the networks read.
-        num_outputs: Neurons of their last layer.
-        max_hidden_layers: Hidden node blocks with embeddings of their own; deeper ones share the last.
-        kernel_size: (height, width) that kernels are padded to.
-        num_parameters: Parameters of one network (of the first architecture), which a flat MLP reads.
-    """
-
-    input_shape: tuple[int, ...]
-    num_outputs: int
-    max_hidden_layers: int
-    kernel_size: tuple[int, int]
-    num_parameters: int
-
-    @classmethod
-    def of(cls, architectures: Sequence[Architecture]) -> "InputSpec":
-        """The specification that covers all of the architectures."""
-        structures = [graph_structure(architecture) for architecture in architectures]
-        sizes = [structure.kernel_size for structure in structures]
-        return cls(
-            input_shape=architectures[0].input_shape,
-            num_outputs=max(structure.node_blocks[-1].size for structure in structures),
-            max_hidden_layers=max(len(structure.node_blocks) - 2 for structure in structures),
-            kernel_size=(max(height for height, _ in sizes), max(width for _, width in sizes)),
-            num_parameters=architectures[0].num_parameters,
-        )
-
-    def can_read(self, architecture: Architecture, *, kind: str) -> bool:
-        """Whether a model of this kind that is built for such networks reads those of an architecture as well."""
-        structure = graph_structure(architecture)
-        if kind == "flat-mlp":
-            return architecture.num_parameters == self.num_parameters
-        if kind == "statnn":
-            names = architecture.parameter_shapes
-            return sum(name.endswith(".weight") for name in names) <= self.max_hidden_layers + 1
-        if kind != "output-probes" and any(map(operator.gt, structure.kernel_size, self.kernel_size)):
-            return False
-        return architecture.input_shape == self.input_shape and structure.node_blocks[-1].size <= self.num_outputs
-
-    def expect_fit(self, structure: GraphStructure) -> None:
-        """Check that a model built for this can read networks of the structure.
-
-        Raises:
-            ShapeMismatchError: If they have more inputs or outputs.
-        """
-        inputs, outputs = structure.node_blocks[0].size, structure.node_blocks[-1].size
-        if inputs > self.input_shape[0] or outputs > self.num_outputs:
-            raise ShapeMismatchError(
-                f"Expected networks of at most {self.input_shape[0]} inputs and {self.num_outputs} outputs, "
-                f"got {inputs} and {outputs} in {structure.architecture.name}; use a model built for such networks."
-            )
+Head = Literal["invariant", "parameters"]
+Readout = Literal["outputs", "all"]
+Scaling = Literal["corpus", "network", "none"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The numbers of a model; fields that its kind has no use for are ignored.
+    """The numbers of a model; each family of models has a subclass with those that it uses.
 
     Attributes:
-        kind: "ng-gnn", "ng-t" and "ng-sweep" read the neural graph; "flat-mlp", "statnn" and "output-probes" are
-            baselines.
-        head: "invariant" answers with `d_out` numbers a network, "parameters" with a change of its parameters.
+        kind: The family.
+        head: "invariant" answers with `d_out` numbers for each network, "parameters" with a change of its parameters.
         d_out: Numbers in the answer of an invariant head.
-        d_node: Width of node features.
-        d_edge: Width of edge features.
-        d_output: Hidden width of the MLP at the output neurons of NG-Sweep; 0 for none.
-        d_hidden: Width of the head's and of the baselines' hidden layers.
         num_layers: Layers of message passing or attention; sweeps; hidden layers of a baseline.
-        num_heads: Attention heads (NG-T).
-        d_attention: Width of queries, keys and values over all heads (NG-T).
-        num_probes: Learned inputs whose responses become node features; 0 for none.
-        generates_probes: Whether a deep linear generator makes those inputs.
-        has_lattice: Whether those inputs are fixed instead, places in a lattice over the image, and convolutions read
-            what INRs answer there (NG-Sweep and output-only probing).
-        num_steps: Steps of learned descent that an editor of INRs ends with; 0 for none.
-        edit: Key of `IMAGE_EDITS` towards which it descends.
-        image_side: Height and width in pixels of the pictures that it edits for that.
-        readout: "outputs" reads the output nodes, "all" also means over the nodes of every layer.
-        dropout: Share of node features dropped in training.
-        fourier_frequencies: Random frequencies of the parameter embedding.
-        fourier_scale: Their standard deviation.
-        input_noise: Standard deviation of noise on the standardised parameters that NG-Sweep reads in training; the
-            networks that answer to probes stay as they are.
-        input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
-        norm: What normalises the node features of NG-GNN: each node's own ("layer", "rms") or the batch's ("batch").
-        is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
     """
 
-    kind: Literal["ng-gnn", "ng-t", "ng-sweep", "flat-mlp", "statnn", "output-probes"]
-    head: Literal["invariant", "parameters"] = "invariant"
+    kind: str
+    head: Head = "invariant"
     d_out: int = 1
-    d_node: int = 32
-    d_edge: int = 32
-    d_output: int = 0
-    d_hidden: int = 128
     num_layers: int = 4
-    num_heads: int = 8
-    d_attention: int = 128
-    num_probes: int = 0
-    generates_probes: bool = False
-    has_lattice: bool = False
-    num_steps: int = 0
-    edit: str = "dilate"
-    image_side: int = 28
-    readout: Literal["outputs", "all"] = "all"
-    dropout: float = 0.0
-    fourier_frequencies: int = 128
-    fourier_scale: float = 3.0
-    input_noise: float = 0.0
-    input_scaling: Literal["corpus", "network", "none"] = "corpus"
-    norm: Literal["layer", "rms", "batch"] = "layer"
-    is_sign_invariant: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kind not in (*GRAPH_KINDS, *BASELINE_KINDS):
-            raise UnknownNameError("kind of model", self.kind, (*GRAPH_KINDS, *BASELINE_KINDS))
-        if self.is_sign_invariant and self.head == "parameters":
-            raise NeuralGraphError("Expected an invariant head for a sign-invariant model, got a parameter head.")
-
-    @property
-    def is_graph_model(self) -> bool:
-        """Whether the model reads the neural graph."""
-        return self.kind in GRAPH_KINDS
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; inverse of `from_dict`."""
         return dataclasses.asdict(self)
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "ModelConfig":
-        """Inverse of `to_dict`.
+    @staticmethod
+    def from_dict(fields: Mapping[str, Any]) -> "ModelConfig":
+        """Inverse of `to_dict`; fields that other families use, which older cards hold as well, are left out.
 
         Raises:
-            CheckpointError: If a field is unknown.
+            CheckpointError: If a field is unknown to all families, or there is no "kind".
+            UnknownNameError: If there is no such family.
         """
-        unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
-        if unknown or "kind" not in fields:
+        if not set(fields) <= _all_fields() or "kind" not in fields:
             raise CheckpointError(f"Expected the fields of a model configuration, got {dict(fields)!r:.300}.")
-        return cls(**fields)
+        if fields["kind"] not in FAMILIES:
+            raise UnknownNameError("kind of model", fields["kind"], FAMILIES)
+        family = FAMILIES[fields["kind"]]
+        if family is SweepConfig and fields.get("head") == "parameters":
+            family = SweepEditConfig
+        own = {field.name for field in dataclasses.fields(family)}
+        return family(**{name: value for name, value in fields.items() if name in own})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GraphConfig(ModelConfig):
+    """What NG-GNN and NG-T have in common.
+
+    Attributes:
+        d_node: Width of node features.
+        d_edge: Width of edge features.
+        d_hidden: Width of the head's hidden layers.
+        num_probes: Learned inputs whose responses become node features; 0 for none.
+        generates_probes: Whether a deep linear generator makes those inputs.
+        readout: "outputs" reads the output nodes, "all" also means over the nodes of every layer.
+        dropout: Share of node features dropped in training.
+        fourier_frequencies: Random frequencies of the parameter embedding.
+        fourier_scale: Their standard deviation.
+        input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
+        is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
+
+    Raises:
+        NeuralGraphError: If a sign-invariant model is to have a parameter head.
+    """
+
+    d_node: int = 32
+    d_edge: int = 32
+    d_hidden: int = 128
+    num_probes: int = 0
+    generates_probes: bool = False
+    readout: Readout = "all"
+    dropout: float = 0.0
+    fourier_frequencies: int = 128
+    fourier_scale: float = 3.0
+    input_scaling: Scaling = "corpus"
+    is_sign_invariant: bool = False
+
+    def __post_init__(self) -> None:
+        if self.is_sign_invariant and self.head == "parameters":
+            raise NeuralGraphError("Expected an invariant head for a sign-invariant model, got a parameter head.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GNNConfig(GraphConfig):
+    """NG-GNN.
+
+    Attributes:
+        norm: What normalises the node features: each node's own statistics ("layer", "rms") or the batch's ("batch").
+    """
+
+    kind: Literal["ng-gnn"] = "ng-gnn"
+    norm: Literal["layer", "rms", "batch"] = "layer"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TransformerConfig(GraphConfig):
+    """NG-T.
+
+    Attributes:
+        num_heads: Attention heads.
+        d_attention: Width of queries, keys and values over all heads.
+    """
+
+    kind: Literal["ng-t"] = "ng-t"
+    num_heads: int = 8
+    d_attention: int = 128
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BaselineConfig(ModelConfig):
+    """What baselines without a graph have in common.
+
+    Attributes:
+        d_hidden: Width of the hidden layers.
+        dropout: Probability of dropping a hidden unit in training.
+    """
+
+    d_hidden: int = 128
+    dropout: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FlatMLPConfig(BaselineConfig):
+    """An MLP on all parameters."""
+
+    kind: Literal["flat-mlp"] = "flat-mlp"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StatNNConfig(BaselineConfig):
+    """An MLP on statistics of weights."""
+
+    kind: Literal["statnn"] = "statnn"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OutputProbesConfig(BaselineConfig):
+    """Output-only probing.
+
+    Attributes:
+        num_probes: Inputs that networks answer to.
+        generates_probes: Whether a deep linear generator makes those inputs.
+        has_lattice: Whether they are fixed instead, a grid over the image, and convolutions read what INRs answer.
+    """
+
+    kind: Literal["output-probes"] = "output-probes"
+    num_probes: int = 0
+    generates_probes: bool = False
+    has_lattice: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepReaderConfig(ModelConfig):
+    """What NG-Sweep's classifiers and editors have in common.
+
+    Attributes:
+        d_node: Width of the states.
+        d_output: Hidden width of the MLP at the output neurons; 0 for none.
+        num_probes: Inputs that networks answer to; 0 for none.
+        generates_probes: Whether a deep linear generator makes those inputs.
+        input_noise: Standard deviation of noise on the standardised parameters that are read in training; the networks
+            that answer to probes stay as they are.
+        input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
+    """
+
+    kind: Literal["ng-sweep"] = "ng-sweep"
+    d_node: int = 32
+    d_output: int = 0
+    num_probes: int = 0
+    generates_probes: bool = False
+    input_noise: float = 0.0
+    input_scaling: Scaling = "corpus"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepConfig(SweepReaderConfig):
+    """NG-Sweep with an invariant head.
+
+    Attributes:
+        d_hidden: Width of the hidden layers of the head, and of the branch that judges answers to probes.
+        readout: "outputs" reads the output nodes, "all" also mean squares over the nodes of every hidden layer.
+        dropout: Probability of dropping a hidden unit in training.
+        has_lattice: See `OutputProbesConfig`.
+    """
+
+    head: Literal["invariant"] = "invariant"
+    d_hidden: int = 128
+    readout: Readout = "all"
+    dropout: float = 0.0
+    has_lattice: bool = False
+
+    @property
+    def probing(self) -> OutputProbesConfig:
+        """The branch that judges answers to probes."""
+        return OutputProbesConfig(
+            d_out=self.d_out,
+            num_layers=2,
+            d_hidden=self.d_hidden,
+            dropout=self.dropout,
+            num_probes=self.num_probes,
+            generates_probes=self.generates_probes,
+            has_lattice=self.has_lattice,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepEditConfig(SweepReaderConfig):
+    """NG-Sweep as an editor.
+
+    Attributes:
+        d_edge: Rank of a change of weights.
+        num_steps: Steps of learned descent that an editor of INRs ends with; 0 for none.
+        edit: Target edit of the descent, a key of `IMAGE_EDITS`.
+        image_side: Height and width in pixels of the pictures that are edited for that.
+    """
+
+    head: Literal["parameters"] = "parameters"
+    d_edge: int = 32
+    num_steps: int = 0
+    edit: str = "dilate"
+    image_side: int = 28
+
+
+FAMILIES: dict[str, type[ModelConfig]] = {
+    "ng-gnn": GNNConfig,
+    "ng-t": TransformerConfig,
+    "ng-sweep": SweepConfig,
+    "flat-mlp": FlatMLPConfig,
+    "statnn": StatNNConfig,
+    "output-probes": OutputProbesConfig,
+}
+
+
+@functools.cache
+def _all_fields() -> frozenset[str]:
+    """Fields of all families."""
+    families = (*FAMILIES.values(), SweepEditConfig)
+    return frozenset(field.name for family in families for field in dataclasses.fields(family))

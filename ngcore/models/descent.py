@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError
 from ngcore.inr import edit_images, image_coordinates, render, render_at
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import SweepEditConfig
+from ngcore.models.input_spec import InputSpec
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import weights_and_biases
 from ngcore.models.sweep_editor import SweepEditor
@@ -136,7 +137,7 @@ class DescentEditor(Model):
         spec: The INRs to be edited.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: SweepEditConfig, spec: InputSpec) -> None:
         super().__init__()
         self.config = config
         self.editor = SweepEditor(config, spec)

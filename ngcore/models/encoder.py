@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import Edges, GraphStructure, to_graph
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import GraphConfig
+from ngcore.models.input_spec import InputSpec
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
 from ngcore.models.probe_features import ProbeFeatures
 from ngcore.networks import ACTIVATION_KINDS, Network
@@ -56,7 +57,7 @@ class GraphEncoder(nn.Module):
         spec: The networks to be read.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
         fourier = functools.partial(
             FourierEmbedding, num_frequencies=config.fourier_frequencies, scale=config.fourier_scale

@@ -5,14 +5,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import GraphConfig
+from ngcore.models.input_spec import InputSpec
 from ngcore.networks import Network
 
 
 class GraphHead(nn.Module):
     """Reads the output neurons, and the means over each layer's neurons, through an MLP: an invariant answer."""
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
         self.reads_all = config.readout == "all"
         self.num_outputs, self.num_entries = spec.num_outputs, spec.max_hidden_layers + 2
@@ -62,7 +63,7 @@ class ParameterHead(nn.Module):
     leaves its input as it is.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
         self.kernel_size = spec.kernel_size
         self.edge_out = nn.Linear(config.d_edge, spec.kernel_size[0] * spec.kernel_size[1])

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import BlockLayout, Edges, FlatLayout, GraphStructure, graph_structure
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import GNNConfig, GraphConfig, TransformerConfig
 from ngcore.models.encoder import GraphEncoder
 from ngcore.models.heads import GraphHead, ParameterHead
+from ngcore.models.input_spec import InputSpec
 from ngcore.models.message_passing import MessagePassing
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.relational_attention import RelationalAttention
@@ -27,7 +28,7 @@ class NeuralGraphModel(Model):
         spec: The networks to be read.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
         self.config, self.spec = config, spec
         self.encoder = GraphEncoder(config, spec)
@@ -123,11 +124,12 @@ class NeuralGraphModel(Model):
         return torch.cat([self.head(graph_structure(stack.architecture), nodes) for stack, (nodes, _) in encoded])
 
 
-def _layer(config: ModelConfig, *, updates_edges: bool) -> nn.Module:
-    if config.kind == "ng-gnn":
+def _layer(config: GraphConfig, *, updates_edges: bool) -> nn.Module:
+    if isinstance(config, GNNConfig):
         return MessagePassing(
             config.d_node, config.d_edge, dropout=config.dropout, updates_edges=updates_edges, norm=config.norm
         )
+    assert isinstance(config, TransformerConfig)
     return RelationalAttention(
         config.d_node,
         config.d_edge,

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError
 from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import SweepEditConfig
+from ngcore.models.input_spec import InputSpec
 from ngcore.models.model import Networks, stacks_of
 from ngcore.models.probe_features import probe_responses
 from ngcore.models.probes import Probes
@@ -33,7 +34,7 @@ class SweepEditor(SweepReader):
         NeuralGraphError: If the number of sweeps is odd.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: SweepEditConfig, spec: InputSpec) -> None:
         super().__init__(config, spec, is_given_states=config.num_probes > 0)
         if config.num_layers % 2:
             raise NeuralGraphError(f"Expected an even number of sweeps to edit with, got {config.num_layers}.")
@@ -90,7 +91,7 @@ class _ChangeHead(nn.Module):
     the targets start at 0, so that an untrained model leaves its input as it is.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: SweepEditConfig, spec: InputSpec) -> None:
         super().__init__()
         d, num_entries = 2 * config.d_node, spec.max_hidden_layers + 2
         self.kernel_size, self.rank = spec.kernel_size, config.d_edge

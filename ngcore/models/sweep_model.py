@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ngcore.graph import Edges, GraphStructure, to_graph
 from ngcore.models.baselines import LatticeProbes, OutputProbes
-from ngcore.models.config import InputSpec, ModelConfig
+from ngcore.models.config import OutputProbesConfig, SweepConfig, SweepReaderConfig
+from ngcore.models.input_spec import InputSpec
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
 from ngcore.models.sweeps import States, Sweep, Update
@@ -49,7 +50,7 @@ class SweepReader(Model):
         is_given_states: Whether there are states before the first sweep.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec, *, is_given_states: bool = False) -> None:
+    def __init__(self, config: SweepReaderConfig, spec: InputSpec, *, is_given_states: bool = False) -> None:
         super().__init__()
         self.config, self.spec = config, spec
         self.num_entries = spec.max_hidden_layers + 2
@@ -108,12 +109,12 @@ class SweepModel(SweepReader):
         spec: The networks to be read.
     """
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: SweepConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
         self.head = _AnswerHead(config, spec)
         self.outputs: OutputProbes | LatticeProbes | None = None
         if config.num_probes:
-            self.outputs = output_probes(config, spec)
+            self.outputs = output_probes(config.probing, spec)
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, before the last Linear; with probes, of both branches side by side."""
@@ -143,7 +144,7 @@ class SweepModel(SweepReader):
         return halves.masked_fill(drawn < ALONE, 0.0).masked_fill(drawn > 1 - ALONE, 1.0)
 
 
-def output_probes(config: ModelConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
+def output_probes(config: OutputProbesConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
     """Output-only probing of a configuration, by itself or as a branch."""
     if config.has_lattice:
         return LatticeProbes(
@@ -159,7 +160,7 @@ def output_probes(config: ModelConfig, spec: InputSpec) -> OutputProbes | Lattic
         d_out=config.d_out,
         num_probes=config.num_probes,
         d_hidden=config.d_hidden,
-        num_hidden_layers=config.num_layers if config.kind == "output-probes" else 2,
+        num_hidden_layers=config.num_layers,
         dropout=config.dropout,
         is_generated=config.generates_probes,
     )
@@ -168,7 +169,7 @@ def output_probes(config: ModelConfig, spec: InputSpec) -> OutputProbes | Lattic
 class _AnswerHead(nn.Module):
     """Reads the output neurons through an MLP."""
 
-    def __init__(self, config: ModelConfig, spec: InputSpec) -> None:
+    def __init__(self, config: SweepConfig, spec: InputSpec) -> None:
         super().__init__()
         self.num_outputs, self.reads_all = spec.num_outputs, config.readout == "all"
         self.num_entries = spec.max_hidden_layers + 2

@@ -6,6 +6,7 @@ from typing import Any
 
 from ngcore.errors import UnknownNameError
 from ngcore.models import ModelConfig, preset
+from ngcore.models.config import SweepEditConfig
 from ngcore.tasks.problems import Augmentation, TaskName
 from ngcore.training import TrainConfig
 
@@ -53,7 +54,7 @@ class Recipe:
         **changes: Any,
     ) -> "Recipe":
         """A recipe from a preset's name and changes of its numbers."""
-        if edit is not None:
+        if edit is not None and isinstance(preset(name), SweepEditConfig):
             changes["edit"] = edit
         return cls(
             task=task,

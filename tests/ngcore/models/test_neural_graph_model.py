@@ -160,7 +160,7 @@ def test_networks_deeper_than_the_model_was_built_for_are_read(name):
     assert rows(model(random_network(siren((2, 4, 4, 4, 4, 1)), 2))).isfinite().all()
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if PRESETS[name].is_graph_model])
+@pytest.mark.parametrize("name", [name for name in PRESETS if PRESETS[name].kind.startswith("ng-")])
 def test_every_preset_answers_at_full_size(name):
     architecture = siren((2, 32, 32, 1))
     model = build_model(PRESETS[name], [architecture]).eval()

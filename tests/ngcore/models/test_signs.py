@@ -5,7 +5,7 @@ import torch
 
 from ngcore.errors import NeuralGraphError
 from ngcore.models import build_model, preset
-from ngcore.models.config import ModelConfig
+from ngcore.models.config import GNNConfig
 from ngcore.models.signs import canonical_signs
 from ngcore.networks import mlp, siren
 from ngcore.networks.symmetry import flip_signs
@@ -45,4 +45,4 @@ def test_a_plain_model_does_see_the_difference(generator: torch.Generator) -> No
 
 def test_a_sign_invariant_parameter_head_is_refused() -> None:
     with pytest.raises(NeuralGraphError, match="Expected an invariant head for a sign-invariant model"):
-        ModelConfig(kind="ng-gnn", head="parameters", is_sign_invariant=True)
+        GNNConfig(head="parameters", is_sign_invariant=True)
