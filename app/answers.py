@@ -14,7 +14,16 @@ from app.byte_cache import remembered
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, Network
-from ngcore.tasks import can_read, change_of_inrs, changed_by, classify_inrs, edit_of, load_checkpoint, predict_accuracy
+from ngcore.tasks import (
+    can_read,
+    change_of_inrs,
+    changed_by,
+    classify_inrs,
+    edit_of,
+    expect_not_blank,
+    load_checkpoint,
+    predict_accuracy,
+)
 
 Card = Mapping[str, Any]
 
@@ -73,6 +82,17 @@ def describe_score(card: Card) -> str:
 
 def describe_reading(card: Card) -> str:
     """What a model of INRs is given, in a sentence."""
+    return f"{_describe_inputs(card)}{_describe_signs(card)}"
+
+
+def _describe_signs(card: Card) -> str:
+    """That an answer may depend on signs of neurons which change nothing of what the network computes."""
+    config = card["model"]["config"]
+    depends = config["kind"] in ("ng-gnn", "ng-t") and not config.get("is_sign_invariant")
+    return " Its answer may change with the signs of neurons, which change nothing of the picture." if depends else ""
+
+
+def _describe_inputs(card: Card) -> str:
     config = card["model"]["config"]
     count = config.get("num_probes", 0)
     if not count:
@@ -136,6 +156,7 @@ def milliseconds(card: Card, selection: Selection) -> float:
 
 @st.cache_data(max_entries=MAX_ANSWERS, show_spinner=False)
 def _answer(name: str, weights: str, key: str, device: str, _network: Network) -> tuple[np.ndarray, float]:
+    expect_not_blank(_network)
     model = checkpoint(name, weights)
     ask = classify_inrs if model.card["task"] == CLASSIFY else predict_accuracy
     if (weights, device) not in _warm():

@@ -5,6 +5,7 @@ NeuralGraphError
 ├── ShapeMismatchError         a tensor of another shape than expected
 ├── UnknownNameError           a name that is in no registry
 ├── NotFiniteError             infinity, or not a number, where an answer or weights belong
+├── BlankNetworkError          a network that computes nothing there is to ask about
 ├── DeviceError                a device that this machine does not have
 ├── DataError                  an image set that cannot be had
 ├── ZooError                   a zoo that is missing, incomplete or damaged
@@ -56,6 +57,10 @@ class UnknownNameError(NeuralGraphError):
 
 class NotFiniteError(NeuralGraphError):
     """Infinity, or not a number, where an answer or weights belong."""
+
+
+class BlankNetworkError(NeuralGraphError):
+    """A network that computes nothing there is to ask about."""
 
 
 class DeviceError(NeuralGraphError):

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import answers, cached
+from app.components.doubts import show_degeneracy
 from app.components.edit_ways import MANY, show_ways
 from app.components.network_picker import network_picker
 from app.errors import reported
@@ -30,6 +31,7 @@ if selection is None:
     st.stop()
 
 with reported(stop=True):
+    show_degeneracy(selection)
     network = cached.network(selection)
     editors = answers.editors_for(selection.zoo, network.architecture)
     cards = {card["name"]: card for found in editors.values() for card in found}

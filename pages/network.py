@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
 from app.errors import reported
 from app.network.export_tab import export_tab
@@ -22,6 +23,7 @@ selection = network_picker()
 if selection is not None:
     with reported():
         network_facts(selection)
+        show_degeneracy(selection)
     tabs = st.tabs(list(TABS), on_change="rerun", key="network.tab")
     for tab, show in zip(tabs, TABS.values(), strict=True):
         if tab.open:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import answers, cached
+from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
 from app.errors import reported, show_error
 from app.predict.accuracy import accuracy_prediction
@@ -22,6 +23,8 @@ if selection is None:
     st.stop()
 
 with reported(stop=True):
+    if show_degeneracy(selection).is_blank:
+        st.stop()
     is_inr = cached.is_inr(cached.network(selection).architecture)
     cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
     said = answers.ask_all(cards, selection)

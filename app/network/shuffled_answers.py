@@ -13,7 +13,7 @@ from app.sample_inputs import random_inputs
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network
-from ngcore.tasks import classify_inrs, predict_accuracy
+from ngcore.tasks import classify_inrs, expect_not_blank, predict_accuracy
 
 MAX_NETWORKS = 64
 MAX_ROWS = 256
@@ -58,6 +58,7 @@ def _row(card: answers.Card, selection: Selection, seed: int) -> dict[str, Any]:
 def _ask(
     name: str, weights: str, key: str, seed: int, _network: Network, _shuffled: Network
 ) -> tuple[np.ndarray, np.ndarray, float]:
+    expect_not_blank(_network)
     model = answers.checkpoint(name, weights)
     ask = classify_inrs if model.card["task"] == answers.CLASSIFY else predict_accuracy
     before, after = (ask(model, network)[0].numpy().reshape(-1) for network in (_network, _shuffled))

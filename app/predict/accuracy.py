@@ -12,6 +12,7 @@ from app.answers import Answered, Card
 from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
 from app.charts.zoo_map import clicked_rows
 from app.components.appearance import theme
+from app.components.doubts import show_differences
 from app.errors import plain
 from app.predict.model_table import model_table
 from app.state import Selection
@@ -47,6 +48,7 @@ def accuracy_prediction(selection: Selection, said: Answered) -> None:
     left, right = st.columns([0.42, 0.58], gap="large")
     with left:
         _show_numbers(predicted, true)
+        show_differences(said.cards[by_name[name]], selection)
         st.markdown("**All models that read this network**")
         st.echarts_chart(
             draw_predictions(

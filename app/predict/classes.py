@@ -8,6 +8,7 @@ from app.answers import Answered
 from app.charts.probabilities import draw_probabilities, draw_side_by_side
 from app.components.appearance import theme
 from app.components.class_sentence import say
+from app.components.doubts import say_agreement, show_differences
 from app.components.render_panel import enlarged
 from app.errors import plain
 from app.predict.model_table import model_table
@@ -23,6 +24,8 @@ def class_prediction(selection: Selection, said: Answered) -> None:
     name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
     probabilities = said.values[by_name[name]]
     names = answers.class_names(said.cards[by_name[name]], len(probabilities))
+    names_of = [answers.class_names(card, len(row)) for card, row in zip(said.cards, said.values, strict=True)]
+    alike = {name: i for name, i in by_name.items() if names_of[i] == names}
     label = cached.row(selection).get("label")
     left, right = st.columns([0.3, 0.7], gap="large")
     with left:
@@ -30,6 +33,8 @@ def class_prediction(selection: Selection, said: Answered) -> None:
         st.caption(answers.describe_reading(said.cards[by_name[name]]))
     with right:
         say(names, probabilities, label)
+        say_agreement(int(probabilities.argmax()), [int(said.values[i].argmax()) for i in alike.values()])
+        show_differences(said.cards[by_name[name]], selection)
         st.echarts_chart(
             draw_probabilities(names, probabilities.tolist(), label=label, theme=theme()),
             height=330,
@@ -37,11 +42,9 @@ def class_prediction(selection: Selection, said: Answered) -> None:
             alt=f"Probabilities of {len(names)} classes; the table below has the answers",
         )
     st.subheader("All models that read this network")
-    names_of = [answers.class_names(card, len(row)) for card, row in zip(said.cards, said.values, strict=True)]
-    alike = {name: said.values[i].tolist() for name, i in by_name.items() if names_of[i] == names}
     if len(alike) > 1:
         st.echarts_chart(
-            draw_side_by_side(list(alike), names, list(alike.values()), theme=theme()),
+            draw_side_by_side(list(alike), names, [said.values[i].tolist() for i in alike.values()], theme=theme()),
             height=70 + 42 * len(alike),
             key="predict.side_by_side",
             alt="Class probabilities in percent, one row per model",

@@ -5,6 +5,7 @@ import streamlit as st
 from app import answers
 from app.charts.probabilities import draw_before_and_after
 from app.components.appearance import theme
+from app.components.doubts import show_differences
 from app.errors import plain
 from app.state import Selection
 from app.studio.states import State
@@ -40,3 +41,4 @@ def show_classes(selection: Selection, before: State, after: State) -> None:
         alt=f"Probabilities of {len(names)} classes before and after: {plain(said[0])} → {plain(said[1])}",
     )
     st.caption(answers.describe_reading(card))
+    show_differences(card, selection)

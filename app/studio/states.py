@@ -184,4 +184,5 @@ def render(network: Network, size: tuple[int, int], device: torch.device | None 
 
 def distances(images: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """(images,) mean squared distances from targets."""
-    return np.square(images - targets).reshape(len(images), -1).mean(axis=1)
+    apart = images.astype(float) - targets  # squares of large values are no float32
+    return np.square(apart).reshape(len(images), -1).mean(axis=1)

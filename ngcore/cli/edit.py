@@ -12,7 +12,7 @@ from ngcore.cli.choosing import choose_editor
 from ngcore.cli.hints import takes_hints
 from ngcore.cli.inputs import InputNetwork, Source, read_input
 from ngcore.cli.options import Device, Json, example, finite
-from ngcore.cli.output import print_result, table_of
+from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.replacing import Replace, check_output
 from ngcore.errors import NotFiniteError
 
@@ -72,7 +72,7 @@ def edit(
 ) -> None:
     """Edit an INR and write the new weights: by a formula, by a trained model, or by fitting on."""
     from ngcore.inr import edit_by_fitting, edit_weights, find_image_edit
-    from ngcore.tasks import edit_inrs, edit_of, load_checkpoint
+    from ngcore.tasks import edit_inrs, edit_of, find_degeneracy, load_checkpoint
     from ngcore.upload import export_network
 
     check_output(out, suffixes=(".safetensors",), replace=replace)
@@ -101,6 +101,7 @@ def edit(
         "model": model,
         "fitted_on": fit_on,
         "strength": strength,
+        "warnings": list(find_degeneracy(given.network).sentences),
         "files": [str(path) for path in contents],
         "relative_change": _relative_change(given.network, edited),
     }
@@ -165,6 +166,8 @@ def _errors(given: InputNetwork, edited: "Network", edit: str, strength: float) 
 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
+    for warning in result["warnings"]:
+        say(warning)
     rows = [("Network", result["network"]), ("Edit", result["edit"]), ("Strength", f"{result['strength']:g}")]
     makers = [result["model"], "fitting on" if result["fitted_on"] else None]
     rows.append(("By", ", then ".join(filter(None, makers)) or "a formula, exactly"))

@@ -60,6 +60,8 @@ def graph(
 
 
 def _describe(given: InputNetwork, structure: "GraphStructure") -> dict[str, Any]:
+    from ngcore.tasks import find_degeneracy
+
     nodes = [
         {"layer": block.layer, "role": block.role, "num_nodes": block.size, "activation": block.activation}
         for block in structure.node_blocks
@@ -75,6 +77,7 @@ def _describe(given: InputNetwork, structure: "GraphStructure") -> dict[str, Any
         "architecture": given.network.architecture.name,
         "num_parameters": given.network.architecture.num_parameters,
         "notes": list(given.notes),
+        "warnings": list(find_degeneracy(given.network).sentences),
         "num_nodes": structure.num_nodes,
         "num_edges": structure.num_edges,
         "node_blocks": nodes,
@@ -83,7 +86,7 @@ def _describe(given: InputNetwork, structure: "GraphStructure") -> dict[str, Any
 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
-    for note in result["notes"]:
+    for note in (*result["notes"], *result["warnings"]):
         say(note)
     console.print(
         f"{result['architecture']}: {result['num_parameters']:,} parameters, {result['num_nodes']:,} nodes, "

@@ -1,5 +1,7 @@
 """`ngcore predict`: what trained models say about networks."""
 
+import collections
+import functools
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +17,8 @@ from ngcore.cli.progress import progress_bar
 from ngcore.errors import CheckpointError, NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.tasks import Checkpoint
+    from ngcore.networks import Architecture
+    from ngcore.tasks import Checkpoint, Ranges
     from ngcore.upload import Hints
 
 TASKS = ("classify", "predict")
@@ -83,14 +86,38 @@ def _ask(name: str, inputs: list[InputNetwork], device: str) -> list[tuple[str, 
             answer = _answer(checkpoint, given)
         except NeuralGraphError as error:
             answer = {"error": str(error)}
+        answer["warnings"] = [] if "error" in answer else _differences(checkpoint.card, given)
         answers.append((given.source, {"model": name, "task": checkpoint.card["task"], **answer}))
     return answers
 
 
+def _differences(card: dict[str, Any], given: InputNetwork) -> list[str]:
+    """How a network differs from those that a model was trained on; those of the model's zoo do not."""
+    from ngcore.tasks import find_differences
+
+    corpus = card["corpus"]["name"]
+    if given.zoo is not None and given.zoo.name == corpus:
+        return []
+    return find_differences(card, given.network, _ranges(corpus, given.network.architecture))
+
+
+@functools.lru_cache(maxsize=64)
+def _ranges(zoo: str, architecture: "Architecture") -> "Ranges | None":
+    """What the networks of a zoo are like; None where it is not at hand."""
+    from ngcore.tasks import find_ranges
+    from ngcore.zoo import Zoo, find_zoo
+
+    try:
+        return find_ranges(Zoo.open(find_zoo(zoo)), architecture)
+    except NeuralGraphError:
+        return None
+
+
 def _answer(checkpoint: "Checkpoint", given: InputNetwork) -> dict[str, Any]:
-    from ngcore.tasks import classify_inrs, predict_accuracy
+    from ngcore.tasks import classify_inrs, expect_not_blank, predict_accuracy
     from ngcore.zoo import CLASS_NAMES
 
+    expect_not_blank(given.network)
     if checkpoint.card["task"] == "predict":
         return {"accuracy": float(predict_accuracy(checkpoint, given.network)[0])}
     probabilities = classify_inrs(checkpoint, given.network)[0].tolist()
@@ -107,16 +134,29 @@ def _answer(checkpoint: "Checkpoint", given: InputNetwork) -> dict[str, Any]:
 
 
 def _describe(given: InputNetwork, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    from ngcore.tasks import find_degeneracy
+
     row = plain(given.row)
     label, accuracy = row.get("label", -1), row.get("accuracy")
     return {
         "network": given.source,
         "architecture": given.network.architecture.name,
         "notes": list(given.notes),
+        "warnings": list(find_degeneracy(given.network).sentences),
+        "agreement": _agreement(answers),
         "true_label": label if label >= 0 else None,
         "true_accuracy": accuracy,
         "answers": answers,
     }
+
+
+def _agreement(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The class that most models say, and how many of how many; None where fewer than two say one."""
+    classes = [answer["class"] for answer in answers if "class" in answer]
+    if len(classes) < 2:
+        return None
+    name, count = collections.Counter(classes).most_common(1)[0]
+    return {"class": name, "models": count, "of": len(classes)}
 
 
 def _names_of(inputs: list[InputNetwork]) -> str:
@@ -128,6 +168,11 @@ def _show(console: Console, result: list[dict[str, Any]]) -> None:
     for entry in result:
         for note in entry["notes"]:
             say(f"{entry['network']}: {note}")
+        warnings = [*entry["warnings"], *(text for answer in entry["answers"] for text in answer["warnings"])]
+        for warning in dict.fromkeys(warnings):
+            say(f"{entry['network']}: {warning}")
+        if agreement := entry["agreement"]:
+            say(f"{entry['network']}: {agreement['models']} of {agreement['of']} models say {agreement['class']}.")
         rows += [(entry["network"], answer["model"], _in_words(answer), _truth(entry)) for answer in entry["answers"]]
     console.print(table_of(("Network", "Model", "Says", "Truth"), rows))
 

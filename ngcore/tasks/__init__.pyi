@@ -13,6 +13,12 @@ from .checkpoints import list_checkpoints as list_checkpoints
 from .checkpoints import load_checkpoint as load_checkpoint
 from .checkpoints import survey_checkpoints as survey_checkpoints
 from .corpus import difference_of_corpora as difference_of_corpora
+from .degeneracy import Degeneracy as Degeneracy
+from .degeneracy import expect_not_blank as expect_not_blank
+from .degeneracy import find_degeneracy as find_degeneracy
+from .familiarity import Ranges as Ranges
+from .familiarity import find_differences as find_differences
+from .familiarity import find_ranges as find_ranges
 from .problems import PROBLEMS as PROBLEMS
 from .problems import edit_of as edit_of
 from .problems import find_problem as find_problem

@@ -1,0 +1,61 @@
+"""What speaks against an answer: a network that computes nothing, or one unlike those that a model was trained on."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import cached
+from app.answers import Card
+from app.errors import plain
+from app.state import Selection
+from ngcore.networks import Network
+from ngcore.tasks import Degeneracy, Ranges, find_degeneracy, find_differences, find_ranges
+
+MAX_NETWORKS = 256
+WARNING = ":material/warning:"
+
+
+def show_degeneracy(selection: Selection) -> Degeneracy:
+    """Warn where the selected network computes nothing, or a layer of it does; say whether it is blank."""
+    found = _degeneracy(cached.content_key(selection), cached.network(selection))
+    if found.sentences:
+        rest = " There is nothing that a model could read in it." if found.is_blank else ""
+        st.warning(plain(" ".join(found.sentences) + rest), icon=WARNING)
+    return found
+
+
+@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+def _degeneracy(key: str, _network: Network) -> Degeneracy:
+    return find_degeneracy(_network)
+
+
+def show_differences(card: Card, selection: Selection) -> None:
+    """Warn where the selected network is unlike those that a model was trained on; those of its zoo are not asked."""
+    if selection.zoo == card["corpus"]["name"]:
+        return
+    network = cached.network(selection)
+    sentences = find_differences(card, network, _ranges_for(card, network))
+    if sentences:
+        st.warning(plain(" ".join(sentences)), icon=WARNING)
+
+
+def _ranges_for(card: Card, network: Network) -> Ranges | None:
+    zoo = cached.zoos().get(card["corpus"]["name"])
+    return None if zoo is None else _ranges(zoo.name, zoo.hash, network.architecture.id, network)
+
+
+@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+def _ranges(zoo: str, zoo_hash: str, architecture: str, _network: Network) -> Ranges | None:
+    return find_ranges(cached.zoo(zoo), _network.architecture)
+
+
+def say_agreement(chosen: int, all_answers: Sequence[int]) -> None:
+    """Say how many of the models give the answer of the chosen one; a warning where most give others."""
+    agreeing, count = sum(answer == chosen for answer in all_answers), len(all_answers)
+    if count < 2:
+        return
+    text = f"{agreeing} of {count} models give this answer."
+    if 2 * agreeing < count:
+        st.warning(f"Only {text}", icon=WARNING)
+    else:
+        st.caption(text)
