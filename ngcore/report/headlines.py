@@ -77,7 +77,7 @@ QUESTIONS = (
         zoo="cifar10-inrs",
         reads="weights",
         published=0.442,
-        method="weights only, one fit an image",
+        method="weights only, one fit per image",
     ),
     Question(words="CIFAR-10, with probes", zoo="cifar10-inrs", reads="probes"),
     Question(
