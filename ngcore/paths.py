@@ -20,6 +20,12 @@ def work_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder for what can be fetched or computed again: `$NGCORE_CACHE`, else `~/.cache/ngcore`."""
+    """Folder for what can be fetched or computed again: `$NGCORE_CACHE`, else `~/.cache/ngcore`.
+
+    A user without a home, as in some containers, has it in the work folder.
+    """
     named = os.environ.get("NGCORE_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "ngcore"
+    try:
+        return Path(named) if named else Path.home() / ".cache" / "ngcore"
+    except RuntimeError:
+        return work_folder() / "cache"

@@ -8,7 +8,7 @@ import streamlit as st
 from app.charts import studies as charts
 from app.components.appearance import theme
 from app.errors import fragment, plain
-from ngcore.report.studies import EDITING, study_command, study_table
+from ngcore.report.study_files import EDITING, study_command, study_table
 
 Study = Mapping[str, Any]
 

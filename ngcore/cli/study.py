@@ -33,16 +33,8 @@ def study(
 
     A study in work/studies is shown before the one of its name that ships. To ship it: --out assets/studies/NAME.json.
     """
-    from ngcore.report.studies import (
-        EDITED_ZOO,
-        EDITING,
-        find_study,
-        goes_on,
-        own_studies,
-        run_edit_study,
-        run_study,
-        study_table,
-    )
+    from ngcore.report.studies import EDITED_ZOO, find_study, run_edit_study, run_study
+    from ngcore.report.study_files import EDITING, goes_on, own_studies, study_table
     from ngcore.zoo import Zoo, find_zoo
 
     folder = find_zoo(zoo or (EDITED_ZOO if name == EDITING else find_study(name).zoo))

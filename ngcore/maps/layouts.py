@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import threading
 import warnings
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ngcore.disk_cache import ONLY, is_cached, read_arrays, write_arrays
 from ngcore.errors import DataError, ShapeMismatchError, UnknownNameError
-from ngcore.files import write_atomically
 from ngcore.paths import cache_folder
 
 MapMethod = Literal["pca", "umap"]
@@ -110,8 +110,7 @@ def fit_map(
         if coordinates is None:
             coordinates, reducer = _fit_umap(fit.components, seed)
             if use_cache:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, partial(_save_array, array=coordinates.numpy()))
+                write_arrays(path, {ONLY: coordinates.numpy()})
     return dataclasses.replace(fit, coordinates=coordinates, reducer=reducer)
 
 
@@ -218,7 +217,7 @@ def hash_features(features: Float[Tensor, "networks features"]) -> str:
 
 def is_fitted(features: Float[Tensor, "networks features"], *, seed: int = 0) -> bool:
     """Whether the cache holds the UMAP fit of these features."""
-    return _cache_path(features, seed).is_file()
+    return is_cached(_cache_path(features, seed))
 
 
 def _checked(features: Tensor, method: str) -> Tensor:
@@ -263,17 +262,9 @@ def _fit_umap(components: Tensor, seed: int) -> tuple[Tensor, Any]:
     return torch.from_numpy(np.array(points, dtype=np.float32)), reducer
 
 
-def _save_array(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
 def _read_coordinates(path: Path, count: int) -> Tensor | None:
-    """The cached coordinates; None where there are none, or the file is damaged."""
-    try:
-        with path.open("rb") as stream:
-            array = np.load(stream, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    """The cached coordinates; None where there are none, or others than expected."""
+    array = read_arrays(path).get(ONLY)
+    if array is None or array.shape != (count, 2) or array.dtype != np.float32 or not np.isfinite(array).all():
         return None
-    fits = array.shape == (count, 2) and array.dtype == np.float32 and np.isfinite(array).all()
-    return torch.from_numpy(array) if fits else None
+    return torch.from_numpy(array)

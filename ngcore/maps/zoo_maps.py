@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import hashlib
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ngcore.files import write_atomically
+from ngcore.disk_cache import is_cached, read_arrays, save_arrays, write_arrays
 from ngcore.maps.layouts import fit_map
 from ngcore.networks import Network
 from ngcore.paths import ASSETS, cache_folder, work_folder
@@ -138,12 +137,12 @@ def are_points_ready(zoo: Zoo, card: Mapping[str, Any] | None = None, *, limit: 
     if card is None:
         return True
     key = _points_key(zoo, card, choose_positions(zoo, limit=limit))
-    return _cache_path(key).is_file() or bool(_read_kept(zoo.name, str(card["name"]), key))
+    return is_cached(_cache_path(key)) or bool(_read_kept(zoo.name, str(card["name"]), key))
 
 
 def are_features_ready(points: ZooPoints) -> bool:
     """Whether `read_features` has nothing to compute."""
-    return points.card is None or _cache_path(points.key).is_file()
+    return points.card is None or is_cached(_cache_path(points.key))
 
 
 def write_map(
@@ -167,7 +166,8 @@ def write_map(
     if points.outputs is not None:
         values |= {"outputs": points.outputs}
     path = folder / map_file(zoo.name, points.model)
-    _write(path, points.key, values)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_arrays(path, _arrays(points.key, values))
     return path
 
 
@@ -213,7 +213,7 @@ def _answers(points: ZooPoints, *, device: torch.device | str, progress: Progres
     stored = _read(path, points.key)
     if "features" not in stored:
         stored = _ask(points, device=device, progress=progress)
-        _write(path, points.key, stored)
+        write_arrays(path, _arrays(points.key, stored))
     return stored
 
 
@@ -278,29 +278,18 @@ def _cache_path(key: str) -> Path:
     return cache_folder() / "maps" / f"{key}.npz"
 
 
-def _write(path: Path, key: str, values: Mapping[str, Tensor]) -> None:
-    """Store values in half precision, coordinates in single."""
-    arrays = {
+def _arrays(key: str, values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """What is stored: coordinates in single precision, all else in half."""
+    kept = {
         name: tensor.numpy().astype(np.float32 if name == "coordinates" else np.float16)
         for name, tensor in values.items()
     }
-
-    def save(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, key=np.array(key), **arrays)  # type: ignore[arg-type]
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save)
+    return {"key": np.array(key), **kept}
 
 
 def _read(path: Path, key: str) -> dict[str, Tensor]:
     """What a file holds if it was written under this key; nothing if it is missing, damaged or of other networks."""
-    try:
-        with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if str(file["key"]) != key:
-                return {}
-            arrays = {name: file[name] for name in file.files if name != "key"}
-    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile):
+    arrays = read_arrays(path)
+    if str(arrays.pop("key", "")) != key or any(array.dtype.kind != "f" for array in arrays.values()):
         return {}
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}

@@ -9,5 +9,5 @@ from .studies import find_study as find_study
 from .studies import list_studies as list_studies
 from .studies import run_edit_study as run_edit_study
 from .studies import run_study as run_study
-from .studies import study_command as study_command
-from .studies import study_table as study_table
+from .study_files import study_command as study_command
+from .study_files import study_table as study_table

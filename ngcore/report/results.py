@@ -9,7 +9,7 @@ from ngcore.errors import NeuralGraphError
 from ngcore.files import write_atomically
 from ngcore.report.headlines import headline_table
 from ngcore.report.seeds import over_seeds
-from ngcore.report.studies import study_command, study_table
+from ngcore.report.study_files import study_command, study_table
 from ngcore.tasks.problems import PROBLEMS, edit_of
 
 Card = Mapping[str, Any]

@@ -1,16 +1,16 @@
 """Studies: many short trainings that differ in one or two respects, or all editors compared, and their tables."""
 
 import dataclasses
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ngcore.errors import DataError, UnknownNameError
-from ngcore.files import read_json, reading, write_atomically
+from ngcore.locks import only_one
 from ngcore.paths import ASSETS, work_folder
 from ngcore.report.edit_study import QUESTION, edit_study
+from ngcore.report.study_files import EDITING, own_studies, read_study, rows_of, write_study
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import MOVES, PURE_MOVES, Recipe
@@ -25,7 +25,6 @@ SUBSET = 10_000
 MEASURED = 2_000
 """Networks of validation and of test that a study measures on."""
 
-EDITING = "editing"
 EDITED_ZOO = "mnist-inrs"
 
 Row = dict[str, Any]
@@ -203,16 +202,17 @@ def run_study(
     zoo = Zoo.open(zoo_folder or find_zoo(study.zoo))
     measured = {split: Corpus.load(zoo, split, limit=min(limit or MEASURED, MEASURED)) for split in SPLITS}
     content: dict[str, Any] = {"name": name, "question": study.question, "zoo": zoo.name, "zoo_sha256": zoo.hash}
-    rows = {row["key"]: row for row in _rows_of(out, content)}
-    for number, cell in enumerate(study.cells):
-        if progress is not None:
-            progress(number, len(study.cells), cell.key)
-        if cell.key not in rows:
-            count = min(cell.num_networks, limit or cell.num_networks)
-            corpora = {"train": Corpus.load(zoo, "train", limit=count), **measured}
-            folder = work_folder() / "runs" / "studies" / f"{name}-{zoo.hash[:8]}-{count}" / cell.key
-            rows[cell.key] = _row(cell, corpora, folder, device)
-            _write(out, {**content, "rows": [rows[c.key] for c in study.cells if c.key in rows]})
+    with only_one(out, f"the study {name}"):
+        rows = {row["key"]: row for row in rows_of(out, content)}
+        for number, cell in enumerate(study.cells):
+            if progress is not None:
+                progress(number, len(study.cells), cell.key)
+            if cell.key not in rows:
+                count = min(cell.num_networks, limit or cell.num_networks)
+                corpora = {"train": Corpus.load(zoo, "train", limit=count), **measured}
+                folder = work_folder() / "runs" / "studies" / f"{name}-{zoo.hash[:8]}-{count}" / cell.key
+                rows[cell.key] = _row(cell, corpora, folder, device)
+                write_study(out, {**content, "rows": [rows[c.key] for c in study.cells if c.key in rows]})
     return {**content, "rows": [rows[cell.key] for cell in study.cells]}
 
 
@@ -230,13 +230,8 @@ def run_edit_study(
     zoo = Zoo.open(zoo_folder or find_zoo(EDITED_ZOO))
     rows = edit_study(zoo, device=device, limit=limit)
     content = {"name": EDITING, "question": QUESTION, "zoo": zoo.name, "zoo_sha256": zoo.hash, "rows": rows}
-    _write(out, content)
+    write_study(out, content)
     return content
-
-
-def own_studies() -> Path:
-    """Where studies are written; they are shown before those of the same names that ship."""
-    return work_folder() / "studies"
 
 
 def list_studies(*, shipped: bool = False) -> list[dict[str, Any]]:
@@ -258,61 +253,6 @@ def list_studies(*, shipped: bool = False) -> list[dict[str, Any]]:
     return found
 
 
-def read_study(path: Path) -> dict[str, Any]:
-    """What the file of a study holds.
-
-    Raises:
-        DataError: If it is damaged.
-    """
-    remedy = f"run ngcore study {path.stem} again, or move it away"
-    content = read_json(path, DataError, remedy=remedy)
-    with reading(path, DataError, remedy=remedy):
-        texts = [content[field] for field in ("name", "question", "zoo", "zoo_sha256")]
-        if not all(isinstance(text, str) for text in texts) or not all(row["key"] for row in content["rows"]):
-            raise TypeError("its fields are of other kinds")
-        study_table(content)
-        return dict(content)
-
-
-def goes_on(name: str, path: Path, zoo: Zoo) -> bool:
-    """Whether a file holds the beginning of a study of this name about this zoo, which running it only adds to."""
-    try:
-        content = read_study(path)
-    except DataError:
-        return False
-    return name != EDITING and (content["name"], content["zoo_sha256"]) == (name, zoo.hash)
-
-
-def study_command(name: str) -> str:
-    """The command that makes a study's file again."""
-    return f"ngcore study {name}"
-
-
-def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Column heads and cells of a study's table, in words."""
-    settings = list(content["rows"][0]["setting"])
-    figures = _EDIT_FIGURES if content["name"] == EDITING else _TRAINING_FIGURES
-    rows = [
-        [*(str(row["setting"][column]) for column in settings), *(write(row) for write in figures.values())]
-        for row in content["rows"]
-    ]
-    return [*settings, *figures], rows
-
-
-_TRAINING_FIGURES: dict[str, Callable[[Row], str]] = {
-    "training networks": lambda row: f"{row['training_networks']:,}",
-    "validation": lambda row: f"{row['validation']['accuracy']:.1%}",
-    "test": lambda row: f"{row['test']['accuracy']:.1%}",
-    "networks/s": lambda row: f"{row['networks_per_second']:,.0f}",
-}
-
-_EDIT_FIGURES: dict[str, Callable[[Row], str]] = {
-    "n": lambda row: f"{row['n']:,}",
-    "MSE": lambda row: f"{row['mse']:.4f}",
-    "ms/network": lambda row: f"{row['milliseconds_per_network']:,.1f}",
-}
-
-
 def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -> Row:
     trained = train_on(cell.recipe, corpora, folder=folder, device=device)
     assert trained is not None  # no limit of time was given
@@ -329,18 +269,3 @@ def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -
         "device": trained.result.device,
         "cores": trained.result.cores,
     }
-
-
-def _rows_of(out: Path, content: Mapping[str, Any]) -> Sequence[Row]:
-    """The rows of an earlier call about the same zoo."""
-    try:
-        earlier = read_study(out)
-    except DataError:
-        return []
-    return earlier["rows"] if earlier.get("zoo_sha256") == content["zoo_sha256"] else []
-
-
-def _write(out: Path, content: Mapping[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))

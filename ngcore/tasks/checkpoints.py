@@ -10,11 +10,13 @@ import torch
 
 from ngcore.device import choose_device
 from ngcore.errors import CheckpointError, UnknownNameError
+from ngcore.files import reading
 from ngcore.models import InputSpec, Model, ModelConfig, build_model
 from ngcore.networks import Architecture
 from ngcore.paths import ASSETS, work_folder
 from ngcore.tasks.recipes import RECIPES
 from ngcore.training import load_weights, read_card
+from ngcore.training.checkpoint import REMEDY
 
 CARD_FILE = "card.json"
 
@@ -172,13 +174,14 @@ def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Ch
 
     Raises:
         UnknownNameError: If there is none of this name; the message lists those that there are.
-        CheckpointError: If weights and card do not fit.
+        CheckpointError: If a file is damaged, or weights and card do not fit.
     """
     folder = find_checkpoint(name)
     card = read_card(folder)
-    fields = card["model"]
-    architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]
-    model = build_model(ModelConfig.from_dict(fields["config"]), architectures)
+    with reading(folder / CARD_FILE, CheckpointError, remedy=REMEDY):
+        fields = card["model"]
+        architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]
+        model = build_model(ModelConfig.from_dict(fields["config"]), architectures)
     load_weights(model, folder)
     place = choose_device(device) if isinstance(device, str) else device
     return Checkpoint(card["name"], model.to(place).eval(), card, place)

@@ -23,16 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ngcore import __version__
 from ngcore.errors import CheckpointError
-from ngcore.files import sha256_of_file, write_atomically
+from ngcore.files import read_json, reading, remembered_sha256, sha256_of_file, write_atomically
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
+REMEDY = "train or copy this checkpoint again, or move its folder away"
 
 # A specification is a type (or several), a dict of required keys, {str: spec} for any keys, or [spec] for a list.
 _NUMBER = (int, float)
@@ -94,12 +94,9 @@ def read_card(folder: Path | str) -> dict[str, Any]:
         CheckpointError: when there is no card, or it is not JSON or incomplete.
     """
     path = Path(folder) / CARD_FILE
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"Expected a checkpoint with a {CARD_FILE} in {folder}, found none.") from error
-    except ValueError as error:
-        raise CheckpointError(f"Expected JSON in {path}, got a file that does not parse: {error}.") from error
+    if not path.exists():
+        raise CheckpointError(f"Expected a checkpoint with a {CARD_FILE} in {folder}, found none.")
+    card = read_json(path, CheckpointError, remedy=REMEDY)
     _expect_valid(card, source=str(path))
     return card
 
@@ -112,18 +109,15 @@ def read_weights(folder: Path | str) -> dict[str, Tensor]:
     """
     path = Path(folder) / WEIGHTS_FILE
     expected = read_card(folder)["weights_sha256"]
-    if not path.is_file():
-        raise CheckpointError(f"Expected the weights of {folder} in {WEIGHTS_FILE}, found no such file.")
-    got = sha256_of_file(path)
+    with reading(path, CheckpointError, remedy=REMEDY):
+        got = remembered_sha256(path)
     if got != expected:
         raise CheckpointError(
             f"Expected {path} with SHA-256 {expected[:12]}… as in its card, got {got[:12]}…; "
             "the weights and the card are not of the same run: save or copy both again."
         )
-    try:
+    with reading(path, CheckpointError, remedy=REMEDY):
         return load_file(path)
-    except SafetensorError as error:
-        raise CheckpointError(f"Expected a safetensors file at {path}, got a damaged one: {error}.") from error
 
 
 def load_weights(model: nn.Module, folder: Path | str) -> dict[str, Any]:
@@ -157,7 +151,8 @@ def expect_weights_fit(model: nn.Module, weights: Mapping[str, Tensor], *, sourc
 def write_weights(path: Path, state_dict: Mapping[str, Tensor]) -> None:
     """Write tensors as one safetensors file, in one step; equal tensors give equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state_dict.items()}
-    write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors)))
+    data = save(tensors)
+    write_atomically(path, lambda temporary: temporary.write_bytes(data), num_bytes=len(data))
 
 
 def describe_versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import nn
 
 from ngcore.training.config import Precision
 
@@ -35,3 +36,11 @@ def _build_single_device_fabric(device: torch.device, plugins: list | None) -> A
             """Accept every device."""
 
     return Fabric(strategy=SingleDeviceStrategy(device, accelerator=AnyDevice()), plugins=plugins)
+
+
+def by_learning_rate(model: nn.Module) -> list[dict[str, Any]]:
+    """Parameter groups, one per learning rate: that of the run times `lr_scale`, 1 by default."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        groups.setdefault(getattr(parameter, "lr_scale", 1.0), []).append(parameter)
+    return [{"params": group, "lr_scale": scale} for scale, group in groups.items()]

@@ -2,12 +2,15 @@
 
 import csv
 import io
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ngcore.errors import CheckpointError
+from ngcore.files import disk_may_be_full
+
+logger = logging.getLogger(__name__)
 
 LOG_COLUMNS = ("step", "epoch", "split", "metric", "value", "seconds", "networks_per_second")
 
@@ -52,13 +55,11 @@ class TrainLog:
         """Open the log and cut it back to `position` bytes; 0 starts a new one."""
         size = path.stat().st_size if path.exists() else 0
         if size < position:
-            raise CheckpointError(
-                f"Expected {path} to have at least the {position} bytes its checkpoint knows of, got {size}; "
-                "restore the log, or start again in an empty folder."
-            )
+            logger.warning("%s lacks rows: it has %d of %d bytes. The run goes on.", path, size, position)
+        self._path = path
         self._file = path.open("ab")
-        self._file.truncate(position)
-        if position == 0:
+        self._file.truncate(min(size, position))
+        if min(size, position) == 0:
             self._write(LOG_COLUMNS)
 
     def append(
@@ -67,12 +68,14 @@ class TrainLog:
         """Write one row for each metric of a split, and hand the rows to the operating system."""
         for metric, value in metrics.items():
             self._write((step, epoch, split, metric, repr(float(value)), f"{seconds:.3f}", f"{speed:.1f}"))
-        self._file.flush()
+        with disk_may_be_full(self._path):
+            self._file.flush()
 
     def sync(self) -> int:
         """Flush the log to the disk and return its length in bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with disk_may_be_full(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:

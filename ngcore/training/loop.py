@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from ngcore.device import can_compile, choose_device, describe_device
 from ngcore.errors import NeuralGraphError
+from ngcore.locks import only_one
 from ngcore.training.average import WeightAverage
 from ngcore.training.checkpoint import expect_weights_fit, write_weights
 from ngcore.training.config import TrainConfig
-from ngcore.training.fabric import build_fabric
+from ngcore.training.fabric import build_fabric, by_learning_rate
 from ngcore.training.log import ProgressEvent, TrainLog
 from ngcore.training.random_state import epoch_order, seed_step
 from ngcore.training.state import STATE_FILE, Selection, read_state, write_state
@@ -98,7 +99,9 @@ def train(
         progress: called about twice a second, after each validation, and at the end.
 
     Raises:
-        CheckpointError: when the folder holds a run of other settings or of another model, or is damaged.
+        CheckpointError: when the folder holds a run of other settings or of another model.
+        InUseError: when another process trains in the folder.
+        StorageError: when the disk is full.
         NeuralGraphError: when the loss is no longer finite, or `validate` does not return `monitor`.
     """
     if num_items < 1:
@@ -116,11 +119,12 @@ def train(
             device=chosen,
             progress=progress or (lambda event: None),
         )
-        try:
-            run.restore()
-            return run.finish(is_finished=run.advance(max_seconds))
-        finally:
-            run.close()
+        with only_one(Path(folder), "a training"):
+            try:
+                run.restore()
+                return run.finish(is_finished=run.advance(max_seconds))
+            finally:
+                run.close()
 
 
 def describe_training(config: TrainConfig, result: TrainResult) -> dict[str, Any]:
@@ -134,14 +138,6 @@ def describe_training(config: TrainConfig, result: TrainResult) -> dict[str, Any
         "device": result.device,
         "cores": result.cores,
     }
-
-
-def _by_learning_rate(model: nn.Module) -> list[dict[str, Any]]:
-    """Parameter groups, one per learning rate: that of the run times `lr_scale`, 1 by default."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for parameter in model.parameters():
-        groups.setdefault(getattr(parameter, "lr_scale", 1.0), []).append(parameter)
-    return [{"params": group, "lr_scale": scale} for scale, group in groups.items()]
 
 
 class _Run:
@@ -185,7 +181,7 @@ class _Run:
         self.fabric = build_fabric(self.device, config.precision)
         model.to(self.device)
         self.optimizer = torch.optim.AdamW(
-            _by_learning_rate(model),
+            by_learning_rate(model),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             amsgrad=config.amsgrad,

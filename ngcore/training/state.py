@@ -1,7 +1,8 @@
 """What a run keeps between processes: reading, writing and comparing `last.ckpt`."""
 
+import io
+import logging
 import math
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
-from ngcore.files import write_atomically
+from ngcore.files import reading, write_atomically
+
+logger = logging.getLogger(__name__)
 
 STATE_FILE = "last.ckpt"
 _FORMAT = 1
@@ -19,7 +22,9 @@ _FREE = {"checkpoint_every_seconds"}  # settings that may differ between process
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Write `last.ckpt` in one step; `state` holds tensors and plain values only."""
-    write_atomically(folder / STATE_FILE, lambda path: torch.save({"format": _FORMAT, **state}, path))
+    data = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.save({"format": _FORMAT, **state}, data)
+    write_atomically(folder / STATE_FILE, lambda path: path.write_bytes(data.getbuffer()), num_bytes=data.tell())
 
 
 def read_state(folder: Path, *, settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -29,19 +34,24 @@ def read_state(folder: Path, *, settings: Mapping[str, Any]) -> dict[str, Any] |
         folder: the run's folder.
         settings: settings of this run; they must be those of the checkpoint.
 
+    A damaged file is passed over with a warning in the log, so that the run begins again.
+
     Raises:
-        CheckpointError: when the file is damaged, or belongs to a run with other settings.
+        CheckpointError: when the file belongs to a run with other settings, or is of another format.
     """
     path = folder / STATE_FILE
     if not path.exists():
         return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"Expected a training state in {path}, got a damaged file; remove it.") from error
-    if not isinstance(state, dict) or state.get("format") != _FORMAT:
+        with reading(path, CheckpointError, remedy="the training begins again"):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            settings_of = dict(state["settings"])
+    except CheckpointError as error:
+        logger.warning("%s", error)
+        return None
+    if state.get("format") != _FORMAT:
         raise CheckpointError(f"Expected a training state of format {_FORMAT} in {path}, got another one; remove it.")
-    _expect_same(state["settings"], settings, path=path)
+    _expect_same(settings_of, settings, path=path)
     return state
 
 

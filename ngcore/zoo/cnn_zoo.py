@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ngcore.errors import NeuralGraphError, UnknownNameError
+from ngcore.locks import only_one
 from ngcore.zoo.cnn_runs import CNNRun, draw_runs, keyed_generator
 from ngcore.zoo.cnn_training import CNNTrainConfig, ImageSplits, StackCheckpoint, train_stack
 from ngcore.zoo.images import ImageSet, fetch_images
@@ -72,7 +73,8 @@ def build_cnn_zoo(
     Raises:
         UnknownNameError: If there is no such zoo.
         NeuralGraphError: If there is nothing to train.
-        ZooError: If the folder holds a zoo of another recipe.
+        ZooError: If the folder holds a zoo of another recipe, or a larger one.
+        InUseError: If another build is at work in the folder.
     """
     if name not in CNN_ZOOS:
         raise UnknownNameError("CNN zoo", name, CNN_ZOOS)
@@ -82,19 +84,20 @@ def build_cnn_zoo(
     config = config or CNN_ZOOS[name].config
     image_set = images or fetch_images(CNN_ZOOS[name].images)
     data = to_grey_splits(image_set)
-    writer = ZooWriter(folder, name=name, recipe=_recipe(image_set, config))
-    keys = []
-    for group in range(-(-runs // GROUP_SIZE)):
-        _report(progress, group * GROUP_SIZE, runs)
-        members = draw_runs(group, group_size=GROUP_SIZE, num_runs=runs, seed=config.seed)
-        keys.append(f"runs-{members[0].index:05d}-{members[-1].index:05d}")
-        steps = config.checkpoint_steps(members[0], len(data.train_labels))
-        if not writer.has_part(keys[-1]) and not writer.reuse(keys[-1], _ids(name, members, steps)):
-            trained = train_stack(members, data, config, device=device)
-            stacks = [_rows(name, members, kept, last_step=steps[-1], seed=config.seed) for kept in trained]
-            writer.write_part(keys[-1], [stack for stack in stacks if len(stack[1])])
-    _report(progress, runs, runs)
-    return writer.finish(keys, _card(runs, image_set))
+    with only_one(Path(folder), f"a build of {name}"):
+        writer = ZooWriter(folder, name=name, recipe=_recipe(image_set, config))
+        keys = []
+        for group in range(-(-runs // GROUP_SIZE)):
+            _report(progress, group * GROUP_SIZE, runs)
+            members = draw_runs(group, group_size=GROUP_SIZE, num_runs=runs, seed=config.seed)
+            keys.append(f"runs-{members[0].index:05d}-{members[-1].index:05d}")
+            steps = config.checkpoint_steps(members[0], len(data.train_labels))
+            if not writer.has_part(keys[-1]) and not writer.reuse(keys[-1], _ids(name, members, steps)):
+                trained = train_stack(members, data, config, device=device)
+                stacks = [_rows(name, members, kept, last_step=steps[-1], seed=config.seed) for kept in trained]
+                writer.write_part(keys[-1], [stack for stack in stacks if len(stack[1])])
+        _report(progress, runs, runs)
+        return writer.finish(keys, _card(runs, image_set))
 
 
 def to_grey_splits(image_set: ImageSet) -> ImageSplits:

@@ -1,9 +1,11 @@
 """The real image sets that networks are trained on: read from local files, or fetched once and cached."""
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import SupportsIndex
 import numpy as np
 from jaxtyping import UInt8
 
+from ngcore.disk_cache import read_arrays, write_arrays
 from ngcore.errors import DataError, UnknownNameError
-from ngcore.files import sha256_of_file, write_atomically
+from ngcore.files import reading, sha256_of_file
 from ngcore.paths import cache_folder
 
 CLASS_NAMES: dict[str, tuple[str, ...]] = {
@@ -99,11 +102,11 @@ def fetch_images(name: str) -> ImageSet:
         raise UnknownNameError("image set", name, CLASS_NAMES)
     local = _local_files(name)
     if local is None:
-        return _image_set(name, _cached(f"{name}.npz", lambda: _fetch(name)))
+        return _cached(name, f"{name}.npz", lambda: _fetch(name))
     if name == "cifar10":
         key = hashlib.sha256("".join(map(sha256_of_file, local)).encode()).hexdigest()[:12]
-        arrays = _cached(f"{name}-jpeg-{key}.npz", lambda: _decode(local))
-        return _image_set(name, arrays, note="decoded from a JPEG copy of CIFAR-10: slightly lossy")
+        note = "decoded from a JPEG copy of CIFAR-10: slightly lossy"
+        return _cached(name, f"{name}-jpeg-{key}.npz", lambda: _decode(local), note=note)
     return _image_set(name, _read_npz(local[0]))
 
 
@@ -116,25 +119,22 @@ def _local_files(name: str) -> list[Path] | None:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in ARRAYS}
-    except (KeyError, ValueError, OSError) as error:
-        raise DataError(f"Expected the arrays {', '.join(ARRAYS)} in {path}, got: {error}; delete the file.") from error
+    with reading(path, DataError, remedy=f"put one there that holds {', '.join(ARRAYS)}"), path.open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
+        return {key: file[key] for key in ARRAYS}
 
 
-def _cached(file_name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _cached(name: str, file_name: str, make: Callable[[], dict[str, np.ndarray]], *, note: str = "") -> ImageSet:
+    """The image set that the cache holds; where it holds none, or a damaged one, the one that is made."""
     path = cache_folder() / "images" / file_name
-    if not path.is_file():
-        arrays = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda temporary: _save(temporary, arrays))
-    return _read_npz(path)
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    arrays = read_arrays(path)
+    if set(ARRAYS) <= arrays.keys():
+        with contextlib.suppress(DataError):
+            return _image_set(name, arrays, note)
+    arrays = make()
+    found = _image_set(name, arrays, note)
+    write_arrays(path, arrays, compress=False)
+    return found
 
 
 def _decode(paths: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -158,7 +158,7 @@ def _fetch(name: str) -> dict[str, np.ndarray]:
     from sklearn.datasets import fetch_openml
 
     try:
-        home = str(cache_folder() / "openml")
+        home = _writable(cache_folder() / "openml")
         bunch = fetch_openml(OPENML_NAMES[name], version=1, as_frame=False, data_home=home)
     except Exception as error:
         raise DataError(
@@ -172,6 +172,13 @@ def _fetch(name: str) -> dict[str, np.ndarray]:
         "x_test": images[-NUM_TEST:],
         "y_test": labels[-NUM_TEST:],
     }
+
+
+def _writable(folder: Path) -> str:
+    """The folder, or a temporary one where nothing can be written there."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return str(folder) if os.access(folder, os.W_OK) else tempfile.mkdtemp()
 
 
 def _to_images(name: str, rows: np.ndarray) -> np.ndarray:

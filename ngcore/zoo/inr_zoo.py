@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from ngcore.errors import UnknownNameError, ZooError
 from ngcore.inr import BLOCK_SIZE, SIREN_OUTPUT_OFFSET, FitConfig, fit_sirens
+from ngcore.locks import only_one
 from ngcore.networks import Architecture, Network, siren
 from ngcore.zoo.images import CLASS_NAMES, ImageSet, fetch_images
 from ngcore.zoo.metadata import SPLITS
@@ -119,7 +120,9 @@ def build_inr_zoo(
 
     Raises:
         UnknownNameError: If the name is in no registry.
-        ZooError: If the counts exceed the image set, or the folder belongs to another recipe.
+        ZooError: If the counts exceed the image set, or the folder belongs to another recipe or
+            holds a larger zoo.
+        InUseError: If another build is at work in the folder.
         DataError: If the images cannot be had.
     """
     if name not in INR_ZOOS:
@@ -128,17 +131,18 @@ def build_inr_zoo(
     images = images or fetch_images(spec.image_set)
     parts = list(_cut(_split_ranges(spec, images, count), networks_per_part))
     fit = _Fit(spec.architecture, config or FitConfig(), seed, device, compiled)
-    writer = ZooWriter(folder, name=name, recipe=_recipe(spec, images, fit))
-    total = sum(map(len, parts))
-    missing = [part for part in parts if not _is_there(writer, part, name)]
-    done = total - sum(map(len, missing))
-    for part, flat, psnr in _fit_parts(missing, images, fit, workers):
-        network = Network.unflatten(spec.architecture, torch.from_numpy(flat))
-        writer.write_part(part.key, [(network, _rows(name, part, images, psnr))])
-        done += len(part)
-        if progress is not None:
-            progress(done, total)
-    return writer.finish([part.key for part in parts], _card_fields(spec, images, parts))
+    with only_one(Path(folder), f"a build of {name}"):
+        writer = ZooWriter(folder, name=name, recipe=_recipe(spec, images, fit))
+        total = sum(map(len, parts))
+        missing = [part for part in parts if not _is_there(writer, part, name)]
+        done = total - sum(map(len, missing))
+        for part, flat, psnr in _fit_parts(missing, images, fit, workers):
+            network = Network.unflatten(spec.architecture, torch.from_numpy(flat))
+            writer.write_part(part.key, [(network, _rows(name, part, images, psnr))])
+            done += len(part)
+            if progress is not None:
+                progress(done, total)
+        return writer.finish([part.key for part in parts], _card_fields(spec, images, parts))
 
 
 def _split_ranges(spec: InrZooSpec, images: ImageSet, count: int | Sequence[int] | None) -> dict[str, range]:

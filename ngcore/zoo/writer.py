@@ -150,6 +150,7 @@ class ZooWriter:
         if missing:
             raise ZooError(f"Expected all {len(keys)} parts of {self.name}, got none for {', '.join(missing[:5])}.")
         stacks = [stack for key in keys for stack in _read_part(self.part_path(key))]
+        self._expect_no_loss(sum(len(rows) for _, rows in stacks))
         # From here until the new card is in place the folder holds no zoo; a build that is killed joins again.
         (self.folder / CARD_FILE).unlink(missing_ok=True)
         files, architectures, rows = {}, {}, []
@@ -171,6 +172,13 @@ class ZooWriter:
         write_atomically(self.folder / CARD_FILE, lambda path: path.write_bytes(canonical_json(fields)))
         shutil.rmtree(self.parts)
         return Zoo.open(self.folder)
+
+    def _expect_no_loss(self, count: int) -> None:
+        if self._finished is not None and count < len(self._finished):
+            raise ZooError(
+                f"Expected a build of at least the {len(self._finished):,} networks that are in {self.folder}, "
+                f"got one of {count:,}; choose another folder, or delete this one first."
+            )
 
     def _remove_other_tensors(self, files: Mapping[str, str]) -> None:
         for path in self.folder.glob("*.safetensors"):

@@ -151,7 +151,7 @@ def test_an_interrupt_is_code_130(run, monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ngcore.zoo, "list_zoos", interrupt)
+    monkeypatch.setattr(ngcore.zoo, "survey_zoos", interrupt)
     outcome = run("zoo", "list")
     assert (outcome.code, outcome.stdout, outcome.stderr) == (130, "", "Stopped.\n")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ngcore.disk_cache import write_arrays
 from ngcore.maps import layouts, zoo_maps
 from ngcore.maps.layouts import fit_map
 from ngcore.maps.zoo_maps import (
@@ -98,7 +99,7 @@ def test_an_archive_with_pickled_objects_is_not_unpickled(zoo, monkeypatch, tmp_
 
 def test_what_is_stored_comes_back_in_the_same_precision(tmp_path):
     values = {"features": zoo_maps._rounded(torch.tensor([[1 / 3, 2e-4]])), "coordinates": torch.tensor([[1 / 3, 7.0]])}
-    zoo_maps._write(tmp_path / "a" / "map.npz", "key", values)
+    write_arrays(tmp_path / "a" / "map.npz", zoo_maps._arrays("key", values))
     read = zoo_maps._read(tmp_path / "a" / "map.npz", "key")
     assert all(torch.equal(read[name], values[name]) for name in values)
     assert zoo_maps._read(tmp_path / "a" / "map.npz", "another key") == {}

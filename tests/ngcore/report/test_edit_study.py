@@ -9,7 +9,8 @@ from tiny_zoos import write_cnns
 
 from ngcore.inr import edit_images, render
 from ngcore.report import edit_study
-from ngcore.report.studies import run_edit_study, study_table
+from ngcore.report.studies import run_edit_study
+from ngcore.report.study_files import study_table
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from ngcore.errors import UnknownNameError
 from ngcore.report import studies
-from ngcore.report.studies import EDITING, STUDIES, Cell, Study, find_study, list_studies, run_study, study_table
+from ngcore.report.studies import STUDIES, Cell, Study, find_study, list_studies, run_study
+from ngcore.report.study_files import EDITING, study_table
 from ngcore.tasks.recipes import Recipe
 from ngcore.training import TrainConfig
 

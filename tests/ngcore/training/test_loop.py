@@ -2,8 +2,10 @@
 
 import csv
 import dataclasses
+import errno
 import importlib.util
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from ngcore.errors import CheckpointError, NeuralGraphError
+from ngcore.errors import CheckpointError, InUseError, NeuralGraphError, StorageError
 from ngcore.training import LOG_COLUMNS, TrainConfig, describe_training, loop, train
 from ngcore.training.fabric import _build_single_device_fabric
 from ngcore.training.random_state import epoch_order
@@ -262,20 +264,53 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(finished):
         run(finished[0], config=config)
 
 
-def test_a_damaged_state_is_refused(tmp_path):
-    (tmp_path / "last.ckpt").write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(
-        CheckpointError, match=r"Expected a training state in .*last\.ckpt, got a damaged file; remove it"
-    ):
-        run(tmp_path)
+@pytest.mark.parametrize("size", [0, 4, 0.5, 0.99])
+def test_a_state_that_was_cut_short_is_said_and_the_run_begins_again(tmp_path, finished, caplog, size):
+    run(tmp_path)
+    state = (tmp_path / "last.ckpt").read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(state[: int(size * len(state)) if isinstance(size, float) else size])
+    run(tmp_path)
+    assert "the training begins again" in caplog.text and str(tmp_path / "last.ckpt") in caplog.text
+    again, first = (load_file(folder / "best.safetensors") for folder in (tmp_path, finished[0]))
+    assert all(torch.equal(again[name], first[name]) for name in first)
+    steps = [line.split(",")[0] for line in (tmp_path / "log.csv").read_text().splitlines() if ",train," in line]
+    assert len(steps) == len(set(steps))
 
 
-def test_a_log_shorter_than_the_state_knows_is_refused(tmp_path):
+def test_a_log_that_lost_rows_stops_no_run(tmp_path, caplog):
     config = dataclasses.replace(CONFIG, epochs=1)
     run(tmp_path, config=config)
     (tmp_path / "log.csv").unlink()
-    with pytest.raises(CheckpointError, match="bytes its checkpoint knows of, got 0; restore the log"):
-        run(tmp_path, config=config)
+    run(tmp_path, config=config)
+    assert "log.csv lacks rows" in caplog.text
+    assert (tmp_path / "log.csv").read_text().startswith("step,epoch")
+
+
+def test_a_second_training_in_the_same_folder_is_told_who_is_at_work(tmp_path):
+    refused = []
+
+    def train_meanwhile(call):
+        if call == 3:
+            with pytest.raises(InUseError, match=f"got a training \\(process {os.getpid()}, since") as error:
+                run(tmp_path)
+            refused.append(error)
+
+    run(tmp_path, before_step=train_meanwhile)
+    assert refused
+    rows = [tuple(line.split(",")[:4]) for line in (tmp_path / "log.csv").read_text().splitlines()]
+    assert len(rows) == len(set(rows))
+
+
+def test_a_full_disk_ends_a_training_with_the_bytes_that_are_needed_and_it_goes_on_later(tmp_path, monkeypatch):
+    def fail(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_bytes", fail)
+        with pytest.raises(StorageError, match=r"got a full disk: [\d,]+ bytes are needed"):
+            run(tmp_path)
+    assert not list(tmp_path.glob(".*.tmp"))
+    run(tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(tmp_path):

@@ -1,7 +1,6 @@
 """Image sets: read from local files, decoded, fetched, cached, and what is said when none can be had."""
 
 import io
-import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -95,10 +94,25 @@ def test_the_message_says_what_to_do_when_a_set_cannot_be_fetched(cache, monkeyp
 
 def test_files_that_hold_something_else_are_refused(local):
     np.savez(local / "mnist.npz", x_train=grey(5), y_train=np.arange(5))
-    with pytest.raises(DataError, match=f"Expected the arrays x_train, y_train, x_test, y_test in .*{os.sep}mnist.npz"):
+    with pytest.raises(DataError, match=r"mnist\.npz, got .*; put one there that holds x_train, y_train"):
         fetch_images("mnist")
     np.savez(local / "mnist.npz", x_train=grey(5), y_train=np.arange(4), x_test=grey(2), y_test=np.arange(2))
     with pytest.raises(DataError, match=r"Expected uint8 train images of shape \(28, 28\) for mnist, a label for each"):
         fetch_images("mnist")
     with pytest.raises(UnknownNameError, match="Unknown image set 'svhn'; choose from: cifar10, fashion-mnist, mnist"):
         fetch_images("svhn")
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x03\x04" + bytes(40)])
+def test_damaged_images_in_the_cache_are_made_again(local, monkeypatch, tmp_path, data):
+    import ngcore.zoo.images
+
+    arrays = {"x_train": grey(5), "y_train": np.arange(5), "x_test": grey(2), "y_test": np.arange(2)}
+    monkeypatch.delenv("NGCORE_DATA")
+    monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "own"))
+    monkeypatch.setattr(ngcore.zoo.images, "_fetch", lambda name: arrays)
+    (tmp_path / "own" / "images").mkdir(parents=True)
+    (tmp_path / "own" / "images" / "mnist.npz").write_bytes(data)
+    for _ in range(2):
+        assert len(fetch_images("mnist")) == 7
+        monkeypatch.setattr(ngcore.zoo.images, "_fetch", lambda name: pytest.fail("fetched twice"))

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import ngcore.zoo.inr_zoo
-from ngcore.errors import UnknownNameError, ZooError
+from ngcore.errors import InUseError, UnknownNameError, ZooError
 from ngcore.inr import FitConfig, psnr, render
+from ngcore.locks import only_one
 from ngcore.zoo import INR_ZOOS, build_inr_zoo
 from ngcore.zoo.inr_zoo import InrZooSpec
 from ngcore.zoo.verification import find_problems
@@ -104,3 +105,9 @@ def test_builds_that_cannot_be_are_refused(build, tmp_path):
     build("zoo", count=(2, 0, 0))
     with pytest.raises(ZooError, match="got another one; choose another folder"):
         build("zoo", seed=1)
+
+
+def test_a_build_in_a_folder_where_another_is_at_work_is_refused(tmp_path, tiny_images):
+    with only_one(tmp_path / "zoo", "a build of mnist-inrs"), pytest.raises(InUseError, match="at work there"):
+        build_inr_zoo("mnist-inrs", tmp_path / "zoo", images=tiny_images)
+    assert not (tmp_path / "zoo").exists()

@@ -206,3 +206,12 @@ def test_a_hash_is_computed_once_while_a_file_stays_as_it_is(tiny_zoo, monkeypat
         zoo = Zoo.open(tiny_zoo.folder)
         zoo.networks([0]), zoo.networks([1])
     assert len(computed) == len(set(computed)) <= 2
+
+
+def test_a_smaller_build_does_not_take_the_place_of_a_larger_zoo(tiny_zoo, two_stacks):
+    before = file_bytes(tiny_zoo.folder)
+    writer = ZooWriter(tiny_zoo.folder, name="tiny", recipe={"seed": 0})
+    writer.write_part("few", two_stacks[:1])
+    with pytest.raises(ZooError, match=r"Expected a build of at least the 14 networks that are in .*, got one of 10"):
+        writer.finish(["few"])
+    assert {name: data for name, data in file_bytes(tiny_zoo.folder).items() if ".parts" not in name} == before

@@ -1,0 +1,91 @@
+"""The files of studies: where they lie, what they hold, and their tables."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ngcore.errors import DataError
+from ngcore.files import read_json, reading, write_atomically
+from ngcore.paths import work_folder
+from ngcore.zoo import Zoo
+
+EDITING = "editing"
+
+Row = dict[str, Any]
+
+
+def own_studies() -> Path:
+    """Where studies are written; they are shown before those of the same names that ship."""
+    return work_folder() / "studies"
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """What the file of a study holds.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    remedy = f"run ngcore study {path.stem} again, or move it away"
+    content = read_json(path, DataError, remedy=remedy)
+    with reading(path, DataError, remedy=remedy):
+        texts = [content[field] for field in ("name", "question", "zoo", "zoo_sha256")]
+        if not all(isinstance(text, str) for text in texts) or not all(row["key"] for row in content["rows"]):
+            raise TypeError("its fields are of other kinds")
+        study_table(content)
+        return dict(content)
+
+
+def goes_on(name: str, path: Path, zoo: Zoo) -> bool:
+    """Whether a file holds the beginning of a study of this name about this zoo, which running it only adds to."""
+    try:
+        content = read_study(path)
+    except DataError:
+        return False
+    return name != EDITING and (content["name"], content["zoo_sha256"]) == (name, zoo.hash)
+
+
+def rows_of(out: Path, content: Mapping[str, Any]) -> Sequence[Row]:
+    """The rows of an earlier call about the same zoo."""
+    try:
+        earlier = read_study(out)
+    except DataError:
+        return []
+    return earlier["rows"] if earlier.get("zoo_sha256") == content["zoo_sha256"] else []
+
+
+def write_study(out: Path, content: Mapping[str, Any]) -> None:
+    """Write the file of a study, whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def study_command(name: str) -> str:
+    """The command that makes a study's file again."""
+    return f"ngcore study {name}"
+
+
+def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Column heads and cells of a study's table, in words."""
+    settings = list(content["rows"][0]["setting"])
+    figures = _EDIT_FIGURES if content["name"] == EDITING else _TRAINING_FIGURES
+    rows = [
+        [*(str(row["setting"][column]) for column in settings), *(write(row) for write in figures.values())]
+        for row in content["rows"]
+    ]
+    return [*settings, *figures], rows
+
+
+_TRAINING_FIGURES: dict[str, Callable[[Row], str]] = {
+    "training networks": lambda row: f"{row['training_networks']:,}",
+    "validation": lambda row: f"{row['validation']['accuracy']:.1%}",
+    "test": lambda row: f"{row['test']['accuracy']:.1%}",
+    "networks/s": lambda row: f"{row['networks_per_second']:,.0f}",
+}
+
+_EDIT_FIGURES: dict[str, Callable[[Row], str]] = {
+    "n": lambda row: f"{row['n']:,}",
+    "MSE": lambda row: f"{row['mse']:.4f}",
+    "ms/network": lambda row: f"{row['milliseconds_per_network']:,.1f}",
+}
