@@ -90,7 +90,7 @@ def flat_edge_index(structures: Sequence[GraphStructure], counts: Sequence[int])
     parts, start = [], 0
     for structure, count in zip(structures, counts, strict=True):
         offsets = start + structure.num_nodes * torch.arange(count)
-        parts.append((block_edge_index(structure)[:, None] + offsets[:, None]).flatten(1))
+        parts.append((block_edge_index(structure)[:, None] + offsets[:, None]).flatten(1))  # 2, graphs · edges
         start += structure.num_nodes * count
     return torch.cat(parts, dim=1)
 
@@ -133,7 +133,7 @@ def to_pyg(graph: NeuralGraph) -> "list[Data]":
     structure = graph.structure
     layer = torch.cat([torch.full((block.size,), i) for i, block in enumerate(structure.node_blocks)])
     index, block = block_edge_index(structure), _edge_blocks(structure)
-    edges = torch.cat([features.flatten(1, 3) for features in graph.edge_features], dim=1)
+    edges = torch.cat([features.flatten(1, 3) for features in graph.edge_features], dim=1)  # networks, edges, d
     rows = zip(graph.node_features, edges, strict=True)
     return [Data(x=x, edge_index=index, edge_attr=e, node_layer=layer, edge_block=block) for x, e in rows]
 

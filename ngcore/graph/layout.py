@@ -223,7 +223,7 @@ class FlatLayout(Layout):
 
     def pack(self, nodes: Sequence[Tensor], edges: Sequence[Edges]) -> tuple[Tensor, Edges]:
         """Values of stacks in the block layout → values in the flat layout."""
-        rows = torch.cat([join_edges(blocks) for blocks in edges])
+        rows = torch.cat([join_edges(blocks) for blocks in edges])  # edges, d
         return torch.cat([stack.flatten(0, 1) for stack in nodes]), [rows[self.order]]
 
     def unpack(self, nodes: Tensor, edges: Edges | None = None) -> list[tuple[Tensor, Edges]]:

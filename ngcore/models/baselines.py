@@ -269,8 +269,8 @@ class LatticeProbes(Model):
             )
         with torch.autocast(network.device.type, enabled=False):  # a sine's phases need full precision
             answers = network(self.places.to(network.dtype))
-        answers = self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))
-        return answers.view(-1, self.side, self.side, self.num_outputs).movedim(3, 1)
+        answers = self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, places · outputs
+        return answers.view(-1, self.side, self.side, self.num_outputs).movedim(3, 1)  # networks, outputs, h, w
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, of one stack or several, before the last Linear."""

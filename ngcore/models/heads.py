@@ -34,7 +34,7 @@ class GraphHead(nn.Module):
         """Representation of each network before the last Linear."""
         blocks = [nodes[:, block.start : block.stop] for block in structure.node_blocks]
         outputs = nn.functional.pad(blocks[-1], (0, 0, 0, self.num_outputs - blocks[-1].shape[1]))
-        parts = [outputs.flatten(1)]
+        parts = [outputs.flatten(1)]  # networks, outputs · d
         if self.reads_all:
             rows: list[list[Tensor]] = [[] for _ in range(self.num_entries)]
             for number, block in enumerate(blocks):

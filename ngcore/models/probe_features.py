@@ -60,5 +60,5 @@ def probe_responses(network: Network, inputs: Tensor, structure: GraphStructure)
     for block in structure.node_blocks:
         value = values[block.response]
         pooled = value.flatten(3).mean(dim=3) if value.dim() > 3 else value  # networks, probes, neurons
-        responses.append(pooled.mT)
+        responses.append(pooled.mT)  # networks, neurons, probes
     return responses

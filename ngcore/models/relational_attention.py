@@ -96,7 +96,7 @@ class RelationalAttention(nn.Module):
             key, value = own_key_value.chunk(2, dim=-1)
             product = (own_query + edge_query) * (key + edge_key)
             scale = math.sqrt(self.d_attention / self.num_heads)
-            logits.append(product.unflatten(-1, (self.num_heads, -1)).sum(-1) / scale)
+            logits.append(product.unflatten(-1, (self.num_heads, -1)).sum(-1) / scale)  # …, heads
             values.append(value * (1 + modulation))
         return logits, values
 
@@ -114,7 +114,7 @@ class _HeadwiseLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the heads' maps."""
-        heads = x.unflatten(-1, (len(self.weight), -1))
+        heads = x.unflatten(-1, (len(self.weight), -1))  # …, heads, d_in
         return torch.einsum("...hd,hde->...he", heads, self.weight).flatten(-2)
 
 

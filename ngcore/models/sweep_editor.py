@@ -119,8 +119,8 @@ class _ChangeHead(nn.Module):
             entry = entries[block.target]
             at_source = self.sources[entries[block.source]](states[block.source]).unflatten(1, (groups, sources))
             at_target = self.targets[entry](states[block.target]).unflatten(1, (groups, targets))
-            at_target = at_target.unflatten(-1, (-1, self.rank))
-            change = torch.einsum("ngsr,ngtkr->ngstk", at_source, at_target)
+            at_target = at_target.unflatten(-1, (-1, self.rank))  # networks, groups, targets, kernel area, rank
+            change = torch.einsum("ngsr,ngtkr->ngstk", at_source, at_target)  # networks, groups, sources, targets, area
             edges.append(self.scales[entry, 0] * change)
         nodes = nn.functional.pad(biases, (0, structure.node_width - 1))
         return to_network(NeuralGraph(structure, nodes, tuple(edges), self.kernel_size))

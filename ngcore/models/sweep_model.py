@@ -189,7 +189,7 @@ class _AnswerHead(nn.Module):
     def embed(self, structure: GraphStructure, states: States) -> Tensor:
         """(networks, d_hidden)."""
         missing = self.num_outputs - states[-1].shape[1]
-        parts = [nn.functional.pad(states[-1], (0, 0, 0, missing)).flatten(1)]
+        parts = [nn.functional.pad(states[-1], (0, 0, 0, missing)).flatten(1)]  # networks, outputs · d
         if self.reads_all:
             parts += self._mean_squares(structure, states)
         return self.mlp(torch.cat(parts, dim=1))

@@ -94,10 +94,12 @@ class Sweep(nn.Module):
             groups, sources, targets = structure.edge_shape(block)
             count = sources if self.direction == "forward" else targets
             sent = self.message[structure.row(far, self.num_entries)](states[far])
-            sent = sent.unflatten(-1, (-1, self.d)).unflatten(1, (groups, count)).flatten(2, 3)
+            sent = sent.unflatten(-1, (-1, self.d))  # networks, neurons, kernel area, d
+            sent = sent.unflatten(1, (groups, count)).flatten(2, 3)  # networks, groups, count · kernel area, d
             kernels = edges[index].transpose(2, 3) if self.direction == "forward" else edges[index]
             fan = count * math.prod(block.kernel)
-            messages.append((kernels.flatten(3) @ sent).flatten(1, 2) / math.sqrt(fan))
+            collected = kernels.flatten(3) @ sent  # networks, groups, receivers, d
+            messages.append(collected.flatten(1, 2) / math.sqrt(fan))  # networks, neurons, d
         return messages
 
 
