@@ -62,7 +62,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     recipes = [(name, *recipe.values()) for name, recipe in result["recipes"].items()]
     console.print(table_of(("Recipe", "Task", "Zoo", "Preset"), recipes, title="Recipes, for ngcore train"))
     presets: list[tuple[object, ...]] = [
-        (name, *(config[field] for field in ("kind", "head", "num_layers", "d_node", "d_edge", "num_probes")))
+        (name, *(config.get(field) for field in ("kind", "head", "num_layers", "d_node", "d_edge", "num_probes")))
         for name, config in result["presets"].items()
     ]
     headings = ("Preset", "Kind", "Head", ">Layers", ">d_node", ">d_edge", ">Probes")
