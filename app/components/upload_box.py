@@ -1,22 +1,23 @@
 """Bringing a network along: choose a file, answer what it leaves open, see what was made of it."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app import state
-from app.errors import plain, show_error
+from app.components.upload_form import ask_until_read
+from app.components.upload_preview import show_preview
+from app.errors import show_error
 from app.state import UPLOAD
 from ngcore.errors import AmbiguousNetworkError, NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.upload import Question, Upload
+    from ngcore.upload import OpenedFile, Upload
 
-ENDINGS = ("safetensors", "npz", "pt", "pth")
-PUBLIC_ENDINGS = ("safetensors", "npz")
-MAX_DIGITS = 10  # of a number that is typed; Python refuses to read numbers of thousands
-_KEPT_KEY, _ROUND_KEY = "upload.kept", "upload.round"
+ENDINGS = ("safetensors", "npz", "pt", "pth", "ckpt", "bin")
+NAMED_ENDINGS = ("onnx", "h5", "hdf5", "keras", "pkl", "pickle", "npy", "pb", "tflite", "gguf")  # named, with a recipe
+_KEPT_KEY, _ROUND_KEY, _OPENED_KEY = "upload.kept", "upload.round", "upload.opened"
 
 
 def upload_box() -> None:
@@ -34,10 +35,9 @@ def upload_box() -> None:
             placeholder="Choose one, or add a file below",
         )
     turn = st.session_state.setdefault(_ROUND_KEY, 0)
-    endings = PUBLIC_ENDINGS if state.is_public() else ENDINGS
     file = st.file_uploader(
         "Weights of an MLP, a SIREN or a sequential CNN",
-        type=list(endings),
+        type=[*ENDINGS, *NAMED_ENDINGS],
         key=f"upload.file{turn}",
         help="A state dict. Files are read as data alone, checked first, and never stored.",
     )
@@ -56,21 +56,31 @@ def _kept_chosen() -> None:
 
 
 def _read(data: bytes, filename: str) -> None:
-    """Read a file, ask what it leaves open, and select its network."""
-    from ngcore.upload import Hints, read_network
+    """Read a file, ask what it leaves open beside a preview, and select its network."""
+    from ngcore.upload import build_network
 
     key = f"upload.{hashlib.sha256(data).hexdigest()[:16]}"
     try:
-        hints = Hints(**st.session_state.get(f"{key}.answers", {}))
-        with st.spinner("Reading the file …"):
-            upload = read_network(data, filename=filename, hints=hints, public=state.is_public())
-    except AmbiguousNetworkError as error:
-        _ask(key, error.questions)
+        file = _opened(key, data, filename)
+        upload = build_network(file)
+    except AmbiguousNetworkError:
+        _ask(key, file)
     except NeuralGraphError as error:
         show_error(error)
     else:
-        st.session_state.pop(f"{key}.answers", None)
         _take(upload)
+
+
+def _opened(key: str, data: bytes, filename: str) -> "OpenedFile":
+    """The contents of a file, read once for all answers that a session gives about it."""
+    from ngcore.upload import open_file
+
+    kept = st.session_state.get(_OPENED_KEY)
+    if kept is None or kept[0] != key:
+        with st.spinner("Reading the file …"):
+            kept = (key, open_file(data, filename=filename, public=state.is_public()))
+        st.session_state[_OPENED_KEY] = kept
+    return kept[1]
 
 
 def _take(upload: "Upload") -> None:
@@ -80,33 +90,15 @@ def _take(upload: "Upload") -> None:
     st.rerun()
 
 
-def _ask(key: str, questions: "tuple[Question, ...]") -> None:
-    """A form of what the file leaves open."""
-    with st.container(border=True):
-        st.markdown(
-            "**The file does not say everything.** Please add what you know. Upload it again to answer differently."
-        )
-        answers: dict[str, Any] = {}
-        for question in questions:
-            if question.only_if in (None, answers.get("activation")):
-                answers[question.field] = _answer(key, question)
-        if st.button("Read the network", type="primary", key=f"{key}.read"):
-            st.session_state[f"{key}.answers"] = {**st.session_state.get(f"{key}.answers", {}), **answers}
-            st.rerun()
-
-
-def _answer(key: str, question: "Question") -> Any:
-    """One field; numbers and tuples of whole numbers are checked by `Hints`."""
-    name, label = f"{key}.{question.field}", plain(question.text)
-    if question.choices:
-        choices = list(question.choices)
-        index = choices.index(str(question.suggestion)) if question.suggestion in choices else 0
-        choice = st.selectbox(label, choices, index, key=name)
-        return tuple(choice.split(",")) if question.field in ("part", "order") else choice
-    if isinstance(question.suggestion, tuple):
-        text = st.text_input(label, ", ".join(map(str, question.suggestion)), key=name)
-        parts = [part.strip() for part in text.split(",")]
-        return tuple(int(part) for part in parts if part.isdecimal() and len(part) < MAX_DIGITS) or None
-    if isinstance(question.suggestion, int):
-        return st.number_input(label, value=question.suggestion, key=name)
-    return st.number_input(label, value=float(question.suggestion or 0.0), key=name)
+def _ask(key: str, file: "OpenedFile") -> None:
+    """A form of what the file leaves open, beside what is made of the answers."""
+    with st.container(border=True, key="upload-form"):
+        st.markdown("**The file leaves this open.** The suggestions are guesses; change them until it looks right.")
+        fields, preview = st.columns([3, 4], gap="medium")
+        with fields:
+            outcome = ask_until_read(file, key)
+        with preview:
+            show_preview(outcome)
+        if st.button("Use this network", type="primary", key=f"{key}.read", disabled=outcome.upload is None):
+            assert outcome.upload is not None
+            _take(outcome.upload)

@@ -157,24 +157,72 @@ def test_a_file_with_a_hostile_name_is_read_and_its_name_shown_as_text(open_page
     assert any("2\\-4\\-1 sine" in text.value for text in app.markdown)
 
 
-def test_a_file_that_leaves_the_activation_open_is_asked_about(open_page):
-    import torch
+def upload(app, state):
+    """Give a state dict to the field for files."""
     from safetensors.torch import save
+
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    app.file_uploader[0].set_value(("net.safetensors", save(state), "application/octet-stream")).run()
+    assert not app.exception
+
+
+def field(widgets, label):
+    return next(widget for widget in widgets if widget.label.startswith(label))
+
+
+def test_a_file_that_leaves_the_activation_open_is_asked_about(open_page):
+    from torch import nn
+
+    app = open_page("network", net="tiny-inrs/000001")
+    upload(app, nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).state_dict())
+    assert not app.session_state["state.selection"].id
+    field(app.selectbox, "Activation").set_value("tanh").run()
+    field(app.button, "Use this network").click().run()
+    assert not app.exception
+    assert any("4\\-3\\-2 tanh" in text.value for text in app.markdown)
+
+
+def test_an_answer_that_does_not_fit_is_said_beside_the_form_and_can_be_changed(open_page):
+    from torch import nn
+
+    app = open_page("network", net="tiny-inrs/000001")
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3), nn.Flatten(), nn.Linear(2 * 16, 3))
+    upload(app, module.state_dict())
+    field(app.text_input, "Input size").set_value("9 × 9").run()
+    assert "The layers do not fit" in app.error[0].value
+    assert field(app.button, "Use this network").disabled
+    for label, value in (("Stride", "1, 1"), ("Padding", "0"), ("Input size", "8 × 8")):
+        field(app.text_input, label).set_value(value).run()
+    assert not app.error
+    field(app.button, "Use this network").click().run()
+    assert app.session_state["state.selection"].id
+
+
+def test_the_file_is_read_once_for_all_answers_and_the_picture_follows_the_convention(open_page, monkeypatch):
+    from torch import nn
+
+    from ngcore.upload import reader
+
+    app = open_page("network", net="tiny-inrs/000001")
+    reads = []
+    monkeypatch.setattr(reader, "clean_tensors", lambda t, clean=reader.clean_tensors: reads.append(1) or clean(t))
+    upload(app, nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict())
+    for convention in ("coin", "sitzmann"):
+        field(app.selectbox, "Convention").set_value(convention).run()
+    assert not app.exception
+    assert len(reads) == 1
+    assert any("Its inputs and outputs were coordinates" in text.value for text in app.caption)
+
+
+def test_a_file_of_a_format_that_is_not_read_shows_a_recipe_that_can_be_copied(open_page):
+    from ngcore.upload.recipes import KERAS_TO_NPZ
 
     app = open_page("network", net="tiny-inrs/000001")
     app.selectbox(key="picker.zoo").set_value("upload").run()
-    tensors = {
-        "0.weight": torch.ones(3, 4),
-        "0.bias": torch.ones(3),
-        "2.weight": torch.ones(2, 3),
-        "2.bias": torch.ones(2),
-    }
-    app.file_uploader[0].set_value(("net.safetensors", save(tensors), "application/octet-stream")).run()
-    assert not app.exception and not app.session_state["state.selection"].id
-    next(box for box in app.selectbox if box.label == "Activation").set_value("tanh").run()
-    next(button for button in app.button if button.label == "Read the network").click().run()
+    data = b"\x89HDF\r\n\x1a\n" + bytes(64)
+    app.file_uploader[0].set_value(("model.h5", data, "application/octet-stream")).run()
     assert not app.exception
-    assert any("4\\-3\\-2 tanh" in text.value for text in app.markdown)
+    assert app.code[0].value == KERAS_TO_NPZ.strip()
 
 
 def test_a_file_that_is_no_network_is_refused_in_words(open_page):

@@ -1,0 +1,149 @@
+"""The form about what a file leaves open: one field per question, every answer can be changed at any time."""
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app.errors import plain
+from ngcore.errors import AmbiguousNetworkError, NeuralGraphError
+
+if TYPE_CHECKING:
+    from ngcore.upload import OpenedFile, Question, Upload
+
+MAX_ROUNDS = 4  # questions that follow from answers, such as sizes once the part of a file is chosen
+WORDS = {
+    "xy": "x, y",
+    "yx": "row, column (y, x)",
+    "dws": "This project (DWS)",
+    "sitzmann": "Sitzmann et al. (SIREN)",
+    "coin": "COIN",
+    "siren-pytorch": "siren-pytorch",
+    "before_norm": "Before the norm",
+    "after_norm": "After the norm",
+    "conv2d": "Convolution",
+    "transposed": "Transposed convolution",
+    "embedding": "Embedding table",
+    "linear": "Linear layer",
+    "layer_norm": "Layer norm",
+    "batch_norm": "Batch norm",
+    "group_norm": "Group norm",
+    "instance_norm": "Instance norm",
+    "leaky_relu": "leaky relu",
+    "all": "All, as one chain",
+}
+LISTS = ("stride", "padding")
+NAMES = ("part", "order")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What the answers of a form come to.
+
+    Attributes:
+        upload: The network, None while something is open or does not fit.
+        error: Why there is none.
+    """
+
+    upload: "Upload | None" = None
+    error: NeuralGraphError | None = None
+
+
+def ask_until_read(file: "OpenedFile", key: str) -> Outcome:
+    """Show a field for each question, and read the network with the answers as they stand."""
+    from ngcore.upload import Hints, build_network
+
+    answers: dict[str, Any] = {}
+    for _ in range(MAX_ROUNDS):
+        try:
+            return Outcome(build_network(file, Hints(**answers)))
+        except AmbiguousNetworkError as error:
+            asked = [question for question in error.questions if question.field not in answers]
+            answers |= _fields(key, asked, answers)
+            if not all(q.field in answers or not _matters(q, answers) for q in asked):
+                return Outcome()
+        except NeuralGraphError as error:
+            return Outcome(error=error)
+    return Outcome()
+
+
+def _matters(question: "Question", answers: dict[str, Any]) -> bool:
+    return question.only_if in (None, answers.get("activation"))
+
+
+def _fields(key: str, questions: "list[Question]", known: dict[str, Any]) -> dict[str, Any]:
+    """Fields of some questions, and their answers; a field that is empty or no answer yet is left out."""
+    answers: dict[str, Any] = {}
+    for question in questions:
+        if not _matters(question, {**known, **answers}):
+            continue
+        value = _field(key, question)
+        if value is not None:
+            answers[question.field] = value
+        if question.field == "convention" and value is not None:
+            answers |= _convention_fields(key, value, {**known, **answers}.get("activation") == "sine")
+    return answers
+
+
+def _field(key: str, question: "Question") -> Any:
+    """One field; its key holds the suggestion, so that another suggestion is a fresh field."""
+    name = f"{key}.{question.field}.{question.suggestion}"
+    label, reason = plain(question.text), plain(_sentence(question.reason)) or None
+    if question.choices:
+        choices = list(question.choices)
+        index = choices.index(str(question.suggestion)) if question.suggestion in choices else 0
+        choice = st.selectbox(label, choices, index, key=name, help=reason, format_func=_words)
+        return tuple(choice.split(",")) if question.field in NAMES else choice
+    if question.field in (*LISTS, "input_size"):
+        return _sizes_field(question.field, label, question.suggestion, name, reason)
+    return st.number_input(label, value=float(question.suggestion or 0.0), key=name, help=reason)  # type: ignore[arg-type]
+
+
+def _sizes_field(field: str, label: str, suggestion: Any, name: str, reason: str | None) -> Any:
+    """Sizes as text: one number for all layers or one for each; height and width of an image."""
+    is_image = field == "input_size"
+    parts = suggestion if isinstance(suggestion, tuple) else () if suggestion is None else (suggestion,)
+    text = st.text_input(
+        f"{label} (height × width)" if is_image else label,
+        (" × " if is_image else ", ").join(map(str, parts)),
+        key=name,
+        help=reason,
+        placeholder="such as 32 × 48" if is_image else "one for all, or one per layer: 1, 2, 2",
+    )
+    numbers = tuple(int(number[:18]) for number in re.findall(r"\d+", text))
+    if not numbers or (is_image and len(numbers) != 2):
+        return None
+    return numbers if is_image or len(numbers) > 1 else numbers[0]
+
+
+def _convention_fields(key: str, convention: str, is_sine: bool) -> dict[str, Any]:
+    """The parts of a convention, as it has them, each to be changed."""
+    from ngcore.upload import CONVENTIONS
+
+    usual, name = CONVENTIONS[convention], f"{key}.{convention}"
+    answers: dict[str, Any] = {}
+    orders = ["xy", "yx"]
+    answers["coordinate_order"] = st.segmented_control(
+        "Coordinates", orders, default=usual.coordinate_order, format_func=_words, required=True, key=f"{name}.order"
+    )
+    answers["coordinate_range"] = _range_field("Range of coordinates", usual.coordinate_range, f"{name}.range")
+    answers["output_range"] = _range_field("Outputs for black, white", usual.output_range, f"{name}.outputs")
+    if is_sine:
+        with st.container(horizontal=True):
+            answers["first_omega_0"] = st.number_input("First ω₀", value=usual.first_omega_0, key=f"{name}.first")
+            answers["omega_0"] = st.number_input("Later ω₀", value=usual.omega_0, key=f"{name}.later")
+    return {field: value for field, value in answers.items() if value is not None}
+
+
+def _range_field(label: str, usual: tuple[float, float], name: str) -> tuple[float, float] | None:
+    common = dict.fromkeys([usual, (-1.0, 1.0), (0.0, 1.0), (-0.5, 0.5)])
+    return st.selectbox(label, list(common), key=name, format_func=lambda ends: f"{ends[0]:g}, {ends[1]:g}")
+
+
+def _words(choice: str) -> str:
+    return WORDS.get(choice, choice)
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
