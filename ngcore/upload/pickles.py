@@ -9,11 +9,20 @@ from ngcore.upload.limits import MAX_PICKLE_BYTES, MAX_PICKLE_OPERATIONS
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.unpickle import OPERATIONS, STORAGE_DTYPES
 
+INERT = {  # settings and results beside weights; what they would make is never made
+    "argparse Namespace",
+    "types SimpleNamespace",
+    "numpy dtype",
+    "numpy._core.multiarray scalar",
+    "numpy.core.multiarray scalar",
+    "_codecs encode",
+}
 GLOBALS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
     *STORAGE_DTYPES,
+    *INERT,
 }
 
 

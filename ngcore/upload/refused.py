@@ -43,7 +43,18 @@ def _is_pickle(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0x80 and head[1] <= MAX_PICKLE_PROTOCOL
 
 
+def _is_torchscript(head: bytes) -> bool:
+    """Whether an archive starts with an entry of a program: torch writes its tensors or its code first."""
+    _, _, entry = (first_name(head) or "").partition("/")
+    return entry.startswith(("code/", "data/", "constants.pkl", "constants/"))
+
+
 REFUSED = (
+    RefusedFormat(
+        f"This is a TorchScript program (torch.jit.save), not a state dict. {CONVERT}",
+        _is_torchscript,
+        TORCH_TO_NPZ,
+    ),
     RefusedFormat(
         f"This is a Keras model, which can run code when loaded. {CONVERT}",
         lambda head: first_name(head) in KERAS_ENTRIES,

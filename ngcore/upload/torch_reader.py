@@ -18,6 +18,8 @@ from ngcore.upload.unpickle import TensorView, load_pickle
 
 STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
 MAX_INTEGER = 2**63
+MAX_NESTING = 4  # dicts in dicts; a file may hold itself
+COUNTER = "num_batches_tracked"  # of a batch norm, and known to be none of its weights
 
 
 def main() -> None:
@@ -34,18 +36,19 @@ def main() -> None:
 
 
 def describe(pickle: bytes) -> dict[str, Any]:
-    """The answer about a pickle: "tensors", and "nested", the key under which they stood.
+    """The answer about a pickle: "tensors", "nested", the keys under which they stood, and "aside", what is no weight.
 
     Raises:
         UploadError: If the pickle is refused.
     """
     check_pickle(pickle)
     state, nested = find_state_dict(load_pickle(pickle))
-    return {"nested": nested, "tensors": describe_tensors(state)}
+    state, aside = set_aside(state)
+    return {"nested": nested, "aside": aside, "tensors": describe_tensors(state)}
 
 
 def find_state_dict(loaded: Any) -> tuple[dict[Any, Any], str]:
-    """The dict that holds the tensors, and the key it stood under ("" if it was the whole file).
+    """The dict that holds the tensors, and the keys it stood under, such as "model.state_dict" ("" for the whole file).
 
     Args:
         loaded: What `load_pickle` made of the file.
@@ -55,10 +58,32 @@ def find_state_dict(loaded: Any) -> tuple[dict[Any, Any], str]:
     """
     if not isinstance(loaded, dict):
         raise UnsupportedNetworkError(f"Expected a state dict, got an object of type {type(loaded).__name__}.")
-    for key in STATE_DICT_KEYS:
-        if isinstance(loaded.get(key), dict):
-            return loaded[key], key
-    return loaded, ""
+    path: list[str] = []
+    while len(path) < MAX_NESTING:
+        key = next((key for key in STATE_DICT_KEYS if isinstance(loaded.get(key), dict)), None)
+        if key is None:
+            break
+        path.append(key)
+        loaded = loaded[key]
+    return loaded, ".".join(path)
+
+
+def set_aside(state: dict[Any, Any]) -> tuple[dict[Any, Any], list[str]]:
+    """A state dict without what is no weight, such as counters and settings beside the weights, and their names.
+
+    Where there is no tensor at all, everything stays, so that the refusal can name it.
+    """
+    weights = {
+        name: value for name, value in state.items() if isinstance(value, TensorView) and not _counts(name, value)
+    }
+    aside = [clean_text(str(name)) for name in state if name not in weights]
+    return (weights, aside) if weights else (state, [])
+
+
+def _counts(name: Any, tensor: TensorView) -> bool:
+    """Whether a tensor is a single whole number, such as how many weights were averaged."""
+    is_whole = "int" in tensor.storage.dtype
+    return is_whole and tensor.shape == () and not str(name).endswith(COUNTER)
 
 
 def describe_tensors(state: dict[Any, Any]) -> list[list[Any]]:

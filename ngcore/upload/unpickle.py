@@ -168,7 +168,7 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), lambda machine, at: machine.memo.update({at: machine.stack[-1]})),
     **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, at: machine.push(machine.memo[at])),
     "GLOBAL": _push(Name),
-    "REDUCE": lambda machine, _: machine.call(),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), lambda machine, _: machine.call()),
     "BUILD": lambda machine, _: machine.stack.pop(),  # what it would set are attributes, of which we have none
     "BINPERSID": lambda machine, _: machine.load_storage(),
 }

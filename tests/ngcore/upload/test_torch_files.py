@@ -1,14 +1,24 @@
 """Torch files: what is read, what is refused, and that the process that reads their pickles is held to its limits."""
 
+import argparse
 import io
 import os
 import threading
+import types
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 
-from ngcore.errors import BusyError, TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.errors import (
+    BusyError,
+    TooLargeError,
+    UnknownFormatError,
+    UnsafeFileError,
+    UnsupportedNetworkError,
+    UploadError,
+)
 from ngcore.upload import Hints, read_network, sandbox, torch_format, torch_reader
 from ngcore.upload.limits import LOCAL
 from ngcore.upload.sandbox import describe_pickle
@@ -264,3 +274,34 @@ def test_what_is_no_dict_of_tensors_is_refused(loaded, message):
     with pytest.raises(UnsupportedNetworkError) as caught:
         describe()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("wrap", "where"),
+    [
+        (lambda state: {"model": {"state_dict": state}}, "model.state_dict"),
+        (lambda state: {"state_dict": {"model": state}, "epoch": 1}, "state_dict.model"),
+        (lambda state: {"model_state_dict": state, "best": np.float64(0.5)}, "model_state_dict"),
+        (lambda state: {"network": state, "args": argparse.Namespace(lr=0.1)}, "network"),
+        (lambda state: {"net": state, "ema": state, "log": types.SimpleNamespace(a=1)}, "net"),
+    ],
+)
+def test_weights_are_found_in_checkpoints_of_all_sorts(wrap, where, save_as, small_mlp):
+    upload = read_network(save_as("torch", wrap(small_mlp.state_dict())), hints=RELU)
+    assert upload.notes[0] == f"The weights were taken from the entry {where!r} of the file."
+    assert torch.equal(upload.network.parameters["2.weight"][0], small_mlp[2].weight)
+
+
+def test_counters_and_settings_beside_weights_are_set_aside_and_named(save_as, small_mlp):
+    state = {**small_mlp.state_dict(), "n_averaged": torch.tensor(3), "epoch": 4, "acc": np.float32(0.5)}
+    upload = read_network(save_as("torch", state), hints=RELU)
+    assert upload.notes[0] == "Set aside, as it is no weight: n_averaged, epoch, acc."
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_torchscript_archive_is_named_as_one(small_mlp):
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(small_mlp), buffer)
+    with pytest.raises(UploadError, match=r"^This is a TorchScript program") as caught:
+        read_network(buffer.getvalue())
+    assert caught.value.recipe
