@@ -271,7 +271,7 @@ def distance(fit: Fit, other: Fit) -> float:
     """How far the weights of two fits of one architecture are apart, as a share of the size of the first."""
     pairs = [(tensor, other.network.parameters[name]) for name, tensor in fit.network.parameters.items()]
     apart, size = (
-        sum(float(part.square().sum()) for part in parts)
+        sum(float(part.double().square().sum()) for part in parts)
         for parts in (
             [a - b for a, b in pairs],
             [a for a, _ in pairs],

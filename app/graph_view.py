@@ -200,7 +200,7 @@ def view_of(network: "Network") -> GraphView:
         has_bias=_has_bias(structure),
         source=index[0],
         target=index[1],
-        value=np.concatenate(values),
+        value=np.concatenate(values).astype(float),
         block=np.repeat(np.arange(len(kernels)), [len(block) for block in kernels]),
         kernels=kernels,
         kinds=tuple(block.kind for block in structure.edge_blocks),
@@ -211,6 +211,7 @@ def view_of(network: "Network") -> GraphView:
 def _signed_size(kernels: np.ndarray) -> np.ndarray:
     if kernels.shape[1:] == (1, 1):
         return kernels[:, 0, 0]
+    kernels = kernels.astype(float)  # squares of 1e37 are no float32
     sizes = np.sqrt(np.square(kernels).sum(axis=(1, 2)))
     return np.where(kernels.sum(axis=(1, 2)) < 0, -sizes, sizes)
 

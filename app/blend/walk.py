@@ -65,6 +65,6 @@ def blend(key: str, _first: Network, _second: Network, _device: torch.device) ->
 
 def _walk(first: Network, second: Network, shares: torch.Tensor, pixels: torch.Tensor, device: torch.device) -> Walk:
     pictures = render(mix(first, second, shares), (SIDE, SIDE), device=device).cpu()
-    errors = (pictures - pixels).square().flatten(1).mean(dim=1)
+    errors = (pictures.double() - pixels).square().flatten(1).mean(dim=1)
     distance = float((first.flatten() - second.flatten()).norm())
     return Walk(pictures.clamp(0, 1).numpy(), errors.numpy(), distance)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas
 
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 
@@ -87,7 +88,7 @@ def draw_predictions(
         "series": [
             {
                 "type": "bar",
-                "data": [round(value, 2) for value in predicted],
+                "data": [gap(value, 2) for value in predicted],
                 "barMaxWidth": 20,
                 "itemStyle": {"color": theme.accent},
                 "label": {"show": True, "position": "insideLeft", "formatter": "{c} %", "color": theme.background},

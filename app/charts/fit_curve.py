@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 
@@ -25,7 +26,7 @@ def draw_fit_curve(curve: Sequence[tuple[int, float]], steps: int, *, theme: The
                 "type": "line",
                 "name": "PSNR",
                 "showSymbol": False,
-                "data": [[step, round(psnr, 2)] for step, psnr in curve],
+                "data": [[step, gap(psnr, 2)] for step, psnr in curve],
                 "itemStyle": {"color": theme.accent},
                 "lineStyle": {"color": theme.accent, "width": 2.5},
             }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 
@@ -14,7 +15,7 @@ def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme:
         changes: Root mean square of the change over that of the tensor before; NaN where that is 0.
         theme: Colours.
     """
-    values = [None if change != change else round(100 * change, 1) for change in changes]
+    values = [gap(100 * change, 1) for change in changes]
     return {
         "animation": False,
         "grid": {"left": 8, "right": 56, "top": 4, "bottom": 36, "containLabel": True},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.charts.colours import SEQUENTIAL
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 
@@ -19,7 +20,7 @@ def draw_probabilities(
         theme: Colours.
     """
     values = [
-        {"value": round(100 * value, 1), "itemStyle": {"color": theme.accent if i == label else theme.muted}}
+        {"value": gap(100 * value, 1), "itemStyle": {"color": theme.accent if i == label else theme.muted}}
         for i, value in enumerate(probabilities)
     ]
     return {

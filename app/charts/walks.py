@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 
@@ -35,7 +36,7 @@ def draw_walks(shares: np.ndarray, errors: Mapping[str, np.ndarray], *, theme: T
             {
                 "type": "line",
                 "name": name,
-                "data": [[round(float(x), 4), round(float(y), 5)] for x, y in zip(shares, values, strict=True)],
+                "data": [[gap(x, 4), gap(y, 5)] for x, y in zip(shares, values, strict=True)],
                 "itemStyle": {"color": colour},
                 "lineStyle": {"color": colour, "width": 2.5},
             }

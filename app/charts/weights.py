@@ -63,6 +63,7 @@ def _block_means(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> go.Figure:
     """How often which weight occurs, the counts on a logarithmic axis unless told otherwise."""
+    values = values.astype(float)  # the range of 3e38 is no float32
     limit = float(np.abs(values).max()) or 1.0
     counts, bounds = np.histogram(values, bins=NUM_BINS, range=(-limit, limit))
     centres = (bounds[1:] + bounds[:-1]) / 2

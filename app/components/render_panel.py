@@ -36,6 +36,7 @@ def render_panel(selection: Selection) -> None:
 
 
 def enlarged(picture: np.ndarray, width: int) -> np.ndarray:
-    """The picture with every pixel as a square, so that it stays sharp; not larger than `width`."""
+    """The picture with every pixel as a square, so that it stays sharp; not larger than `width`. NaN is black."""
+    picture = np.nan_to_num(picture, posinf=1.0, neginf=0.0)
     scale = max(1, width // picture.shape[1])
     return np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)

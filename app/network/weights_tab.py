@@ -52,7 +52,7 @@ def _matrix(weight: np.ndarray, name: str, colours: Theme) -> None:
         figure = draw_kernels(weight, theme=colours)
     elif weight.ndim == 4:
         st.markdown("**Norms of the kernels**")
-        norms = np.sqrt(np.square(weight).sum(axis=(2, 3)))
+        norms = np.sqrt(np.square(weight.astype(float)).sum(axis=(2, 3)))
         figure = draw_heatmap(norms, theme=colours, value="norm", **axes)
     else:
         st.markdown("**Weight matrix**, one output per row")

@@ -19,7 +19,7 @@ def layer_changes(after: Network, before: Network) -> list[Row]:
     rows: list[Row] = []
     for name, tensor in before.parameters.items():
         change = after.parameters[name].cpu() - tensor.cpu()
-        size, moved = (float(values.square().mean().sqrt()) for values in (tensor, change))
+        size, moved = (float(values.double().square().mean().sqrt()) for values in (tensor, change))
         rows.append(
             {
                 "tensor": name,
