@@ -217,15 +217,17 @@ def _host(text: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ngcore app", description="Serve the app.", allow_abbrev=False)
     parser.add_argument("--host", help=f"address to listen on (default: {LOCAL_HOST}; with --public {ANY_HOST})")
-    parser.add_argument("--port", type=_port, help=f"port (default: the first free one from {DEFAULT_PORT} on)")
-    parser.add_argument("--public", action="store_true", help="listen for other machines, with stricter limits")
+    parser.add_argument("--port", type=_port, help=f"port (default: first free from {DEFAULT_PORT})")
+    parser.add_argument(
+        "--public", action="store_true", help="accept connections from other machines, with stricter limits"
+    )
     parser.add_argument(
         "--allowed-host",
         action="append",
         type=_host,
         default=[],
         metavar="NAME",
-        help="answer under this host name too; may be repeated; with --public, answer under no others",
+        help="also answer to this host name; may be repeated; with --public, answer to no other",
     )
     parser.add_argument("--open", action="store_true", help="open the app in the browser")
     return parser

@@ -3,8 +3,8 @@
     data fetch · zoo build, info, list, verify, sample · train · evaluate · results · seeds · study · models
     predict · edit · embed · map · graph · benchmark · app
 
-Results go to stdout (as JSON with `--json`), progress and errors to stderr. Exit codes: 0 done, 1 not done or not all
-of it, 2 wrong usage, 130 interrupted, 141 nobody reads the output any more.
+Results go to stdout (as JSON with `--json`), progress and errors to stderr. Exit codes: 0 success, 1 failure,
+in whole or in part, 2 wrong usage, 130 interrupted, 141 output pipe closed.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""`ngcore app`: serves the app; nothing is imported here that the server's start would have to wait for."""
+"""`ngcore app`: serves the app; imports nothing that would slow the server's start."""
 
 import os
 import sys

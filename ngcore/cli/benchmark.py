@@ -10,6 +10,8 @@ from rich.console import Console
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar
+from ngcore.cli.replacing import Replace, check_output
+from ngcore.files import write_atomically
 
 
 def register(program: typer.Typer) -> None:
@@ -18,19 +20,21 @@ def register(program: typer.Typer) -> None:
 
 
 def benchmark(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Few repetitions and sizes: a minute instead of many.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="Also write the figures into a .json file.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and sizes; takes about a minute.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the figures to a .json file.")] = None,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> None:
-    """Measure training and inference of the models: block layout, flat layout, torch_geometric reference."""
+    """Measure training and inference speed of the models: block layout, flat layout, torch_geometric reference."""
     from ngcore.benchmark import run_benchmark
 
+    if out is not None:
+        check_output(out, suffixes=(".json",), replace=replace)
     with progress_bar("Measuring") as bar:
         result = plain(run_benchmark(quick=quick, progress=bar))
     if out is not None:
-        out.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        figures = json.dumps(result, indent=2, allow_nan=False) + "\n"
+        write_atomically(out, lambda path: path.write_text(figures, encoding="utf-8"))
         say(f"Written to {out}.")
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 

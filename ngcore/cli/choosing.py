@@ -1,4 +1,4 @@
-"""Which trained models a command asks about a network, unless the user names them."""
+"""Which trained models a command runs on a network, unless the user names them."""
 
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ def choose_editor(given: InputNetwork, edit: str) -> str:
     if not fitting:
         known = ", ".join(sorted({edit_of(card) for card in cards_by_name("edit").values()})) or "none"
         raise NeuralGraphError(
-            f"Expected a network and an edit that a trained model knows, got {given.source} "
-            f"({given.network.architecture.name}) and {edit}; models are here for: {known}. "
+            f"Expected a network and an edit that a trained model supports, got {given.source} "
+            f"({given.network.architecture.name}) and {edit}; models are available for: {known}. "
             "Edit without a model with --fit-on, or name a checkpoint with --model."
         )
     return min(fitting, key=lambda name: fitting[name]["metrics"].get("validation", {}).get("mse", float("inf")))
@@ -45,7 +45,7 @@ def named_cards(names: list[str], *tasks: str) -> dict[str, dict[str, Any]]:
     """The cards of checkpoints by their names.
 
     Raises:
-        UnknownNameError: If there is none of a name for these tasks; the message lists those that there are.
+        UnknownNameError: If none of this name does these tasks; the message lists those that do.
     """
     from ngcore.tasks.checkpoints import refuse_left_out
 
@@ -58,7 +58,7 @@ def named_cards(names: list[str], *tasks: str) -> dict[str, dict[str, Any]]:
 
 
 def shipped_zoo(name: str) -> Path:
-    """The folder of the zoo that ships under a name, even where a larger one is here; else as `find_zoo`."""
+    """The folder of the zoo that ships under a name, even where a larger one is available; else as `find_zoo`."""
     from ngcore.zoo import find_zoo
 
     shipped = ASSETS / "zoos" / name

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ngcore.cli.exits import FAILED
 from ngcore.cli.options import Json, example
-from ngcore.cli.output import print_result, table_of
+from ngcore.cli.output import print_result, say_failure, table_of
 from ngcore.cli.progress import waiting
+from ngcore.errors import NeuralGraphError
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -26,16 +28,24 @@ def fetch(
     names: Annotated[list[str], typer.Argument(help="mnist, fashion-mnist, cifar10.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch image sets into the cache, once; those in the folder $NGCORE_DATA are used as they are."""
+    """Download image sets into the cache, unless already there; files in $NGCORE_DATA are used as they are."""
     from ngcore.zoo import fetch_images
 
-    described = []
-    for name in names:
-        with waiting(f"Fetching {name} …"):
-            described.append(_describe(fetch_images(name)))
+    described, failures = [], 0
+    for name in dict.fromkeys(names):
+        try:
+            with waiting(f"Fetching {name} …"):
+                described.append(_describe(fetch_images(name)))
+        except (NeuralGraphError, OSError) as error:
+            say_failure(error, about=name)
+            failures += 1
+    if not described:
+        raise typer.Exit(FAILED)
     columns = ("Images", ">Training", ">Test", "Shape", ">Classes", "Note")
     rows = [list(entry.values())[:6] for entry in described]
     print_result(described, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
+    if failures:
+        raise typer.Exit(FAILED)
 
 
 def _describe(images: Any) -> dict[str, Any]:

@@ -52,25 +52,25 @@ def register(program: typer.Typer) -> None:
 def edit(
     source: Source,
     out: Annotated[Path, typer.Option(help="The edited network, a .safetensors file.")],
-    name: Annotated[str, typer.Option("--edit", help=f"What to do to the image: {', '.join(EDITS)}.")] = "dilate",
+    name: Annotated[str, typer.Option("--edit", help=f"Edit to apply: {', '.join(EDITS)}.")] = "dilate",
     model: Annotated[
-        str | None, typer.Option(help="A checkpoint that edits.", show_default="the best that fits, if one is needed")
+        str | None, typer.Option(help="An editing checkpoint.", show_default="the best that fits, if needed")
     ] = None,
     fit_on: Annotated[
         bool,
-        typer.Option("--fit-on", help="Edit the picture and fit the network on to it, by itself or after --model."),
+        typer.Option("--fit-on", help="Edit the image and fit the network to it further, alone or after --model."),
     ] = False,
     strength: Annotated[
-        float, typer.Option(callback=finite, help="0 changes nothing, 1 is the full edit, more goes on.")
+        float, typer.Option(callback=finite, help="0 changes nothing, 1 is the full edit, above 1 exaggerates it.")
     ] = 1.0,
-    png: Annotated[bool, typer.Option("--png", help="Also render the edited INR, into a .png beside OUT.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Also render the edited INR to a .png file next to OUT.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the .png.")] = DEFAULT_PNG_SIZE,
     replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
     hints: "Hints | None" = None,
 ) -> None:
-    """Edit an INR and write the new weights: by a formula, by a trained model, or by fitting on."""
+    """Edit an INR and write the new weights: by an exact formula, a trained model or further fitting."""
     from ngcore.inr import edit_by_fitting, edit_weights, find_image_edit
     from ngcore.tasks import edit_inrs, edit_of, find_degeneracy, load_checkpoint
     from ngcore.upload import export_network
@@ -130,14 +130,14 @@ def _draw_png(network: "Network", size: int) -> bytes:
 
 
 def _relative_change(before: "Network", after: "Network") -> float | None:
-    """How far the weights moved, as a share of their size; None where they had none."""
+    """Norm of the change of the weights relative to their norm; None if all were 0."""
     first, last = (network.flatten().double() for network in (before, after))  # squares of 1e37 are no float32
     size = float(first.norm())
     return float((last - first).norm()) / size if size else None
 
 
 def _size_of_images(given: InputNetwork) -> tuple[int, int]:
-    """Height and width of the images of the network's zoo; those of MNIST where they are not at hand."""
+    """Height and width of the images of the network's zoo; those of MNIST where they are not available."""
     from ngcore.zoo.originals import has_originals_at_hand, original_images
 
     if given.zoo is None or not has_originals_at_hand(given.zoo):
@@ -169,10 +169,10 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     for warning in result["warnings"]:
         say(warning)
     rows = [("Network", result["network"]), ("Edit", result["edit"]), ("Strength", f"{result['strength']:g}")]
-    makers = [result["model"], "fitting on" if result["fitted_on"] else None]
-    rows.append(("By", ", then ".join(filter(None, makers)) or "a formula, exactly"))
+    makers = [result["model"], "further fitting" if result["fitted_on"] else None]
+    rows.append(("By", ", then ".join(filter(None, makers)) or "exact formula"))
     change = result["relative_change"]
-    rows.append(("Change of the weights", "all were 0" if change is None else f"{change:.2%} of their norm"))
+    rows.append(("Weight change", "all were 0" if change is None else f"{change:.2%} of their norm"))
     if "mse_after" in result:
         rows.append(("MSE to the edited image", f"{result['mse_before']:.4f} before, {result['mse_after']:.4f} after"))
     rows += [("Written", file) for file in result["files"]]

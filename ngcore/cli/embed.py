@@ -34,14 +34,14 @@ def register(program: typer.Typer) -> None:
 def embed(
     zoo: Annotated[str, typer.Argument(help="A zoo, by name or folder.")],
     model: Annotated[str, typer.Option(help="A checkpoint.")],
-    out: Annotated[Path, typer.Option(help="A .parquet file (metadata and a column of vectors) or a .npz file.")],
+    out: Annotated[Path, typer.Option(help="A .parquet file (metadata and a column of embeddings) or an .npz file.")],
     split: Annotated[str | None, typer.Option(help="train, validation or test.", show_default="all")] = None,
     replace: Replace = False,
     limit: Limit = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write a model's representation of every network of a zoo."""
+    """Write a model's embedding of every network in a zoo."""
     from ngcore.tasks import load_checkpoint
     from ngcore.zoo import Zoo, find_zoo
 
@@ -55,7 +55,7 @@ def embed(
         vectors = _embed(checkpoint, opened, rows, bar)
     _write(out, opened, rows, vectors)
     result = {"file": str(out), "model": checkpoint.name, "num_networks": len(rows), "d": int(vectors.shape[1])}
-    text = f"{len(rows):,} vectors of {vectors.shape[1]} numbers in {out}"
+    text = f"{len(rows):,} vectors of dimension {vectors.shape[1]} in {out}"
     print_result(result, as_json=as_json, show=lambda console: console.print(line(text), soft_wrap=True))
 
 

@@ -22,19 +22,21 @@ def register(program: typer.Typer) -> None:
 
 def evaluate(
     name: Annotated[str | None, typer.Argument(help="A checkpoint, by name or folder.", show_default=False)] = None,
-    every: Annotated[bool, typer.Option("--all", help="All checkpoints; with --zoo, those of that zoo.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All checkpoints; with --zoo, those trained on that zoo.")
+    ] = False,
     zoo: ZooOption = None,
     shipped: Annotated[
-        bool, typer.Option("--shipped", help="The zoos that ship, even where larger ones are here.")
+        bool, typer.Option("--shipped", help="Use the zoos that ship, even where larger ones are available.")
     ] = False,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     limit: Limit = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure checkpoints again, next to the figures on their cards."""
+    """Measure checkpoints again and compare with the figures on their cards."""
     if (name is None) != every:
-        raise typer.BadParameter("name a checkpoint, or ask for --all", param_hint="'NAME'")
+        raise typer.BadParameter("name a checkpoint or use --all", param_hint="'NAME'")
     names = _names_of_all(zoo) if name is None else [name]
     results, failures = [], 0
     with progress_bar("Evaluating") as bar:
@@ -62,8 +64,8 @@ def _names_of_all(zoo: str | None) -> list[str]:
     names = [name for name, card in listing.cards.items() if corpus in (None, card["corpus"]["name"])]
     names = sorted([*names, *(listing.damaged if corpus is None else ())])
     if not names:
-        kind = "any" if corpus is None else f"any of {corpus}"
-        raise NeuralGraphError(f"Expected checkpoints to evaluate, found not {kind}; train one with ngcore train.")
+        kind = "" if corpus is None else f" trained on {corpus}"
+        raise NeuralGraphError(f"Expected checkpoints to evaluate, found none{kind}; train one with ngcore train.")
     return names
 
 
@@ -88,10 +90,10 @@ def _measure(
 def _note(measured: dict[str, Any], card: dict[str, Any]) -> str:
     """What to know when comparing the two."""
     if not card:
-        return "The card has no figures of this split."
+        return "The card has no figures for this split."
     if measured["n"] < card["n"]:
-        return f"Measured on a sample: {measured['n']:,} of the {card['n']:,} networks that the card's figures are of."
-    return "" if measured["n"] == card["n"] else f"The card's figures are of {card['n']:,} networks only."
+        return f"Measured on a sample: {measured['n']:,} of the {card['n']:,} networks behind the card's figures."
+    return "" if measured["n"] == card["n"] else f"The card's figures cover only {card['n']:,} networks."
 
 
 def _show(console: Console, results: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Exit codes, and how a process ends whose output nobody reads; imports nothing that a start would wait for."""
+"""Exit codes, and how a process ends when its output pipe is closed; imports nothing that would slow the start."""
 
 import os
 import sys
@@ -9,5 +9,5 @@ BROKEN_PIPE = 141  # as the shell reports programs that wrote into a closed pipe
 
 
 def silence_stdout() -> None:
-    """Let what is still to be written go nowhere: the reader of the pipe has left."""
+    """Discard the remaining output: the reader of the pipe has left."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

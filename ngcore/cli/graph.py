@@ -120,7 +120,7 @@ def _write(path: Path, suffix: str, given: InputNetwork, neural_graph: "NeuralGr
 
 
 def _plain_graph(given: InputNetwork, neural_graph: "NeuralGraph") -> dict[str, Any]:
-    """The graph as lists: features of node i stand at place i, an edge is [source, target, its features …]."""
+    """The graph as lists: the features of node i are at index i, an edge is [source, target, its features …]."""
     from ngcore.graph import to_flat
 
     flat = to_flat(neural_graph)

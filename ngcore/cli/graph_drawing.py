@@ -1,4 +1,4 @@
-"""A neural graph as one HTML page with a drawing, which needs nothing but itself."""
+"""A neural graph as a drawing on one stand-alone HTML page."""
 
 import html
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ line {{ stroke-opacity: .7 }}
 </style>
 <h1>{title}</h1>
 <p>{about}</p>
-<p><span style="color:{positive}">━</span> positive, <span style="color:{negative}">━</span> negative; the thicker, the
-larger. Point at a neuron or an edge to read its numbers.</p>
+<p><span style="color:{positive}">━</span> positive, <span style="color:{negative}">━</span> negative; width shows
+magnitude. Hover over a neuron or an edge for its values.</p>
 <svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{about}">
 {shapes}
 </svg></html>
@@ -55,7 +55,7 @@ def draw_page(graph: "NeuralGraph", *, title: str) -> str:
 
 
 def _places(sizes: Sequence[int]) -> list[tuple[float, float]]:
-    """Where each neuron is drawn, a column a block."""
+    """Where each neuron is drawn, one column per block."""
     middle = MARGIN + NODE_GAP * max(sizes) / 2
     return [
         (float(MARGIN + BLOCK_GAP * column), middle + NODE_GAP * (row - (size - 1) / 2))

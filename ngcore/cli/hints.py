@@ -1,4 +1,4 @@
-"""Options that say what files of weights leave open, and the decorator that gives them to a command."""
+"""Options for what files of weights leave open, and the decorator that adds them to a command."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ from ngcore.errors import NeuralGraphError
 if TYPE_CHECKING:
     from ngcore.upload import Hints
 
-PANEL = "What files leave open"
+PANEL = "Hints for what a file leaves open"
 
 
 def _option(name: str, help_text: str, metavar: str | None = None) -> Any:
@@ -25,25 +25,27 @@ def _number(name: str, help_text: str) -> Any:
 
 
 OPTIONS: dict[str, Any] = {
-    "activation": _option("--activation", "Function between layers, such as relu or sine."),
-    "activation_side": _option("--activation-side", "before_norm or after_norm."),
-    "negative_slope": _number("--negative-slope", "Slope of leaky_relu below zero.  [default: 0.01]"),
-    "omega_0": _number("--omega-0", "Frequency of sine activations."),
-    "first_omega_0": _number("--first-omega-0", "Frequency of the first sine, where it differs."),
-    "convention": _option("--convention", "Whose SIREN it is: dws (this project's), sitzmann, coin or siren-pytorch."),
+    "activation": _option("--activation", "Activation between layers, such as relu or sine."),
+    "activation_side": _option("--activation-side", "Where the activation is: before_norm or after_norm."),
+    "negative_slope": _number("--negative-slope", "Slope of leaky_relu below zero, 0.01 unless given."),
+    "omega_0": _number("--omega-0", "Frequency of the sine activations."),
+    "first_omega_0": _number("--first-omega-0", "Frequency of the first sine, if different."),
+    "convention": _option("--convention", "SIREN convention: dws (this project's), sitzmann, coin or siren-pytorch."),
     "coordinate_order": _option("--coordinate-order", "Inputs of an INR: xy, or yx for row and column."),
     "coordinate_range": _option(
-        "--coordinate-range", "Coordinates of the edges of the image, such as 0,1.", "LOW,HIGH"
+        "--coordinate-range", "Coordinates at the edges of the image, such as 0,1.", "LOW,HIGH"
     ),
     "output_range": _option("--output-range", "Outputs that mean black and white, such as 0,1.", "BLACK,WHITE"),
-    "stride": _option("--stride", "Stride of the convolutions: one for all, or one each, such as 1,2,2.", "N[,N...]"),
-    "padding": _option("--padding", "Padding of the convolutions: one for all, or one each.", "N[,N...]"),
+    "stride": _option(
+        "--stride", "Stride of the convolutions: one for all, or one per layer, such as 1,2,2.", "N[,N...]"
+    ),
+    "padding": _option("--padding", "Padding of the convolutions: one for all, or one per layer.", "N[,N...]"),
     "input_size": _option("--input-size", "Size of the input image, such as 32x48.", "HEIGHTxWIDTH"),
-    "norm": _option("--norm", "Kind of norms without statistics, such as layer_norm."),
-    "convolution": _option("--convolution", "conv2d or transposed, where both are possible."),
-    "table": _option("--table", "linear or embedding, where both are possible."),
-    "part": _option("--part", "The part of the file that is the network, or all.", "NAME[,NAME...]"),
-    "order": _option("--order", "Layers or parts in their order.", "NAME,NAME..."),
+    "norm": _option("--norm", "Kind of the norms without running statistics, such as layer_norm."),
+    "convolution": _option("--convolution", "Kind of convolution where both are possible: conv2d or transposed."),
+    "table": _option("--table", "Kind of table where both are possible: linear or embedding."),
+    "part": _option("--part", "Part of the file that is the network, or all.", "NAME[,NAME...]"),
+    "order": _option("--order", "Layers or parts, in forward order.", "NAME,NAME..."),
 }
 
 
@@ -53,7 +55,11 @@ def takes_hints(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**options: Any) -> None:
         said = {name: options.pop(name) for name in OPTIONS}
-        command(**options, hints=hints_from(said))
+        try:
+            hints = hints_from(said)
+        except NeuralGraphError as error:
+            raise typer.BadParameter(str(error)) from None
+        command(**options, hints=hints)
 
     signature = inspect.signature(command)
     kept = [parameter for name, parameter in signature.parameters.items() if name != "hints"]
@@ -69,10 +75,10 @@ def takes_hints(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def hints_from(said: dict[str, Any]) -> "Hints":
-    """Hints of the texts that were given as options.
+    """Hints from the values given as options.
 
     Raises:
-        NeuralGraphError: If a text is not of its form.
+        NeuralGraphError: If a value is malformed.
     """
     from ngcore.upload import Hints
 
@@ -94,7 +100,7 @@ def hints_from(said: dict[str, Any]) -> "Hints":
 
 
 def option_for(field: str, suggestion: object) -> str:
-    """The option that gives an answer, as it is typed.
+    """The option that gives an answer, as typed on the command line.
 
     Example:
         >>> option_for("input_size", (32, 48)), option_for("stride", (1, 2))

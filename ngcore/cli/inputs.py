@@ -93,7 +93,7 @@ def read_inputs(sources: Iterable[str], hints: "Hints | None" = None) -> tuple[l
 def _about_folder(path: Path) -> str:
     """What to name instead of a folder."""
     if (path / "card.json").is_file():
-        return f"Expected a network, got the folder {path}; of a zoo, name one network: {path}/ID."
+        return f"Expected a network, got the folder of a zoo; name one of its networks: {path}/ID."
     return f"Expected a file of weights, got the folder {path}; name a file in it."
 
 

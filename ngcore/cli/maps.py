@@ -29,18 +29,19 @@ def fit_maps(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="A checkpoint, or weights for raw weights; may be repeated.", show_default="all that fit, but editors"
+            help="A checkpoint, or weights for raw weights; may be repeated.",
+            show_default="all that fit, except editors",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write into.", show_default="work/maps")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="work/maps")] = None,
     replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Lay the networks of a zoo out by UMAP of a model's embeddings, and keep the coordinates for the app.
+    """Lay out the networks of a zoo by UMAP of a model's embeddings, for the app's map page.
 
-    The app shows a map for the very zoo and model that it was fitted to. To ship one: map assets/zoos/NAME --out
-    assets/maps --replace.
+    The app shows a map only for the exact zoo and model it was fitted to. To ship one: map assets/zoos/NAME
+    --out assets/maps --replace.
     """
     from ngcore.device import choose_device
     from ngcore.maps.zoo_maps import map_file, own_maps, write_map
@@ -61,7 +62,7 @@ def fit_maps(
 
 
 def _cards(zoo: str, names: list[str] | None) -> dict[str, dict[str, Any] | None]:
-    """Cards by name, None for raw weights; unless named, those of the zoo's checkpoints but editors, as in the app."""
+    """Cards by name, None for raw weights; unless named, the zoo's checkpoints except editors, as in the app."""
     known: dict[str, dict[str, Any] | None] = {**cards_by_name(*TASKS), RAW_WEIGHTS: None}
     for name in names or ():
         if name not in known:

@@ -23,7 +23,7 @@ def models(
 ) -> None:
     """List presets, recipes and trained models.
 
-    Of two models of a name the first of $NGCORE_CHECKPOINTS, work/checkpoints and those that ship is taken.
+    Of two models with the same name, the first in $NGCORE_CHECKPOINTS, work/checkpoints and the shipped ones is used.
     """
     from ngcore.errors import UnknownNameError
     from ngcore.models import PRESETS
@@ -55,7 +55,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
         )
         for name, card in zip(result["folders"], result["checkpoints"], strict=True)
     ]
-    columns = ("Checkpoint", "Task", "Zoo", ">Parameters", "On test networks", ">n", "Lies in")
+    columns = ("Checkpoint", "Task", "Zoo", ">Parameters", "On test networks", ">n", "Folder")
     console.print(table_of(columns, cards, title="Trained models"))
     for reason in result["damaged"].values():
         console.print(line(reason))
@@ -70,12 +70,12 @@ def _show(console: Console, result: dict[str, Any]) -> None:
 
 
 def _origin(folder: str) -> str:
-    """The folder of a checkpoint in few letters."""
-    return "what ships" if Path(folder).parent == ASSETS / "checkpoints" else str(Path(folder).parent)
+    """The folder of a checkpoint, in short."""
+    return "shipped" if Path(folder).parent == ASSETS / "checkpoints" else str(Path(folder).parent)
 
 
 def _figures(card: dict[str, Any]) -> tuple[Text, int | None]:
-    """The two leading figures, a line each, and of how many networks they are."""
+    """The first two figures, one per line, and the number of networks they were measured on."""
     test = card["metrics"].get("test", {})
     figures = [f"{metric} {value:.4f}" for metric, value in test.items() if metric != "n"]
     return Text("\n".join(figures[:2])), test.get("n")

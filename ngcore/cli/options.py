@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only the result to stdout, as JSON.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps, xpu or cpu.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 ZooOption = Annotated[str | None, typer.Option("--zoo", help="Another zoo, by name or folder.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many networks.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N networks.")]
+Out = Annotated[Path | None, typer.Option(help="Folder to write to.")]
 
 
 def finite(value: float | None) -> float | None:
-    """The callback of every option that is a number with a point: infinity and NaN are none.
+    """The callback of every float option: infinity and NaN are refused.
 
     Raises:
         typer.BadParameter: If the number is not finite.

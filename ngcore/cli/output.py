@@ -20,7 +20,7 @@ MAX_LINE_LENGTH = 2_000
 
 
 class _Cleaned:
-    """Something to print whose text is cleaned once it is laid out; colours are added later and stay."""
+    """A renderable whose text is cleaned once it is laid out; colours are added later and stay."""
 
     def __init__(self, content: ConsoleRenderable) -> None:
         self._content = content
@@ -63,7 +63,7 @@ def print_result(result: Any, *, as_json: bool, show: Callable[[Console], object
 
 
 def line(text: str) -> Text:
-    """Text on one line, however it was broken."""
+    """Text on one line, whatever its line breaks."""
     return Text(clean_text(" ".join(text.split()), length=MAX_LINE_LENGTH))
 
 
@@ -78,7 +78,7 @@ def say_error(text: str) -> None:
 
 
 def say_failure(error: NeuralGraphError | OSError, *, about: str = "") -> None:
-    """Print what went wrong, with what the error was about unless it names it, and the code that would help."""
+    """Print what went wrong, what it is about unless the message names it, and code that would help."""
     if isinstance(error, NeuralGraphError):
         reason, recipe = str(error), error.recipe
     else:
@@ -89,7 +89,7 @@ def say_failure(error: NeuralGraphError | OSError, *, about: str = "") -> None:
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
-    """A table; columns named with a leading ">" hold numbers and are set flush right."""
+    """A table; columns named with a leading ">" hold numbers and are aligned right."""
     shown = None if title is None else line(title)
     table = Table(title=shown, title_justify="left", title_style="bold", header_style="bold")
     for column in columns:
@@ -101,7 +101,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title:
 
 
 def _cell(value: object) -> str:
-    """A value as text: thousands apart, four decimals, nothing where there is nothing."""
+    """A value as text: thousands separated, four decimals, a dash for a missing value."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, bool):

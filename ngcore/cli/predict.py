@@ -43,13 +43,13 @@ def predict(
     as_json: Json = False,
     hints: "Hints | None" = None,
 ) -> None:
-    """Tell the class of an INR's image, or the test accuracy of a CNN, from its weights."""
+    """Predict the class of an INR's image, or a CNN's test accuracy, from the weights."""
     inputs, failures = read_inputs(sources, hints)
     if not inputs:
         raise typer.Exit(FAILED)
     answers: dict[str, list[dict[str, Any]]] = {given.source: [] for given in inputs}
     cards = named_cards(model, *TASKS) if model else cards_by_name(*TASKS)
-    with progress_bar("Asking") as bar:
+    with progress_bar("Predicting") as bar:
         for number, name in enumerate(cards):
             bar(number, len(cards), note=name)
             readable = inputs if model else [given for given in inputs if name in choose_cards(given, cards)]
@@ -103,7 +103,7 @@ def _differences(card: dict[str, Any], given: InputNetwork) -> list[str]:
 
 @functools.lru_cache(maxsize=64)
 def _ranges(zoo: str, architecture: "Architecture") -> "Ranges | None":
-    """What the networks of a zoo are like; None where it is not at hand."""
+    """What the networks of a zoo are like; None where it is not available."""
     from ngcore.tasks import find_ranges
     from ngcore.zoo import Zoo, find_zoo
 
@@ -151,7 +151,7 @@ def _describe(given: InputNetwork, answers: list[dict[str, Any]]) -> dict[str, A
 
 
 def _agreement(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The class that most models say, and how many of how many; None where fewer than two say one."""
+    """The class that most models predict, and by how many of them; None if fewer than two predict one."""
     classes = [answer["class"] for answer in answers if "class" in answer]
     if len(classes) < 2:
         return None
@@ -172,14 +172,14 @@ def _show(console: Console, result: list[dict[str, Any]]) -> None:
         for warning in dict.fromkeys(warnings):
             say(f"{entry['network']}: {warning}")
         if agreement := entry["agreement"]:
-            say(f"{entry['network']}: {agreement['models']} of {agreement['of']} models say {agreement['class']}.")
+            say(f"{entry['network']}: {agreement['models']} of {agreement['of']} models predict {agreement['class']}.")
         rows += [(entry["network"], answer["model"], _in_words(answer), _truth(entry)) for answer in entry["answers"]]
-    console.print(table_of(("Network", "Model", "Says", "Truth"), rows))
+    console.print(table_of(("Network", "Model", "Prediction", "Truth"), rows))
 
 
 def _in_words(answer: dict[str, Any]) -> str:
     if "error" in answer:
-        return f"nothing: {answer['error']}"
+        return f"none: {answer['error']}"
     if "accuracy" in answer:
         return f"accuracy {answer['accuracy']:.1%}"
     ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]

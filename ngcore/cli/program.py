@@ -41,8 +41,7 @@ class Commands(TyperGroup):
         try:
             code = super().main(*args, **{**options, "standalone_mode": False})
         except UsageError as error:
-            _show_usage_error(error)
-            code = error.exit_code
+            code = _show_usage_error(error)
         except typer.Abort:
             code = FAILED
         sys.exit(code if isinstance(code, int) else 0)
@@ -62,14 +61,15 @@ class Commands(TyperGroup):
         raise typer.Exit(FAILED)
 
 
-def _show_usage_error(error: Any) -> None:
-    """Print what is wrong with a command line; nothing where the help was shown already."""
+def _show_usage_error(error: Any) -> int:
+    """Print what is wrong with a command line and return its exit code; nothing is wrong where the help was shown."""
     if not (message := error.format_message()):
-        return
+        return 0
     if error.ctx is not None:
         say(error.ctx.get_usage())
         say(f"Try '{error.ctx.command_path} --help'.")
     say_error(message)
+    return int(error.exit_code)
 
 
 program = typer.Typer(
@@ -100,7 +100,7 @@ def about(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Networks that read networks: build zoos, train models on them, ask, edit and map."""
+    """Networks that read networks: build zoos, train models on them, predict, edit and map."""
     keep_freed_memory()
 
 
@@ -110,12 +110,14 @@ def app(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port.", show_default="first free from 8501")
     ] = None,
-    public: Annotated[bool, typer.Option("--public", help="Listen for other machines, with stricter limits.")] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Accept connections from other machines, with stricter limits.")
+    ] = False,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Answer under this host name too; may be repeated. With --public, answer under no others.",
+            help="Also answer to this host name; may be repeated. With --public, answer to no other.",
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--open", help="Open the app in the browser.")] = False,

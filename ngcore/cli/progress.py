@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar with the time left in a terminal, a line now and then in a log."""
+"""Progress on stderr: a bar with the time left in a terminal, an occasional line in a log."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LINE_EVERY_SECONDS = 30.0
 
 
 class ProgressBar:
-    """One piece of work under way; call it with what is done.
+    """The progress of one piece of work; call it with what is done.
 
     Args:
         title: What is being done.
@@ -72,7 +72,7 @@ def progress_bar(title: str) -> Iterator[ProgressBar]:
 
 
 def waiting(title: str) -> AbstractContextManager[object]:
-    """Show that something is under way whose end cannot be foreseen."""
+    """Show that something of unknown duration is under way."""
     return make_console(to_stderr=True).status(line(title))
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, say, table_of
-from ngcore.cli.replacing import Replace, expect_free
+from ngcore.cli.replacing import Replace, check_output
 from ngcore.files import write_atomically
 
 
@@ -21,20 +21,20 @@ def register(program: typer.Typer) -> None:
 def results(
     readme: Annotated[
         Path | None,
-        typer.Option(help="Write what ships into this Markdown file and those of docs beside it, at their marks."),
+        typer.Option(help="Update the tables of shipped models in this Markdown file and in docs/ beside it."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the figures into a .json file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the figures to a .json file.")] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="Only the models that ship.")] = False,
     replace: Replace = False,
     as_json: Json = False,
 ) -> None:
-    """Show the figures of all trained models on test networks, the best of each question first."""
+    """Show the test figures of all trained models, the best for each question first."""
     from ngcore.report.results import result_rows, write_results
     from ngcore.report.studies import list_studies
     from ngcore.tasks import survey_checkpoints
 
     if out is not None:
-        expect_free(out, replace=replace)
+        check_output(out, suffixes=(".json",), replace=replace)
     listing = survey_checkpoints(shipped=shipped or readme is not None)
     for reason in listing.damaged.values():
         say(reason)

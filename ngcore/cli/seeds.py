@@ -1,4 +1,4 @@
-"""`ngcore seeds`: figures of trainings with other seeds, joined into a checkpoint's card."""
+"""`ngcore seeds`: results of training with other seeds, added to a checkpoint's card."""
 
 import re
 from typing import Annotated
@@ -23,9 +23,9 @@ def seeds(
     replace: Replace = False,
     as_json: Json = False,
 ) -> None:
-    """Join what `ngcore train NAME --seed 1`, `--seed 2`, … came to into the card of NAME.
+    """Add the results of `ngcore train NAME --seed 1`, `--seed 2`, … to the card of NAME.
 
-    The checkpoint with that card goes to work/checkpoints/NAME. To ship it: --out assets/checkpoints/NAME --replace.
+    The checkpoint is written to work/checkpoints/NAME. To ship it: --out assets/checkpoints/NAME --replace.
     """
     from ngcore.report.seeds import join_seeds, over_seeds
     from ngcore.tasks import PROBLEMS, folder_of_training

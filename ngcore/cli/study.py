@@ -1,4 +1,4 @@
-"""`ngcore study`: many short trainings that answer one question with a table."""
+"""`ngcore study`: many short training runs that answer one question with a table."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,9 +29,9 @@ def study(
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Train the models of a study one after the other, going on where it was stopped; or compare all editors.
+    """Train the models of a study one after another, resuming a stopped study; or compare all editors.
 
-    A study in work/studies is shown before the one of its name that ships. To ship it: --out assets/studies/NAME.json.
+    A study in work/studies takes precedence over a shipped one. To ship it: --out assets/studies/NAME.json.
     """
     from ngcore.report.studies import EDITED_ZOO, find_study, run_edit_study, run_study
     from ngcore.report.study_files import EDITING, goes_on, own_studies, study_table

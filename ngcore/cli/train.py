@@ -27,23 +27,23 @@ def register(program: typer.Typer) -> None:
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="A recipe, which is also the name of its checkpoint.")],
+    name: Annotated[str, typer.Argument(help="A recipe; its checkpoint gets the same name.")],
     zoo: ZooOption = None,
     out: Out = None,
     seed: Seed = 0,
     device: Device = "auto",
     limit: Limit = None,
     max_seconds: Annotated[
-        float | None, typer.Option(min=0, callback=finite, help="Stop after so long; run again to go on.")
+        float | None, typer.Option(min=0, callback=finite, help="Stop after this many seconds; run again to continue.")
     ] = None,
     replace: Replace = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Cores to compute on.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model; a training that was stopped goes on where it was.
+    """Train a model, resuming a stopped run.
 
-    The checkpoint goes to work/checkpoints/NAME, or NAME-on-ZOO-seed1-limit500 where it is trained otherwise than the
-    recipe says. By its name it is found before one that ships. To ship it: --out assets/checkpoints/NAME --replace.
+    The checkpoint is written to work/checkpoints/NAME, or to NAME-on-ZOO-seed1-limit500 where the options depart from
+    the recipe. It takes precedence over a shipped one of its name. To ship it: --out assets/checkpoints/NAME --replace.
     """
     import torch
 
@@ -70,7 +70,7 @@ def train(
             progress=reporter,
         )
     if card is None:
-        say(f"Not finished: {reporter.describe()}. Run the same command again to go on.")
+        say(f"Not finished: {reporter.describe()}. Run the same command again to continue.")
         print_result({"is_finished": False, **reporter.position()}, as_json=as_json, show=lambda console: None)
         return
     say(f"Written to {folder}.")
@@ -78,7 +78,7 @@ def train(
 
 
 class _Reporter:
-    """Hands the events of a training on to a bar, and remembers the last."""
+    """Passes the events of a training run to a bar, and remembers the last."""
 
     def __init__(self, bar: ProgressBar) -> None:
         self._bar = bar
@@ -91,17 +91,17 @@ class _Reporter:
         self._bar(event.step, event.total_steps, note=" · ".join(note), seconds_left=event.seconds_left)
 
     def position(self) -> dict[str, Any]:
-        """How far the training is."""
+        """How far the run has got."""
         event = self._event
         return {} if event is None else {"steps": event.step, "total_steps": event.total_steps}
 
     def describe(self) -> str:
-        """How far the training is, in words."""
+        """How far the run has got, in words."""
         event = self._event
         if event is None:
-            return "no step was done"
+            return "no steps done"
         left = describe_seconds(event.seconds_left)
-        return f"{event.step:,} of {event.total_steps:,} steps are done, about {left} left"
+        return f"{event.step:,} of {event.total_steps:,} steps done, about {left} left"
 
 
 def _shower(card: dict[str, Any]) -> Any:
@@ -117,7 +117,7 @@ def _shower(card: dict[str, Any]) -> Any:
         ]
         console.print(table_of(("Split", "Metric", ">Value", ">n"), rows, title=card["name"]))
         console.print(
-            f"{card['parameters']:,} parameters, {training['steps']:,} steps, the best after "
+            f"{card['parameters']:,} parameters, {training['steps']:,} steps, best after "
             f"{training['best_step']:,}; {describe_seconds(training['seconds'])} on {training['device']}.",
         )
 

@@ -9,6 +9,7 @@ from ngcore.cli.exits import FAILED
 from ngcore.cli.options import Device, Json, Out, Seed, example
 from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar, waiting
+from ngcore.cli.replacing import Replace, check_output
 from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
@@ -16,7 +17,7 @@ from ngcore.paths import work_folder
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Zoos: many trained networks with labels.",
+    help="Zoos: collections of trained networks with labels.",
     rich_markup_mode="rich",
     epilog=example("zoo build mnist-inrs --count 2000 --workers 4", "zoo info mnist-inrs"),
 )
@@ -40,10 +41,12 @@ def build(
         int | None, typer.Option(min=1, help="INRs: optimiser steps.", show_default="the recipe's")
     ] = None,
     passes: Annotated[
-        float | None, typer.Option(help="CNNs: passes of the longest runs.", show_default="the recipe's")
+        float | None,
+        typer.Option(help="CNNs: passes over the images (epochs) of the longest runs.", show_default="the recipe's"),
     ] = None,
     recipe: Annotated[
-        Recipe | None, typer.Option(help="INRs: all pixels a step, or a quarter.", show_default="published")
+        Recipe | None,
+        typer.Option(help="INRs: published uses all pixels per step, the others a quarter.", show_default="published"),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="INRs: processes. CNNs: cores.")] = 1,
     out: Out = None,
@@ -51,7 +54,7 @@ def build(
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Train the networks of a zoo on real images; a build that was stopped goes on where it was."""
+    """Train the networks of a zoo on real images, resuming a stopped build."""
     from ngcore.zoo import CNN_ZOOS, INR_ZOOS, default_zoo_folder
 
     if name not in (*INR_ZOOS, *CNN_ZOOS):
@@ -78,9 +81,9 @@ def build(
 
 @commands.command(name="list", epilog=example("zoo list"))
 def list_all(as_json: Json = False) -> None:
-    """List the zoos that are here, on stderr also those that are damaged or unfinished.
+    """List the available zoos; damaged and unfinished ones are named on stderr.
 
-    Of two zoos of a name the first of $NGCORE_ZOOS, work/zoos and those that ship is taken.
+    Of two zoos with the same name, the first in $NGCORE_ZOOS, work/zoos and the shipped ones is used.
     """
     from ngcore.zoo import Zoo, survey_zoos
 
@@ -92,7 +95,7 @@ def list_all(as_json: Json = False) -> None:
         {"name": name, "num_networks": len(zoo), "folder": str(zoo.folder), "is_sample": "sample_of" in zoo.card}
         for name, zoo in zoos
     ]
-    columns = ("Zoo", ">Networks", "Folder", "A sample")
+    columns = ("Zoo", ">Networks", "Folder", "Sample")
     rows = [list(entry.values()) for entry in result]
     print_result(result, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
 
@@ -100,12 +103,17 @@ def list_all(as_json: Json = False) -> None:
 @commands.command(epilog=example("zoo info mnist-inrs --sheet sheet.png", "zoo info cifar10-gs-cnns --json"))
 def info(
     name: ZooName,
-    sheet: Annotated[Path | None, typer.Option(help="INRs: also write a picture of some of each class.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="INRs: also write an image that shows some networks of each class.")
+    ] = None,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> None:
-    """Describe a zoo: splits, labels, quality of the networks, spread of the weights."""
+    """Describe a zoo: splits, labels, quality of the networks, weight distributions."""
     from ngcore.zoo import Zoo, describe_zoo, find_zoo, write_contact_sheet
 
+    if sheet is not None:
+        check_output(sheet, suffixes=(".png", ".jpg", ".jpeg", ".webp"), replace=replace, option="--sheet")
     with waiting(f"Reading {name} …"):
         zoo = Zoo.open(find_zoo(name))
         described = plain(describe_zoo(zoo))
@@ -124,7 +132,7 @@ def verify(name: ZooName, as_json: Json = False) -> None:
         zoo = Zoo.open(find_zoo(name))
         problems = find_problems(zoo)
     result = {"name": zoo.name, "folder": str(zoo.folder), "num_networks": len(zoo), "problems": problems}
-    lines = problems or [f"{zoo!r} in {zoo.folder} is whole."]
+    lines = problems or [f"{zoo!r} in {zoo.folder} is intact."]
     print_result(
         result,
         as_json=as_json,
@@ -144,10 +152,10 @@ def sample(
     train: Annotated[int, typer.Option(min=0, help="Training networks.")] = 0,
     validation: Annotated[int, typer.Option(min=0, help="Validation networks.")] = 0,
     test: Annotated[int, typer.Option(min=0, help="Test networks.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Where to write.", show_default="work/samples/NAME")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="work/samples/NAME")] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut a small zoo out of a large one; INRs bring their images along. To ship it: --out assets/zoos/NAME."""
+    """Cut a small zoo out of a large one, INRs with their images. To ship it: --out assets/zoos/NAME."""
     from ngcore.zoo import Zoo, find_zoo, write_sample
 
     source = Zoo.open(find_zoo(name))

@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 
 
 class Recipe(StrEnum):
-    """How INRs are fitted."""
+    """How to fit INRs."""
 
     PUBLISHED = "published"
     CHEAP = "cheap"

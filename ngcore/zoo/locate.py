@@ -70,6 +70,8 @@ def find_zoo(name: str | Path) -> Path:
     for reasons in (listing.damaged, listing.unfinished):
         if str(name) in reasons:
             raise ZooError(reasons[str(name)])
+    if os.path.isdir(Path(name) / PARTS_FOLDER):
+        raise ZooError(f"The build in {name} was not finished; run the same ngcore zoo build --out {name} again.")
     raise UnknownNameError("zoo", str(name), listing.zoos)
 
 

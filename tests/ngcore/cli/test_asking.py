@@ -121,7 +121,7 @@ def test_an_exact_edit_needs_no_model_and_reports_its_error(run, tmp_path, shelf
     zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
     own = zoo.networks([zoo.position("tiny-inrs/000008")])
     assert read_network(out.read_bytes()).network.equals(edit_weights(own, "invert", 0.5))
-    assert "a formula, exactly" in run(*command).stdout
+    assert "exact formula" in run(*command).stdout
 
 
 def test_an_edit_that_nobody_knows_or_has_learned_is_refused(run, tmp_path, shelf):
@@ -129,7 +129,7 @@ def test_an_edit_that_nobody_knows_or_has_learned_is_refused(run, tmp_path, shel
     assert run("edit", "tiny-inrs/000008", "--edit", "sharpen", "--out", out).code == 1
     unlearned = run("edit", "tiny-inrs/000008", "--edit", "blur", "--out", out)
     assert (unlearned.code, out.exists()) == (1, False)
-    assert "models are here for: dilate" in unlearned.stderr and "--fit-on" in unlearned.stderr
+    assert "models are available for: dilate" in unlearned.stderr and "--fit-on" in unlearned.stderr
 
 
 def test_what_nobody_has_learned_can_be_fitted_on(run, tmp_path, shelf):
@@ -147,7 +147,7 @@ def test_what_nobody_has_learned_can_be_fitted_on(run, tmp_path, shelf):
     size = original_images(zoo, [position]).shape[1:3]
     expected = edit_by_fitting(zoo.networks([position]), "blur", size=size, device="cpu")
     assert read_network(out.read_bytes()).network.equals(expected)
-    assert "fitting on" in run(*command).stdout
+    assert "further fitting" in run(*command).stdout
 
 
 def test_the_answer_of_a_model_can_be_fitted_on(run, tmp_path, shelf):
@@ -178,7 +178,7 @@ def test_the_answer_of_a_model_can_be_fitted_on(run, tmp_path, shelf):
     start = edit_inrs(load_checkpoint("tiny-edit", "cpu"), own, strength=0.5)
     expected = edit_by_fitting(own, "dilate", 0.5, start=start, size=size, device="cpu")
     assert read_network(out.read_bytes()).network.equals(expected)
-    assert "tiny-edit, then fitting on" in run(*command).stdout
+    assert "tiny-edit, then further fitting" in run(*command).stdout
 
 
 def test_the_help_names_all_edits():

@@ -72,7 +72,7 @@ def test_a_folder_is_said_to_be_one(run, files, shelf, command):
     assert folder.code == 1
     assert f"got the folder {files / 'folder'}; name a file in it" in folder.stderr
     zoo = run(command[0], shelf / "zoos" / "tiny-inrs", *command[1:])
-    assert "of a zoo, name one network" in zoo.stderr
+    assert "name one of its networks" in zoo.stderr
 
 
 def test_a_file_larger_than_any_that_is_read_is_not_read(run, files):
@@ -102,7 +102,6 @@ def test_numbers_too_large_for_float32_are_not_called_infinite(run, files):
         ["evaluate", "--all", "--limit", "0"],
         ["embed", "tiny-inrs", "--model", "x", "--out", "x.npz", "--limit", "-3"],
         ["edit", "x", "--out", "x.safetensors", "--size", "0"],
-        ["graph", "x", "--stride", "0"],
         ["app", "--port", "80000"],
     ],
 )
@@ -111,6 +110,14 @@ def test_a_number_out_of_range_is_wrong_usage(run, arguments):
     assert (outcome.code, outcome.stdout) == (2, "")
     assert outcome.stderr.startswith(f"Usage: ngcore {arguments[0]}")
     assert f"Error: Invalid value for '{arguments[-2]}': " in outcome.stderr
+
+
+@pytest.mark.parametrize("stride", ["0", "two", "1,,2"])
+def test_a_hint_that_is_malformed_or_out_of_range_is_wrong_usage(run, stride):
+    outcome = run("graph", "x", "--stride", stride)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith("Usage: ngcore graph")
+    assert "stride" in outcome.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("count", ["0", "0,5,5", "-5", "1.5", "many", "1,2"])
@@ -124,6 +131,7 @@ OUTPUTS = {
     "graph": (["graph", "tiny-inrs/000000"], "x.json"),
     "edit": (["edit", "tiny-inrs/000000", "--edit", "invert"], "x.safetensors"),
     "embed": (["embed", "tiny-inrs", "--model", "tiny-classify", "--device", "cpu"], "x.npz"),
+    "results": (["results"], "x.json"),
 }
 
 
@@ -226,7 +234,7 @@ def test_control_c_ends_a_running_command_with_code_130(tmp_path):
 def test_no_command_shows_the_help():
     outcome = subprocess.run(COMMAND, capture_output=True, text=True, timeout=60, cwd=REPOSITORY)
     assert "Usage: ngcore" in outcome.stdout
-    assert outcome.stderr == ""
+    assert (outcome.returncode, outcome.stderr) == (0, "")
 
 
 def test_options_of_one_meaning_have_one_name_everywhere():

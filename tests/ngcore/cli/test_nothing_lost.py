@@ -94,13 +94,6 @@ def test_seeds_are_joined_beside_what_ships(run, assets, tmp_path):
     assert json.loads((tmp_path / "work" / "checkpoints" / "tiny-classify" / "card.json").read_text()) == joined
 
 
-def test_results_of_before_stay_unless_they_may_be_replaced(run, tmp_path):
-    out = tmp_path / "results.json"
-    assert run("results", "--out", out).code == 0
-    assert run("results", "--out", out).code
-    assert run("results", "--out", out, "--replace").code == 0
-
-
 def test_a_study_of_another_zoo_is_not_replaced_unasked(run, tmp_path):
     path = tmp_path / "work" / "studies" / "number-of-probes.json"
     path.parent.mkdir(parents=True)

@@ -23,7 +23,7 @@ def test_a_training_that_ran_out_of_time_goes_on_and_becomes_a_checkpoint(run, t
     stopped = run(*command, "--max-seconds", "0")
     assert stopped.code == 0
     assert stopped.json == {"is_finished": False, "steps": 0, "total_steps": 2}
-    assert "Not finished: 0 of 2 steps are done" in stopped.stderr
+    assert "Not finished: 0 of 2 steps done" in stopped.stderr
     finished = run(*command)
     assert finished.json["is_finished"]
     assert finished.json["card"] == json.loads((tmp_path / "tiny" / "card.json").read_text())
@@ -49,7 +49,7 @@ def test_evaluation_gives_the_measured_figures_of_the_card_again(run, tiny_recip
     assert (result["card"], result["note"]) == (card["metrics"]["test"], "")
     (part,) = run("evaluate", tmp_path / "tiny", "--limit", "3", "--device", "cpu", "--json").json
     assert part["measured"]["n"] == 3
-    assert part["note"] == "Measured on a sample: 3 of the 4 networks that the card's figures are of."
+    assert part["note"] == "Measured on a sample: 3 of the 4 networks behind the card's figures."
     assert part["note"] in run("evaluate", tmp_path / "tiny", "--limit", "3", "--device", "cpu").stdout
 
 
@@ -69,11 +69,11 @@ def test_all_checkpoints_of_a_zoo_are_evaluated_and_one_without_a_zoo_is_reporte
     of_zoo = run("evaluate", "--all", "--zoo", "tiny-cnns", "--device", "cpu", "--json")
     assert (of_zoo.code, of_zoo.json[0]["note"]) == (
         0,
-        "Measured on a sample: 3 of the 4 networks that the card's figures are of.",
+        "Measured on a sample: 3 of the 4 networks behind the card's figures.",
     )
     none = run("evaluate", "--all", "--zoo", "tiny-inrs")
     assert none.stderr == (
-        "Error: Expected checkpoints to evaluate, found not any of tiny-inrs; train one with ngcore train.\n"
+        "Error: Expected checkpoints to evaluate, found none trained on tiny-inrs; train one with ngcore train.\n"
     )
 
 
@@ -100,6 +100,8 @@ def test_a_benchmark_is_shown_as_tables_and_kept_in_a_file(run, tmp_path, monkey
     assert "machine: a machine" in shown
     assert "512.2500" in shown
     assert json.loads((tmp_path / "b.json").read_text()) == {**result, "quick": True}
+    refused = run("benchmark", "--out", tmp_path / "b.json")
+    assert refused.stderr.startswith(f"Error: Expected nothing at {tmp_path / 'b.json'}, ")
     assert run("benchmark", "--json").json == {**result, "quick": False}
 
 

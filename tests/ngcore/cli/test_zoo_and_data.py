@@ -100,6 +100,27 @@ def test_a_build_that_makes_no_sense_is_refused(run, built, arguments, message):
     assert outcome.stderr.startswith(f"Error: {message}")
 
 
+def test_a_contact_sheet_that_exists_is_kept_unless_it_may_be_replaced(run, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    sheet.write_bytes(b"mine")
+    refused = run("zoo", "info", "tiny-inrs", "--sheet", sheet)
+    assert (refused.code, sheet.read_bytes()) == (1, b"mine")
+    assert "add --replace or choose another --sheet" in refused.stderr
+    assert run("zoo", "info", "tiny-inrs", "--sheet", sheet, "--replace").code == 0
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_half_built_zoo_is_said_to_be_unfinished_with_the_command_that_continues_it(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("NGCORE_ZOOS", str(tmp_path))
+    (tmp_path / "half" / ".parts").mkdir(parents=True)
+    named = run("zoo", "info", "half")
+    assert named.code == 1
+    assert "was not finished; run ngcore zoo build half again" in named.stderr
+    assert named.stderr.removeprefix("Error: ") in run("zoo", "list").stderr
+    as_folder = run("zoo", "info", tmp_path / "half").stderr
+    assert f"was not finished; run the same ngcore zoo build --out {tmp_path / 'half'} again" in as_folder
+
+
 def test_fetched_images_are_described(run, tmp_path, monkeypatch):
     images = np.zeros((3, 28, 28), np.uint8)
     np.savez(tmp_path / "mnist.npz", x_train=images, y_train=np.arange(3), x_test=images[:2], y_test=np.arange(2))
@@ -116,3 +137,13 @@ def test_fetched_images_are_described(run, tmp_path, monkeypatch):
     }
     outcome = run("data", "fetch", "imagenet")
     assert outcome.stderr == "Error: Unknown image set 'imagenet'; choose from: cifar10, fashion-mnist, mnist.\n"
+
+
+def test_one_bad_name_of_several_is_named_and_the_others_are_fetched(run, tmp_path, monkeypatch):
+    images = np.zeros((3, 28, 28), np.uint8)
+    np.savez(tmp_path / "mnist.npz", x_train=images, y_train=np.arange(3), x_test=images[:2], y_test=np.arange(2))
+    monkeypatch.setenv("NGCORE_DATA", str(tmp_path))
+    outcome = run("data", "fetch", "imagenet", "mnist", "--json")
+    assert outcome.code == 1
+    assert [entry["name"] for entry in outcome.json] == ["mnist"]
+    assert outcome.stderr.startswith("Error: Unknown image set 'imagenet'; ")
