@@ -43,7 +43,7 @@ def node_features(network: Network) -> Float[Tensor, "networks nodes d_node"]:
 
 
 def edge_kernels(network: Network) -> list[Float[Tensor, "networks _ _ _ _ _"]]:
-    """The kernel of every edge at its own size: networks, groups, sources a group, targets a group, height, width.
+    """The kernel of every edge at its own size: networks, groups, sources per group, targets per group, height, width.
 
     Takes no more memory than the parameters, where one large kernel makes all edges of a `NeuralGraph` as large.
     """

@@ -145,7 +145,7 @@ def _edge_blocks(structure: GraphStructure) -> Int[Tensor, " edges"]:
 
 
 def from_pyg(graphs: "Sequence[Data]", structure: GraphStructure, kernel_size: tuple[int, int]) -> NeuralGraph:
-    """Inverse of `to_pyg`; edges may stand in any order.
+    """Inverse of `to_pyg`; edges may be in any order.
 
     Args:
         graphs: Graphs of one architecture.

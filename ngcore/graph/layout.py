@@ -34,7 +34,7 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def reduce(self, to_target: Edges | None, to_source: Edges | None, reduction: Reduction) -> Tensor:
-        """Sum or maximum, at every node, of the messages that reach it; 0 at nodes that none reaches.
+        """Sum or maximum, at every node, of the messages that reach it; 0 at nodes without messages.
 
         Args:
             to_target: Messages along the edges; None: none.
@@ -52,7 +52,7 @@ class Layout(abc.ABC):
 
 
 class BlockLayout(Layout):
-    """Nodes (networks, nodes, d); edges one tensor a block, (networks, groups, sources, targets, d).
+    """Nodes (networks, nodes, d); edges one tensor per block, (networks, groups, sources, targets, d).
 
     Gathering is broadcasting and aggregating is a reduction over an axis: no index, no scatter, no copy.
     """

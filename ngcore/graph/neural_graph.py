@@ -24,8 +24,8 @@ class NeuralGraph:
         structure: Which nodes and edges there are.
         node_features: (networks, nodes, d): the bias (0 where there is none), and with batch normalisation the
             running mean and variance.
-        edge_features: One tensor an edge block, (networks, groups, sources a group, targets a group, kernel area):
-            kernels zero-padded around their centre to the common size.
+        edge_features: One tensor per edge block, (networks, groups, sources per group, targets per group, kernel
+            area): kernels zero-padded around their centre to the common size.
         kernel_size: (height, width) that the kernels are padded to.
     """
 

@@ -1,4 +1,4 @@
-"""Which neurons and which edges a neural graph has: read off the architecture, never off weight values."""
+"""Which neurons and which edges a neural graph has: derived from the architecture, never from weight values."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ class NodeBlock:
     Attributes:
         size: Number of neurons.
         start: Position of the first one among all nodes of the graph.
-        role: Whether their order means something ("input", "output") or not ("hidden").
+        role: Whether their order has meaning ("input", "output") or not ("hidden").
         activation: The activation that follows them.
         layer: Position of the layer in the chain; None for the input.
         value: The first value (see `Architecture`) whose channels they are.
@@ -44,7 +44,7 @@ class NodeBlock:
 class EdgeBlock:
     """The edges between two node blocks: all pairs within each of `groups` groups of neurons.
 
-    One group is a dense block, as many groups as neurons a diagonal one.
+    One group makes a dense block, as many groups as neurons a diagonal one.
 
     Attributes:
         source: Index of the node block that the edges leave.
@@ -97,7 +97,7 @@ class GraphStructure:
         return sum(math.prod(self.edge_shape(block)) for block in self.edge_blocks)
 
     def edge_shape(self, block: EdgeBlock) -> tuple[int, int, int]:
-        """(groups, sources a group, targets a group)."""
+        """(groups, sources per group, targets per group)."""
         sizes = (self.node_blocks[block.source].size, self.node_blocks[block.target].size)
         return (block.groups, sizes[0] // block.groups, sizes[1] // block.groups)
 
@@ -114,7 +114,7 @@ class GraphStructure:
 
 
 def table_row(position: int, count: int, num_rows: int) -> int:
-    """Row of a per-layer table for the layer at `position` of `count`: the last has the last, deep ones share one.
+    """Row of a per-layer table for layer `position` of `count`: the last layer has the last row, deep ones share one.
 
     With 4 rows and 6 layers: 0, 1, 2, 2, 2, 3.
     """

@@ -15,10 +15,10 @@ MAX_SWEEPS = 100
 
 
 def align(network: Network, reference: Network) -> Network:
-    """The same function with hidden neurons ordered, and negated where that is free, to lie near a reference.
+    """The same function with hidden neurons permuted, and negated where allowed, to be close to a reference.
 
     Weight matching (Git Re-Basin, Ainsworth et al. 2023, Sec. 3.2): layer by layer the assignment of neurons that
-    brings the parameters nearest to the reference, the other layers held, until no assignment changes. A local optimum:
+    moves the parameters closest to the reference, the other layers fixed, until no assignment changes. A local optimum:
     the distance never grows. Spaces that grouped convolutions cut into blocks keep their order.
 
     Args:
@@ -26,7 +26,7 @@ def align(network: Network, reference: Network) -> Network:
         reference: N networks of the same architecture, or one for all.
 
     Raises:
-        ShapeMismatchError: If architectures or numbers of networks do not fit.
+        ShapeMismatchError: If architectures or numbers of networks do not match.
     """
     if network.architecture != reference.architecture or len(reference) not in (1, len(network)):
         raise ShapeMismatchError(

@@ -24,7 +24,7 @@ class Cost:
         parameter_bytes: Its parameters.
         graph_bytes: Features of its neural graph, where every kernel is padded to the largest of the network.
         value_bytes: All values of a forward pass, and two more of the largest while its layer runs.
-        multiply_adds: Work of a forward pass; a layer without weights counts one for each number it makes.
+        multiply_adds: Work of a forward pass; a layer without weights counts one for each value it computes.
     """
 
     num_edges: int
@@ -59,7 +59,7 @@ def check_cost(
     """Refuse a forward pass that would take too much memory or time.
 
     Args:
-        architecture: Of the network.
+        architecture: The network's.
         num_inputs: Inputs that are run at once, times networks of a stack.
         max_bytes: Memory of its values; None where they are run in parts.
         max_multiply_adds: Its work.
@@ -92,8 +92,8 @@ def inputs_that_fit(
     """How many of `count` inputs can be run at once, at least one.
 
     Args:
-        architecture: Of the network.
-        count: Inputs there are.
+        architecture: The network's.
+        count: Number of inputs.
         max_bytes: Memory of the values.
         max_multiply_adds: Work; None where all inputs are run in the end.
     """

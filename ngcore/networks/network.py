@@ -14,7 +14,7 @@ from ngcore.networks.forward import forward_values
 
 
 class Network:
-    """N networks of one architecture, stacked: every parameter has the networks as its leading axis.
+    """N networks of one architecture, stacked: the leading axis of every parameter is the networks.
 
     A network that stands alone is a stack of one. `network[i]` and slices are stacks again.
 
@@ -113,7 +113,7 @@ class Network:
     def unflatten(cls, architecture: Architecture, flat: Float[Tensor, "networks parameters"]) -> "Network":
         """Inverse of `flatten`."""
         if flat.shape[1] != architecture.num_parameters:
-            raise ShapeMismatchError(f"Expected {architecture.num_parameters} parameters a row, got {flat.shape[1]}.")
+            raise ShapeMismatchError(f"Expected {architecture.num_parameters} parameters per row, got {flat.shape[1]}.")
         shapes = architecture.parameter_shapes
         sizes = [torch.Size(shape).numel() for shape in shapes.values()]
         rows = zip(shapes.items(), flat.split(sizes, dim=1), strict=True)

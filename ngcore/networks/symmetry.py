@@ -35,7 +35,7 @@ class Space:
     Attributes:
         size: Number of neurons or channels.
         values: Indices of the values of the forward pass that live in this space.
-        is_fixed: Whether the order of its neurons means something (network input and output).
+        is_fixed: Whether the order of its neurons has meaning (network input and output).
         blocks: Sizes of the consecutive blocks inside which neurons may be permuted; more than one where a grouped
             convolution reads or writes the space.
         block_family: Spaces of one family may also exchange whole blocks, all of them in the same way; None where
@@ -76,7 +76,7 @@ class Permutation:
     """One permutation per network of a stack and per space of its architecture.
 
     Attributes:
-        orders: For each space (networks, size): entry i is the old place of the neuron that moves to place i.
+        orders: For each space (networks, size): entry i is the old index of the neuron that moves to index i.
     """
 
     orders: tuple[Int[Tensor, "networks _"], ...]

@@ -1,8 +1,8 @@
-"""Bytes nobody trusts → a network.
+"""Untrusted bytes → a network.
 
-What is done for safety, all of it here:
+The safety measures, all in this package:
 
-1. The format is decided by the first bytes. Read are safetensors, `.npz`, and torch state dicts (`.pt`); Keras, HDF5,
+1. The format is decided by the first bytes. Safetensors, `.npz` and torch state dicts (`.pt`) are read; Keras, HDF5,
    ONNX, legacy torch files, pickles and single arrays are recognised and refused with a recipe that converts them.
 2. Size limits hold before reading, limits on declared shapes before a tensor is made, a limit on the graph before a
    network is built; `limits.py` gives a reason for each. Servers open to strangers have lower ones.
@@ -14,8 +14,8 @@ What is done for safety, all of it here:
    our own that imports and calls nothing. Each description is checked here before a number is taken from the file.
    Public servers do not read torch files.
 5. NaN and infinity are refused, with the tensor named.
-6. Names in a file are a stranger's text: cut to 200 characters, control characters removed, markup left as it is. Who
-   shows them in HTML must escape them.
+6. Names in a file are a stranger's text: cut to 200 characters, control characters removed, markup left as it is. Code
+   that shows them in HTML must escape them.
 7. An architecture in the metadata of a file is checked field by field before it is used.
 
 No file is written, no address is fetched, and every refusal is an `UploadError`: `read_network` lets no other error

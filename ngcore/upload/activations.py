@@ -18,11 +18,11 @@ SLOPE = 0.01  # torch's default for leaky_relu
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """After which layers the activation stands.
+    """Which layers an activation follows.
 
     Attributes:
         after: Positions of these layers.
-        is_doubtful: Whether it may stand before or after the norms, and nothing says which.
+        is_doubtful: Whether it may be before or after the norms, and nothing tells which.
         suggestion: The likelier side in that case.
         notes: What was inferred, with reasons.
     """
@@ -34,13 +34,13 @@ class Places:
 
 
 def place_activations(modules: Sequence[Module], side: str | None) -> Places:
-    """Find where activations stand: after every weight layer but the last, on the side of its norms that names tell.
+    """Find where activations are: after every weight layer but the last, on the side of its norms that names tell.
 
     The numbers of a `torch.nn.Sequential` leave gaps where it holds something without parameters.
 
     Args:
         modules: Layers in their order.
-        side: "before_norm" or "after_norm" as was said, for the norms where names do not tell.
+        side: "before_norm" or "after_norm" as hinted, for norms where names do not tell.
     """
     last = max(i for i, module in enumerate(modules) if not module.is_norm)
     after: set[int] = set()
@@ -89,7 +89,7 @@ def _side(modules: Sequence[Module], start: int, end: int) -> str:
 
 
 def _room(modules: Sequence[Module], i: int) -> int | None:
-    """How many layers without parameters may stand after module i besides a flattening; None if names do not tell."""
+    """How many layers without parameters may follow module i besides a flattening; None if names do not tell."""
     one, two = modules[i], modules[i + 1]
     if not _are_neighbours(one, two):
         return None

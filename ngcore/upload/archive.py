@@ -38,7 +38,7 @@ def first_name(head: bytes) -> str | None:
 
 
 def read_entries(data: bytes, limits: Limits, *, is_compressible: bool) -> dict[str, bytes]:
-    """All entries of an archive that keeps the rules, by their names.
+    """All entries of an archive that follows the rules, by name.
 
     Refused are archives with encrypted entries, links, absolute or climbing names, names that occur twice, too many
     entries, and more bytes than the limits allow or than honest data would compress to.

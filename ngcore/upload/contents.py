@@ -10,13 +10,13 @@ from ngcore.upload.limits import Limits
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """Tensors as a file names them, nothing of which is trusted yet.
+    """Tensors as a file names them, none of it trusted yet.
 
     Attributes:
-        tensors: Tensors by their names, in the order of the file.
+        tensors: Tensors by name, in the order of the file.
         metadata: Texts that came with them.
         notes: What the reader had to decide, in plain words.
-        is_ordered: Whether the order is that in which the tensors were saved, and so of use.
+        is_ordered: Whether the order is the one in which the tensors were saved, and so informative.
     """
 
     tensors: dict[str, Tensor]
@@ -30,7 +30,7 @@ class Format:
     """One readable file format.
 
     Attributes:
-        name: Its name for people.
+        name: Its human-readable name.
         matches: Whether the first bytes of a file are of this format.
         read: Reads a whole file within limits; raises `UploadError` and nothing else.
         is_pickle: Whether its structure is a pickle, which public servers do not read.
@@ -47,7 +47,7 @@ class TensorInfo:
     """A row of the table of tensors.
 
     Attributes:
-        name: Name in the file, cleaned of control characters; still a stranger's text, so escape it in HTML.
+        name: Name in the file, cleaned of control characters; still untrusted text, so escape it in HTML.
         shape: Its shape.
         dtype: Its data type in the file, such as "float16".
     """

@@ -1,4 +1,4 @@
-"""How implicit representations of images are written elsewhere, and their exact conversion into the project's way.
+"""Other conventions for implicit representations of images, and their exact conversion to the project's.
 
 Coordinates in another order or range and outputs in another range are affine changes of the input and the output, so
 the first and the last layer absorb them: the network computes the same image, in one convention.
@@ -69,7 +69,7 @@ _NAMES_OF_LIBRARIES = (
 
 
 def suggest_convention(prefixes: Iterable[str]) -> tuple[str, str]:
-    """The convention that the names of the layers suggest, by its key, and why.
+    """The key of the convention that the names of the layers suggest, and why.
 
     Example:
         >>> suggest_convention(["net.0.linear", "last_layer.linear"])

@@ -12,7 +12,7 @@ READABLE = {"norm": "layer_norm", "convolution": "conv2d", "table": "linear"}
 
 
 def kind_questions(modules: Sequence[Module], hints: Hints) -> tuple[list[Question], list[str]]:
-    """What must be said about kinds of layers, and notes on how they were told.
+    """What to ask about kinds of layers, and notes on how the others were recognised.
 
     Raises:
         UnsupportedNetworkError: If the answer was a kind that is not supported.

@@ -19,10 +19,10 @@ POOLING = "stride 1 with 2 × 2 pooling after each convolution, but pooling is n
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """How the maps of a convolutional network shrink.
+    """How the feature maps of a convolutional network shrink.
 
     Attributes:
-        strides: Step of each convolution.
+        strides: Stride of each convolution.
         paddings: Zeros around the map before each convolution.
         input_size: Height and width of the input image.
     """
@@ -35,15 +35,15 @@ class Geometry:
 def solve_geometry(
     convolutions: Sequence[Module], *, positions: int | None, hints: Hints
 ) -> tuple[Geometry | None, list[Question], str]:
-    """Take what was said, work out what follows from it, and ask for the rest.
+    """Take the hints, work out what follows from them, and ask for the rest.
 
     Args:
-        convolutions: In their order.
-        positions: Pixels of the last map if a flattened one tells them, None if it is pooled.
-        hints: What was said.
+        convolutions: In forward order.
+        positions: Pixels of the last map if it is flattened, None if it is pooled.
+        hints: The user's hints.
 
     Returns:
-        The geometry (None while something is open), the questions that are open, and a note on what was worked out.
+        The geometry (None while something is open), the open questions, and a note on what was worked out.
     """
     strides = _one_each(hints.stride, len(convolutions), "stride")
     paddings = _one_each(hints.padding, len(convolutions), "padding")

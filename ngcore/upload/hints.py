@@ -32,19 +32,19 @@ NAMES = ("part", "order")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hints:
-    """What the names and shapes in a file cannot tell; None where nothing is said.
+    """What the names and shapes in a file cannot tell; None where not given.
 
     Attributes:
-        activation: The function between layers, one of `ngcore.networks.ACTIVATION_KINDS`.
-        activation_side: Whether it stands "before_norm" or "after_norm", where layers are normalised.
+        activation: The activation between layers, one of `ngcore.networks.ACTIVATION_KINDS`.
+        activation_side: Whether it is "before_norm" or "after_norm", where layers are normalised.
         omega_0: Frequency of the sine activation.
         first_omega_0: Frequency of the sine after the first layer, where it differs.
         negative_slope: Slope of leaky_relu below zero.
-        convention: Whose convention an implicit representation follows, a key of `CONVENTIONS`.
-        coordinate_order: This and the next two: see `Convention`; each wins over that of `convention`.
-        coordinate_range: Coordinates of the edges of the image.
+        convention: The convention an implicit representation follows, a key of `CONVENTIONS`.
+        coordinate_order: This and the next two: see `Convention`; each overrides that of `convention`.
+        coordinate_range: Coordinates at the edges of the image.
         output_range: Outputs that mean black and white.
-        stride: Step of the convolutions, one number for all or one for each.
+        stride: Stride of the convolutions, one number for all or one for each.
         padding: Zeros around the maps before each convolution, one number for all or one for each.
         input_size: Height and width of the input image of a convolutional network.
         norm: Kind of the norms that store no statistics; only "layer_norm" can be read.
@@ -106,17 +106,17 @@ class Hints:
         return Hints(**values)
 
     def to_json(self) -> str:
-        """What is said, as JSON for the metadata of a safetensors file."""
+        """The hints as JSON for the metadata of a safetensors file."""
         return json.dumps({name: value for name, value in vars(self).items() if value is not None}, sort_keys=True)
 
     def over(self, other: "Hints") -> "Hints":
-        """These hints, and those of `other` where nothing is said."""
+        """These hints, and those of `other` where none is given."""
         said = {name: value for name, value in vars(self).items() if value is not None}
         return dataclasses.replace(other, **said)
 
     @property
     def spoken_convention(self) -> Convention | None:
-        """The convention as far as it is said; None where neither its name nor a part of it is."""
+        """The convention as far as it is given; None where neither its name nor a part of it is."""
         fields = [field.name for field in dataclasses.fields(Convention)]
         said = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         if self.convention is None and not said.keys() & {"coordinate_order", *RANGES}:

@@ -51,7 +51,7 @@ def infer_architecture(tensors: Mapping[str, Tensor], hints: Hints, *, is_ordere
 
     Args:
         tensors: The state dict.
-        hints: What its user said about it.
+        hints: The user's hints about it.
         is_ordered: Whether the order of the tensors is that of the layers.
 
     Raises:

@@ -31,17 +31,17 @@ MAX_WAITING_READERS = 16  # who would wait longer had better come back
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What depends on who may upload.
+    """Limits that depend on who may upload.
 
     Attributes:
-        file_bytes: Size of the file as it came.
+        file_bytes: Size of the uploaded file.
         tensor_bytes: Size of all tensors as stored in it, after decompression.
         graph_nodes: Neurons of the graph that would be built.
         graph_edges: Weights that would become edges; a model keeps several numbers for each.
         graph_bytes: Features of that graph, where a single large kernel makes all others as large by padding.
-        value_bytes: Values of a forward pass of one input; pages run one at every turn.
-        multiply_adds: Work of a forward pass of one input, at about 10 billion a second.
-        allows_pickle: Whether `.pt` files are read at all, if only by a process without rights.
+        value_bytes: Values of a forward pass of one input; pages run one on every rerun.
+        multiply_adds: Work of a forward pass of one input, at about 10 billion per second.
+        allows_pickle: Whether `.pt` files are read at all, if only by an unprivileged process.
     """
 
     file_bytes: int

@@ -1,4 +1,4 @@
-"""Taking all rights from a process for good: no files, no network, no other programs, little memory and time.
+"""Permanently taking all rights from a process: no files, no network, no other programs, little memory and time.
 
 On Linux two independent mechanisms of the kernel hold: Landlock takes away every file and TCP port, and a seccomp
 filter lets pass only the system calls that computing and answering need. Elsewhere only the limits of `setrlimit`
@@ -36,7 +36,7 @@ ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 
 
 def lock_process(*, cpu_seconds: int, memory_bytes: int) -> list[str]:
-    """Give up for good what computing does not need; open pipes stay usable.
+    """Permanently give up what computing does not need; open pipes stay usable.
 
     Args:
         cpu_seconds: Processor time from now on.

@@ -30,7 +30,7 @@ class Module:
     """The tensors of one layer.
 
     Attributes:
-        prefix: What their names have in common, such as "net.0".
+        prefix: The common prefix of their names, such as "net.0".
         kind: The kind of layer.
         shape: Shape of its weight (of its statistics, if a norm has no weight).
         names: The full name of each tensor by its role.
@@ -69,7 +69,7 @@ class Module:
 
 
 def group_modules(shapes: Mapping[str, Shape]) -> list[Module]:
-    """Group tensors by what stands before the last dot of their names, in the order of the names.
+    """Group tensors by what precedes the last dot of their names, in the order of the names.
 
     Raises:
         UnsupportedNetworkError: Naming the first tensor that belongs to no supported layer.

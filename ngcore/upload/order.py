@@ -45,20 +45,20 @@ def order_modules(
 ) -> tuple[list[Module], str]:
     """Find the order in which every layer fits the one before.
 
-    What was said wins, then numbers, then names of stages (an encoder before a decoder), then the order of the file;
+    Hints take precedence, then numbers, then names of stages (an encoder before a decoder), then the order of the file;
     shapes alone decide only where they allow one order.
 
     Args:
         modules: Layers in the order of the file.
         is_ordered: Whether that order is the one in which they were defined.
-        said: Names of layers or parts in their order, None if nothing was said.
+        said: Names of layers or parts in their order, None if not given.
 
     Returns:
-        The order, and in plain words where it comes from.
+        The order, and in plain words how it was found.
 
     Raises:
         UnsupportedNetworkError: If no order fits, naming the first tensor that does not.
-        AmbiguousNetworkError: If several fit and nothing says which is meant.
+        AmbiguousNetworkError: If several fit and nothing tells which is meant.
     """
     natural = sorted(modules, key=lambda module: module.key)
     if said is not None:
@@ -137,7 +137,7 @@ def _surprises(order: Sequence[Module]) -> int:
 
 
 def _are_numbered(natural: Sequence[Module]) -> bool:
-    """Whether, after what all prefixes share, every prefix goes on with a number."""
+    """Whether every prefix continues with a number after the part that all share."""
     keys: list[tuple[Token, ...]] = [module.key for module in natural]
     shared = sum(1 for _ in itertools.takewhile(lambda tokens: len(set(tokens)) == 1, zip(*keys, strict=False)))
     return all(len(key) > shared and key[shared][0] == 0 for key in keys)

@@ -14,7 +14,7 @@ ALL = "all"
 
 
 def choose_parts(modules: Sequence[Module], hints: Hints) -> tuple[list[Module], list[str]]:
-    """The layers of the network that is meant, and notes on what was set aside.
+    """The layers of the intended network, and notes on what was set aside.
 
     Raises:
         UnsupportedNetworkError: If a part is not in the file, or the parts are those of an attention layer.
@@ -64,7 +64,7 @@ def _said(
 
 
 def _doubt(parts: dict[str, list[Module]]) -> str:
-    """Why the parts may not be one chain; empty if nothing says so."""
+    """Why the parts may not be one chain; empty if nothing suggests that."""
     if len(parts) < 2:
         return ""
     copies = _copies(parts)

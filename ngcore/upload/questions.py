@@ -44,7 +44,7 @@ def _perhaps(question: Question) -> str:
 
 
 def in_words(suggestion: Suggestion) -> str:
-    """A suggestion as it is written on the command line."""
+    """A suggestion as typed on the command line."""
     if isinstance(suggestion, tuple):
         return ",".join(map(str, suggestion))
     return str(suggestion)

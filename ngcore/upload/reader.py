@@ -1,4 +1,4 @@
-"""Bytes nobody trusts → a network: the one door for uploaded files, and the order of its checks."""
+"""Untrusted bytes → a network: the only entry point for uploaded files, and the order of its checks."""
 
 import contextlib
 import dataclasses
@@ -102,7 +102,7 @@ def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None,
     Args:
         data: The whole file.
         filename: What its sender calls it; shown, and not used otherwise.
-        hints: What is said about the network beyond the file; None if nothing.
+        hints: What is known about the network beyond the file; None if nothing.
         public: Whether strangers may upload; limits are lower then, and torch files are not read at all.
 
     Raises:
@@ -156,7 +156,7 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
 
     Args:
         file: What `open_file` returned.
-        hints: What is said about the network beyond the file; None if nothing.
+        hints: What is known about the network beyond the file; None if nothing.
 
     Raises:
         UploadError: If it is no network, or one about which more must be said.

@@ -83,7 +83,7 @@ def _metadata(metadata: Any) -> dict[str, str]:
 
 
 def _entry(name: str, entry: Any) -> tuple[tuple[int, ...], int, tuple[int, int]]:
-    """Shape, bytes an element and offsets of a tensor."""
+    """Shape, bytes per element and offsets of a tensor."""
     if not isinstance(entry, dict) or entry.keys() != ENTRY_KEYS:
         raise _damaged(f"the entry of {clean_text(name)!r} does not consist of dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]

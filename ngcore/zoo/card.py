@@ -1,4 +1,4 @@
-"""The card of a zoo: what must stand in `card.json`, and what is checked before it is believed."""
+"""The card of a zoo: what `card.json` must hold, and what is checked before it is trusted."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ def tensor_file(architecture_id: str) -> str:
 
 
 def hash_of(files: Mapping[str, str]) -> str:
-    """The hash of a zoo: of its networks and metadata, not of the images that may lie beside them."""
+    """The hash of a zoo: of its networks and metadata, not of the images that may be stored with them."""
     return hashlib.sha256(canonical_json({name: files[name] for name in files if name != IMAGES_FILE})).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet of a zoo of INRs: what its networks show, a row a class."""
+"""A contact sheet of a zoo of INRs: what its networks show, one row per class."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ def contact_sheet(zoo: Zoo, *, columns: int = 20, side: int = 28) -> UInt8[np.nd
 
     Args:
         zoo: A zoo of INRs.
-        columns: Networks a class; a class with fewer leaves room.
-        side: Pixels a side of each render.
+        columns: Networks per class; a class with fewer leaves gaps.
+        side: Height and width of each render, in pixels.
 
     Raises:
         ZooError: If the zoo has no INRs.
@@ -39,10 +39,10 @@ def contact_sheet(zoo: Zoo, *, columns: int = 20, side: int = 28) -> UInt8[np.nd
 
 
 def write_contact_sheet(zoo: Zoo, path: Path | str) -> Path:
-    """Write the contact sheet of a zoo as a picture of the kind that the ending of the path says.
+    """Write the contact sheet of a zoo as an image in the format of the path's suffix.
 
     Raises:
-        ZooError: If the zoo has no INRs, or the ending names no kind of picture.
+        ZooError: If the zoo has no INRs, or the suffix is of no image format.
     """
     from PIL import Image
 

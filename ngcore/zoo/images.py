@@ -51,7 +51,7 @@ class ImageSet:
         test_images: As `train_images`.
         test_labels: As `train_labels`.
         class_names: Meaning of the labels.
-        note: What readers of results should know of these copies; empty if nothing.
+        note: What readers of results should know about these copies; empty if nothing.
     """
 
     name: str
@@ -86,7 +86,7 @@ class ImageSet:
 
 
 def fetch_images(name: str) -> ImageSet:
-    """Read an image set, fetching it once if need be.
+    """Read an image set, fetching it once if necessary.
 
     Looked for in the folder `$NGCORE_DATA` (`mnist.npz`, `fashion_mnist.npz`, `cifar10-train.parquet` and
     `cifar10-test.parquet`), then in the cache, then fetched from OpenML into the cache.
@@ -96,7 +96,7 @@ def fetch_images(name: str) -> ImageSet:
 
     Raises:
         UnknownNameError: If the name is none of these.
-        DataError: If the set cannot be had, or its file is not what it should be.
+        DataError: If the set is not available, or its file is not as expected.
     """
     if name not in CLASS_NAMES:
         raise UnknownNameError("image set", name, CLASS_NAMES)

@@ -1,4 +1,4 @@
-"""What a zoo holds, in numbers: networks per split and label, spread of the weights, quality of the networks."""
+"""What a zoo holds, in numbers: networks per split and label, weight distributions, quality of the networks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ PUBLISHED_STD: dict[str, dict[str, float]] = {
 
 
 def describe_zoo(zoo: Zoo) -> dict[str, Any]:
-    """Numbers that sum up a zoo, in JSON types.
+    """Figures that summarise a zoo, in JSON types.
 
     Returns:
         "name", "folder", "hash", "num_networks", "num_flagged", "num_runs";

@@ -27,12 +27,12 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InrZooSpec:
-    """What a zoo of SIRENs is made of.
+    """What a zoo of SIRENs consists of.
 
     Attributes:
         image_set: The images, one network each; see `fetch_images`.
-        layer_sizes: Of the SIREN; two coordinates in, one grey value or three colours out.
-        num_validation: The last so many training images are the validation split.
+        layer_sizes: Layer sizes of the SIREN; two coordinates in, one grey value or three colours out.
+        num_validation: This many training images, from the end, are the validation split.
     """
 
     image_set: str
@@ -115,14 +115,14 @@ def build_inr_zoo(
         compiled: Compile the fit; much faster from some hundred networks on, and different in the last bits.
         workers: Processes, each with one thread; 1 fits in this process.
         networks_per_part: How many networks are fitted, and then written, at a time.
-        progress: Called with the numbers of networks done and wanted after each part.
-        images: The image set to use; `None` means to fetch the one that the zoo's name stands for.
+        progress: Called after each part with the numbers of networks done and in total.
+        images: The image set to use; `None` fetches the zoo's own.
 
     Raises:
         UnknownNameError: If the name is in no registry.
         ZooError: If the counts exceed the image set, or the folder belongs to another recipe or
             holds a larger zoo.
-        InUseError: If another build is at work in the folder.
+        InUseError: If another build is running in the folder.
         DataError: If the images cannot be had.
     """
     if name not in INR_ZOOS:

@@ -13,10 +13,10 @@ from ngcore.zoo.storage import Zoo
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ZooListing:
-    """What lies in the folders that are searched for zoos.
+    """The contents of the folders that are searched for zoos.
 
-    Of two zoos of a name the one in the earlier folder counts, even where it is damaged: another would answer in its
-    place without a word. An unfinished one hides nothing.
+    Of two zoos with the same name the one in the earlier folder counts, even if damaged: the other would silently take
+    its place. An unfinished one hides nothing.
 
     Attributes:
         zoos: Folders of the zoos that can be read, by name.
@@ -59,7 +59,7 @@ def find_zoo(name: str | Path) -> Path:
     """The folder of a zoo, given by name or as a folder.
 
     Raises:
-        UnknownNameError: If there is no such zoo; the message lists those that there are.
+        UnknownNameError: If there is no such zoo; the message lists the known ones.
         ZooError: If it is damaged or was not finished; the message says what to do.
     """
     if os.path.isfile(Path(name) / CARD_FILE):  # also False for names that are too long to be one of a folder
@@ -81,19 +81,19 @@ def default_zoo_folder(name: str) -> Path:
 
 
 def _folders(mark: str) -> dict[str, Path]:
-    """Folders that hold something of this name, by their own names; of two of a name the one found first."""
+    """Folders that hold something of this name, by folder name; of two with the same name, the first found."""
     found = [path for root in reversed(zoo_roots()) for path in sorted(root.glob(f"*/{mark}"))]
     return {path.parent.name: path.parent for path in found}
 
 
 def _problem(folder: Path) -> str | None:
-    """Why a zoo can't be read; None where nothing speaks against it."""
+    """Why a zoo can't be read; None if it can."""
     return _problem_of(folder, _state(folder))
 
 
 @functools.lru_cache(1024)
 def _problem_of(folder: Path, state: tuple[object, ...]) -> str | None:
-    """As `_problem`, looked into anew whenever a file of the zoo changes."""
+    """As `_problem`, checked again whenever a file of the zoo changes."""
     try:
         Zoo.open(folder).check()
     except ZooError as error:

@@ -1,4 +1,4 @@
-"""The metadata of a zoo: which columns there are, of which types, and what stands for "has none"."""
+"""The metadata of a zoo: its columns, their types, and what means "has none"."""
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence

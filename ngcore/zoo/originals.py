@@ -13,7 +13,7 @@ from ngcore.zoo.storage import Zoo
 
 
 def has_originals_at_hand(zoo: Zoo) -> bool:
-    """Whether the zoo brings its images along, so that nothing need be fetched."""
+    """Whether the images are stored with the zoo, so that nothing has to be fetched."""
     return IMAGES_FILE in zoo.card["files"] or (zoo.folder / IMAGES_FILE).exists()
 
 

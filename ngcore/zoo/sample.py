@@ -22,7 +22,7 @@ def write_sample(zoo: Zoo, folder: Path | str, counts: Mapping[str, int], *, wit
         zoo: The zoo to take them from.
         folder: Where the sample will be.
         counts: Networks per split, the first in the order of ids; a split that is not named gives none.
-        with_images: Whether INRs bring the images along that they were fitted to.
+        with_images: Whether to include the images that INRs were fitted to.
 
     Returns:
         The sample; its card says under "sample_of" which zoo it was taken from, with hash and size.

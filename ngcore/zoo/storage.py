@@ -30,7 +30,7 @@ class Zoo:
 
         <folder>/
           card.json                       name, recipe, architectures, sha256 of the other files
-          metadata.parquet                a row a network, sorted by id
+          metadata.parquet                one row per network, sorted by id
           <architecture id>.safetensors   that architecture's networks, stacked, in torch's own layout
 
     Nothing but the card is read before it is asked for, and single networks are read by slices. Before a file is read
@@ -69,7 +69,7 @@ class Zoo:
         return f"Zoo({self.name}: {len(self)} networks, {len(self.card['architectures'])} architecture(s))"
 
     def file(self, name: str) -> Path:
-        """A file of the zoo, after its hash was compared with the card's: once a process, while it doesn't change.
+        """A file of the zoo, after its hash was compared with the card's: once per process, unless it changes.
 
         Raises:
             ZooError: If it is missing, can't be read, or is not the one that the card was written for.
@@ -96,7 +96,7 @@ class Zoo:
 
     @cached_property
     def metadata(self) -> "pandas.DataFrame":
-        """One row a network, sorted by id; -1 and NaN stand for "has none".
+        """One row per network, sorted by id; -1 and NaN mean "has none".
 
         Raises:
             ZooError: If the file is damaged or contradicts the card.
@@ -110,7 +110,7 @@ class Zoo:
 
     @cached_property
     def architectures(self) -> dict[str, Architecture]:
-        """The architectures by their ids."""
+        """The architectures by id."""
         return {key: Architecture.from_dict(fields) for key, fields in self.card["architectures"].items()}
 
     @cached_property
@@ -139,7 +139,7 @@ class Zoo:
         return np.flatnonzero(chosen)
 
     def networks(self, rows: Rows) -> Network:
-        """Read networks by their positions in the metadata, in the order asked for.
+        """Read networks by their positions in the metadata, in the given order.
 
         Raises:
             ZooError: If they are of several architectures, there are none, or their file is damaged.

@@ -1,4 +1,4 @@
-"""Writing a zoo part by part, so that a build that was killed goes on where it stopped."""
+"""Writing a zoo part by part, so that a killed build resumes where it stopped."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class ZooWriter:
-    """Writes a zoo part by part, so that a build that is killed goes on where it stopped.
+    """Writes a zoo part by part, so that a killed build resumes where it stopped.
 
     Parts are files in `<folder>/.parts/`; each appears whole or not at all. `finish` joins them, sorted by network id,
     so the zoo's bytes depend on neither the order nor the sizes of the parts.
@@ -53,7 +53,7 @@ class ZooWriter:
         self._take_up(self.parts / "recipe.json")
 
     def _take_up(self, started: Path) -> None:
-        """Go on with the parts that are here if they are of this recipe; where that can't be known, begin again."""
+        """Resume from the existing parts if they are of this recipe; where that can't be known, start again."""
         if started.is_file():
             try:
                 card = read_json(started, ZooError, remedy="the build begins again")
@@ -139,7 +139,7 @@ class ZooWriter:
         Args:
             keys: The parts that make up the zoo; others in the folder are dropped.
             card: Further fields for `card.json`, in JSON types.
-            images: Of INRs, the images that they were fitted to, uint8, in the order of ids, to go with the zoo.
+            images: For INRs, the images they were fitted to, uint8, in the order of ids, to store with the zoo.
 
         Raises:
             ZooError: If a part is missing, or two networks have the same id.

@@ -104,7 +104,7 @@ def test_parameters_of_other_names_or_shapes_are_refused():
 
 
 def test_rows_of_another_length_are_refused():
-    with pytest.raises(ShapeMismatchError, match="Expected 13 parameters a row, got 12"):
+    with pytest.raises(ShapeMismatchError, match="Expected 13 parameters per row, got 12"):
         Network.unflatten(mlp((2, 3, 1)), torch.zeros(2, 12))
 
 
