@@ -76,7 +76,22 @@ def show_error(error: Exception | str) -> None:
 def show_fault(error: Exception) -> None:
     """Log an error that nobody foresaw, and say in a box what to do about it."""
     LOGGER.error("Unexpected error on a page", exc_info=error)
-    show_error(
+    show_error(_describe_fault(error))
+
+
+def show_uncaught(error: Exception) -> bool:
+    """Show an error of a callback, after which no page is drawn, and a way back to the page.
+
+    Returns:
+        True, which tells Streamlit not to show the error itself; its traceback is in the server's log by then.
+    """
+    show_error(error if isinstance(error, NeuralGraphError) else _describe_fault(error))
+    st.button("Back to the page", icon=":material/arrow_back:", key="errors.back")
+    return True
+
+
+def _describe_fault(error: Exception) -> str:
+    return (
         f"Something went wrong here that should not have ({type(error).__name__}). Reload the page or choose another "
         "network; the log of the server says more."
     )

@@ -92,13 +92,13 @@ def server_options(
     Args:
         host: the address to listen on.
         port: the port; None takes the first free one from `DEFAULT_PORT` on.
-        public: whether strangers reach this server. Then errors show their type alone and uploads are smaller.
+        public: whether strangers reach this server. Then uploads are smaller.
         allowed_hosts: host names under which the server answers too; on addresses that others can reach, none means
             any.
     """
     options: dict[str, Any] = {
         "browser.gatherUsageStats": False,
-        "client.showErrorDetails": "type" if public else "full",
+        "client.showErrorDetails": "type",
         "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": True,
@@ -132,6 +132,8 @@ def serve(
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from app.errors import show_uncaught
+
     @asynccontextmanager
     async def announce(_: st.App) -> AsyncIterator[None]:
         from streamlit import config
@@ -147,7 +149,7 @@ def serve(
     os.environ[PUBLIC_VARIABLE] = "1" if public else "0"
     sys.argv = [str(ENTRY)]
     guard = Middleware(HostGuard, allowed=allowed_names(host, allowed_hosts))
-    app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders), guard])
+    app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders), guard], on_script_error=show_uncaught)
     app.run(config=server_options(host=host, port=port, public=public, allowed_hosts=allowed_hosts))
 
 

@@ -105,12 +105,22 @@ def pages_folder():
     return REPOSITORY / "pages"
 
 
+@pytest.fixture
+def free_port():
+    """A port of this machine that nothing listens on."""
+    return _find_free_port()
+
+
+def _find_free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def app_server():
     """Address of the app, served for this run by its own launcher on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _find_free_port()
     command = [sys.executable, "-m", "app.server", "--port", str(port)]
     server = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = deque(maxlen=200)

@@ -71,6 +71,21 @@ def test_a_fault_is_said_without_a_traceback_and_logged_with_one(page, caplog):
     caplog.clear()
 
 
+def uncaught():
+    from app.errors import show_uncaught
+
+    assert show_uncaught(KeyError("secret leaves"))
+
+
+def test_an_error_that_no_page_could_catch_is_said_without_its_text_and_with_a_way_back():
+    from streamlit.testing.v1 import AppTest
+
+    page = AppTest.from_function(uncaught, default_timeout=30).run()
+    assert not page.exception
+    assert "KeyError" in page.error[0].value and "secret" not in page.error[0].value
+    assert page.button(key="errors.back").label == "Back to the page"
+
+
 def test_no_part_of_a_page_is_a_bare_fragment(pages_folder):
     files = [*(pages_folder.parent / "app").rglob("*.py"), *pages_folder.glob("*.py")]
     bare = {

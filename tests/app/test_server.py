@@ -11,7 +11,6 @@ def test_the_app_is_served_to_this_machine_alone_unless_told_otherwise():
 
     options = server_options()
     assert options["server.address"] == "127.0.0.1"
-    assert options["client.showErrorDetails"] == "full"
     assert options["server.maxUploadSize"] == 64
     assert "server.port" not in options
 
@@ -25,11 +24,17 @@ def test_protection_stays_on_and_nothing_is_reported_home(public):
     assert not options["browser.gatherUsageStats"] and not options["server.enableStaticServing"]
 
 
-def test_strangers_see_no_details_of_errors_and_upload_less():
+@pytest.mark.parametrize("public", [False, True])
+def test_nobody_is_shown_a_traceback(public):
+    from app.server import server_options
+
+    assert server_options(public=public)["client.showErrorDetails"] == "type"
+
+
+def test_strangers_upload_less():
     from app.server import server_options
 
     options = server_options(host="0.0.0.0", public=True, allowed_hosts=["nets.example"])
-    assert options["client.showErrorDetails"] == "type"
     assert options["server.maxUploadSize"] == 16
     assert "nets.example" in options["server.allowedHosts"]
 
