@@ -146,7 +146,7 @@ def find_part(name: str, seed: int) -> Path:
     folder = folder_of_training(name, seed=seed)
     if not (folder / CARD_FILE).is_file():
         raise CheckpointError(
-            f"Expected {name} of seed {seed} in {folder}, which a training with that seed goes on from; "
+            f"Expected {name} of seed {seed} in {folder}, from which training with that seed continues; "
             f"run ngcore train {name} --seed {seed} first."
         )
     return folder

@@ -52,7 +52,7 @@ class Augmentation:
     weight_dropout: float = 0.0
 
     def __call__(self, network: Network, generator: torch.Generator) -> Network:
-        """Augmented networks, each moved by itself and with its own noise."""
+        """Augmented networks, each moved independently and with its own noise."""
         if self.rotation or self.scaling or self.shift or self.mirror:
             network = self._move(network, generator)
         if not self.noise and not self.weight_dropout:
@@ -233,7 +233,7 @@ VIEWS = (
 
 
 def edit_in_view(model: nn.Module, network: Network, angle: float, scale: float, shift: tuple[float, float]) -> Network:
-    """INRs that are moved, edited, and moved back; an edit that moves with the image is answered anew that way."""
+    """INRs moved, edited and moved back: another estimate of every edit that commutes with the move."""
     ones = torch.ones(len(network), dtype=network.dtype, device=network.device)
     matrix, offset = coordinate_matrix(angle * ones, scale * ones), ones.new_tensor(shift).expand(len(network), 2)
     moved = move_images(network, matrix, offset)

@@ -103,7 +103,7 @@ JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 def _joined(
     images: str, name: str, outputs: str, moves: Augmentation, *, sweep: str = "ng-sweep", noise: float = 0.05
 ) -> Recipe:
-    """NG-Sweep with probes, from NG-Sweep without and output-only probing, each trained before by itself."""
+    """NG-Sweep with probes, from NG-Sweep without and output-only probing, each trained alone before."""
     starts = {"": f"{images}-{sweep}", "outputs.": f"{images}-{outputs}"}
     config = _schedule(1, **JOIN)
     zoo = f"{images}-inrs"

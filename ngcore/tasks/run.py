@@ -245,7 +245,7 @@ def _named(name: str, seed: int) -> dict[str, str]:
 
 
 def _run_name(name: str, recipe: Recipe, zoo: Zoo, seed: int, limit: int | None) -> str:
-    """Another recipe or another zoo is another run, which does not go on where this one stopped."""
+    """Another recipe or another zoo is another run, which does not resume this one."""
     others = [*recipe.starts.values(), *([recipe.teacher] if recipe.teacher else [])]
     described = f"{zoo.hash} {recipe} {[_named(other, seed) for other in others]}"
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]

@@ -55,7 +55,7 @@ class TrainLog:
         """Open the log and cut it back to `position` bytes; 0 starts a new one."""
         size = path.stat().st_size if path.exists() else 0
         if size < position:
-            logger.warning("%s lacks rows: it has %d of %d bytes. The run goes on.", path, size, position)
+            logger.warning("%s lacks rows: it has %d of %d bytes. The run continues.", path, size, position)
         self._path = path
         self._file = path.open("ab")
         self._file.truncate(min(size, position))
