@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ngcore.errors import UnsupportedNetworkError
 from ngcore.upload.hints import CHOICES, Hints
 from ngcore.upload.modules import BATCH_STATISTICS, Module
-from ngcore.upload.names import NORMS, pieces
+from ngcore.upload.names import GROWING, NORMS, PLAIN, pieces
 from ngcore.upload.questions import Question
 
 READABLE = {"norm": "layer_norm", "convolution": "conv2d", "table": "linear"}
@@ -53,16 +53,20 @@ def _norms(modules: Sequence[Module]) -> list[str]:
 
 
 def _squares(modules: Sequence[Module]) -> list[str]:
-    """Convolutions that could be transposed ones: square, and of an even kernel or in a network that ends in a map."""
+    """Convolutions that may be transposed ones: square, and neither their names nor the rest of the network denies it.
+
+    An even kernel or a map at the end speaks for transposed ones, whatever the names.
+    """
+    squares = [m for m in modules if m.kind == "conv2d" and m.shape[0] == m.shape[1] and max(m.shape[2:]) > 1]
     ends_in_map = all(module.kind != "linear" for module in modules)
-    return [
-        m.prefix
-        for m in modules
-        if m.kind == "conv2d"
-        and m.shape[0] == m.shape[1]
-        and max(m.shape[2:]) > 1
-        and (ends_in_map or m.shape[2] % 2 == 0 or m.shape[3] % 2 == 0)
-    ]
+    is_likely = ends_in_map or any(side % 2 == 0 for m in squares for side in m.shape[2:])
+    return [m.prefix for m in squares if is_likely or not _is_plain(m.prefix)]
+
+
+def _is_plain(prefix: str) -> bool:
+    """Whether a name is that of a plain convolution."""
+    words = pieces(prefix)
+    return bool(words & PLAIN) and not words & GROWING
 
 
 def _tables(modules: Sequence[Module]) -> list[str]:

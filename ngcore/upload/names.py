@@ -27,8 +27,19 @@ APART: tuple[frozenset[str], ...] = (
 
 ATTENTION = (frozenset({"q", "query", "wq", "qproj"}), frozenset({"k", "key", "wk", "kproj"}))
 TRANSPOSED = frozenset(
-    {"deconv", "convt", "tconv", "transpose", "transposed", "convtranspose", "upconv", "up", "upsample", "unconv"}
+    {"deconv", "deconvs", "deconvolution", "unconv", "convt", "tconv", "convtr", "transconv", "convtrans"}
+    | {"transpose", "transposed", "convtranspose"}
+    | {"up", "ups", "upconv", "upconvs", "upsample", "upsampling", "upsampler", "upscale", "upblock"}
 )
+PLAIN = frozenset(
+    {"conv", "convs", "cnn", "convnet", "convolution", "down", "downconv", "stem"}
+    | {"features", "feature", "backbone", "encoder", "enc", "encode", "classifier", "discriminator"}
+)
+"""Names of convolutions that shrink a map, or of parts that do."""
+GROWING = frozenset(
+    {"decoder", "dec", "decode", "generator", "gen", "netg", "g", "synthesis", "expand", "trans", "reconstruction"}
+)
+"""Names of parts that often enlarge a map, by transposed convolutions among others."""
 TABLES = frozenset({"emb", "embed", "embeds", "embedding", "embeddings", "wte", "wpe", "vocab", "lookup", "token"})
 NORMS: dict[str, frozenset[str]] = {
     "layer_norm": frozenset({"ln", "layernorm", "lnorm"}),

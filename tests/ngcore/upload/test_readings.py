@@ -12,6 +12,7 @@ from ngcore.upload import Hints
 from ngcore.upload.infer import infer_architecture
 
 RELU = Hints(activation="relu")
+PLAIN = Hints(activation="relu", convolution="conv2d")
 
 
 def state_of(**modules):
@@ -89,6 +90,8 @@ def test_queries_and_keys_are_no_chain(names):
         (nn.ConvTranspose2d(4, 4, 3), "deconv1", "a transposed convolution"),
         (nn.ConvTranspose2d(4, 4, 2), "up1", "a transposed convolution"),
         (nn.ConvTranspose2d(4, 4, 2), "conv_transpose", "a transposed convolution"),
+        (nn.ConvTranspose2d(4, 4, 3), "convT2", "a transposed convolution"),
+        (nn.ConvTranspose2d(4, 4, 5), "upsampling", "a transposed convolution"),
         (nn.Embedding(4, 4), "tok_emb", "an embedding table"),
         (nn.Embedding(4, 4), "wte", "an embedding table"),
         (nn.GroupNorm(2, 4), "gn1", "a group norm"),
@@ -124,6 +127,23 @@ def test_layers_that_look_alike_are_asked_about_and_the_other_kind_is_refused(mo
         infer_architecture(state, RELU.over(Hints(**{field: question.choices[1]})))
 
 
+@pytest.mark.parametrize("name", ["net", "layers", "decoder", "generator", "dec_conv", "trans1"])
+def test_a_square_convolution_whose_name_does_not_say_that_it_is_plain_is_asked_about(name):
+    state = state_of(**{name: nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 3))})
+    assert questions_of(state)["convolution"].suggestion == "conv2d"
+
+
+@pytest.mark.parametrize("name", ["conv1", "features", "encoder", "backbone"])
+def test_a_square_convolution_whose_name_says_that_it_is_plain_is_not_asked_about(name):
+    state = state_of(**{name: nn.Sequential(nn.Conv2d(4, 4, 3)), "fc": nn.Linear(4, 3)})
+    assert "convolution" not in questions_of(state)
+
+
+def test_an_even_kernel_puts_every_square_convolution_in_doubt():
+    state = state_of(conv1=nn.Conv2d(4, 4, 3), conv2=nn.Conv2d(4, 4, 4), fc=nn.Linear(4, 3))
+    assert questions_of(state)["convolution"].reason.endswith(": conv1, conv2")
+
+
 def kinds(found):
     return ["act" if isinstance(layer, Activation) else type(layer).__name__ for layer in found.architecture.layers]
 
@@ -156,7 +176,7 @@ def test_no_activation_is_put_where_the_numbers_leave_no_room_and_that_is_said()
 
 def test_a_flattening_alone_leaves_no_room_for_an_activation():
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3), nn.Flatten(), nn.Linear(2 * 16, 3))
-    hints = RELU.over(Hints(stride=1, padding=0, input_size=(8, 8)))
+    hints = PLAIN.over(Hints(stride=1, padding=0, input_size=(8, 8)))
     assert kinds(infer_architecture(module.state_dict(), hints)) == ["Conv2d", "act", "Conv2d", "Flatten", "Linear"]
 
 
