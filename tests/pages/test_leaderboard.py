@@ -102,16 +102,31 @@ def with_studies(tmp_path, monkeypatch):
 
     figures = {"validation": {"accuracy": 0.75, "n": 4}, "test": {"accuracy": 0.7, "n": 4}, "networks_per_second": 9.0}
     rows = {
-        name: [{"setting": cell.setting, "training_networks": cell.num_networks, **figures} for cell in study.cells]
+        name: [
+            {"key": cell.key, "setting": cell.setting, "training_networks": cell.num_networks, **figures}
+            for cell in study.cells
+        ]
         for name, study in studies.STUDIES.items()
     }
     rows[studies.EDITING] = [
-        {"setting": {"edit": "dilate", "method": method}, "mse": 0.01, "milliseconds_per_network": 0.0, "n": count}
+        {
+            "key": method,
+            "setting": {"edit": "dilate", "method": method},
+            "mse": 0.01,
+            "milliseconds_per_network": 0.0,
+            "n": count,
+        }
         for method, count in (("left as it is", 1024), ("image edited, refitted", 256))
     ]
     (tmp_path / "studies").mkdir()
     for name in rows:
-        content = {"name": name, "question": f"What of {name}?", "zoo": "tiny-inrs", "rows": rows[name]}
+        content = {
+            "name": name,
+            "question": f"What of {name}?",
+            "zoo": "tiny-inrs",
+            "zoo_sha256": "0" * 64,
+            "rows": rows[name],
+        }
         (tmp_path / "studies" / f"{name}.json").write_text(json.dumps(content))
     monkeypatch.setattr(studies, "ASSETS", tmp_path)
 
