@@ -17,12 +17,14 @@ class Contents:
         metadata: Texts that came with them.
         notes: What the reader had to decide, in plain words.
         is_ordered: Whether the order is the one in which the tensors were saved, and so informative.
+        aside: Names of what stood beside the tensors and is none.
     """
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     is_ordered: bool = True
+    aside: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ngcore.upload.geometry import Geometry, solve_geometry
 from ngcore.upload.hints import Hints
 from ngcore.upload.modules import Module, group_modules
 from ngcore.upload.order import order_modules
-from ngcore.upload.parts import choose_parts
+from ngcore.upload.parts import choose_parts, set_averages_aside
 from ngcore.upload.questions import Question, ask
 
 EPS_NOTE = "Norms are taken to have eps = 1e-5, the default of torch, which a state dict does not store."
@@ -58,7 +58,8 @@ def infer_architecture(tensors: Mapping[str, Tensor], hints: Hints, *, is_ordere
         UnsupportedNetworkError: If they form no chain of supported layers, naming the first tensor that does not fit.
         AmbiguousNetworkError: If something must be said first; its `questions` list all of it.
     """
-    grouped = group_modules({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    shapes, copy_notes = set_averages_aside({name: tuple(tensor.shape) for name, tensor in tensors.items()}, hints)
+    grouped = group_modules(shapes)
     chosen, part_notes = choose_parts(grouped, hints)
     modules, origin = order_modules(chosen, is_ordered=is_ordered, said=hints.order)
     places = place_activations(modules, hints.activation_side)
@@ -69,8 +70,8 @@ def infer_architecture(tensors: Mapping[str, Tensor], hints: Hints, *, is_ordere
         raise ask(questions)
     layers, positions = _layers(modules, geometry, activations_of(modules, hints), places.after)
     architecture = _architecture(modules, geometry, layers)
-    told = (*part_notes, *_notes(modules, layers, origin, hints), *kind_notes, *places.notes, *([note] if note else []))
-    return Inferred(architecture, _sources(modules, positions), told)
+    told = (*copy_notes, *part_notes, *_notes(modules, layers, origin, hints), *kind_notes, *places.notes)
+    return Inferred(architecture, _sources(modules, positions), (*told, note) if note else told)
 
 
 def _geometry(modules: Sequence[Module], hints: Hints) -> tuple[Geometry | None, list[Question], str]:

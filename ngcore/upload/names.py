@@ -25,6 +25,9 @@ APART: tuple[frozenset[str], ...] = (
 )
 """Names of networks, or of parts, that stand side by side rather than in a row."""
 
+AVERAGED = frozenset({"ema", "swa", "averaged", "polyak"})
+"""Names of copies of weights that were averaged over a training."""
+
 ATTENTION = (frozenset({"q", "query", "wq", "qproj"}), frozenset({"k", "key", "wk", "kproj"}))
 TRANSPOSED = frozenset(
     {"deconv", "deconvs", "deconvolution", "unconv", "convt", "tconv", "convtr", "transconv", "convtrans"}

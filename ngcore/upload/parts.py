@@ -1,16 +1,54 @@
 """Parts of a file that need not be one network: actor and critic, generator and discriminator, branches, copies."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ngcore.errors import UnsupportedNetworkError
 from ngcore.upload.hints import Hints
 from ngcore.upload.modules import Module
-from ngcore.upload.names import are_attention, stage_of, stand_apart
+from ngcore.upload.names import AVERAGED, are_attention, pieces, stage_of, stand_apart
 from ngcore.upload.order import fitting
 from ngcore.upload.questions import Question, ask
+from ngcore.upload.shapes import Shape
 
 ALL = "all"
+
+
+def set_averages_aside(shapes: Mapping[str, Shape], hints: Hints) -> tuple[dict[str, Shape], list[str]]:
+    """Shapes without those of averaged copies of the weights beside them, and a note that says so.
+
+    Two whole parts of a file, the weights and their copy, both stay, and the user is asked for one. Where parts were
+    said, those choose between them.
+    """
+    said = set(hints.part or ()) - {ALL}
+    copies = [name for name in shapes if _is_copy(name, said)]
+    own = {name: shape for name, shape in shapes.items() if name not in set(copies)}
+    are_copied = all(shapes[name] in {(), *own.values()} for name in copies)
+    if not own or not copies or not are_copied or (not hints.part and _are_two_parts(list(own), copies)):
+        return dict(shapes), []
+    listed = f"{copies[0]}{', …' if len(copies) > 1 else ''}"
+    return own, [f"Set aside, as an averaged copy of the weights: {listed}."]
+
+
+def _is_copy(name: str, said: set[str]) -> bool:
+    """Whether a tensor is called an averaged copy, of the said parts if any are said."""
+    if not said:
+        return bool(pieces(name) & AVERAGED)
+    path = name.split(".")
+    is_within = bool(said & set(path)) and not any(pieces(part) & AVERAGED for part in said)
+    return bool(pieces(name) & AVERAGED if is_within else pieces(path[-1]) & AVERAGED)
+
+
+def _are_two_parts(own: Sequence[str], copies: Sequence[str]) -> bool:
+    """Whether the weights and as many copies stand under a name each."""
+    shared = _shared_depth([name.split(".") for name in (*own, *copies)])
+    tops = [{".".join(name.split(".")[: shared + 1]) for name in names} for names in (own, copies)]
+    return len(own) == len(copies) and [len(top) for top in tops] == [1, 1]
+
+
+def _shared_depth(paths: Iterable[Sequence[str]]) -> int:
+    """How many pieces all names start with."""
+    return sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False)))
 
 
 def choose_parts(modules: Sequence[Module], hints: Hints) -> tuple[list[Module], list[str]]:
@@ -40,7 +78,7 @@ def choose_parts(modules: Sequence[Module], hints: Hints) -> tuple[list[Module],
 def split(modules: Sequence[Module]) -> dict[str, list[Module]]:
     """Layers by the first piece of their names that is not shared by all; empty where that is a number."""
     paths = [module.prefix.split(".") for module in modules]
-    shared = sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False)))
+    shared = _shared_depth(paths)
     parts: dict[str, list[Module]] = {}
     for module, path in zip(modules, paths, strict=True):
         if len(path) <= shared or path[shared].isdecimal():

@@ -22,7 +22,7 @@ from ngcore.upload.limits import LOCAL, PUBLIC, Limits
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
 from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
-from ngcore.upload.tensors import clean_tensors, tensor_table
+from ngcore.upload.tensors import aside_notes, clean_tensors, set_counters_aside, tensor_table
 
 FORMATS: tuple[Format, ...] = (safetensors_format.FORMAT, npz_format.FORMAT, torch_format.FORMAT)
 HEAD_BYTES = 4_096  # enough for every magic number and for the name of the first entry of an archive
@@ -134,7 +134,8 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
         raise UnsafeFileError(f"Torch files are not read on a public server. {CONVERT}", recipe=TORCH_TO_NPZ)
     contents = file_format.read(data, limits)
     check_shapes({name: tuple(tensor.shape) for name, tensor in contents.tensors.items()})
-    tensors, notes = clean_tensors(contents.tensors)
+    weights, counters = set_counters_aside(contents.tensors)
+    tensors, notes = clean_tensors(weights)
     check_graph({name: tuple(tensor.shape) for name, tensor in tensors.items()}, limits)
     return OpenedFile(
         tensors=tensors,
@@ -144,7 +145,7 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         table=tensor_table(contents.tensors),
-        notes=(*contents.notes, *notes),
+        notes=(*contents.notes, *aside_notes((*counters, *contents.aside)), *notes),
         filename=clean_text(filename),
         limits=limits,
     )

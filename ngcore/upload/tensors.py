@@ -1,6 +1,6 @@
 """Tensors as a file gave them → clean names and finite float32 numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from ngcore.text import clean_text
 from ngcore.upload.contents import TensorInfo
 from ngcore.upload.modules import COUNTER
 
+MAX_NAMES = 8  # that a note lists
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -19,6 +20,28 @@ def tensor_table(tensors: Mapping[str, Tensor]) -> tuple[TensorInfo, ...]:
         TensorInfo(clean_text(name), tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
         for name, tensor in tensors.items()
     )
+
+
+def set_counters_aside(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Tensors without those that are a single whole number, such as how many steps were averaged, and their names.
+
+    The counters of batch norms stay; they are known to belong to a layer. Where there is nothing else, all stay, so
+    that the refusal can name one.
+    """
+    weights = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if tensor.dim() > 0 or tensor.dtype in FLOATS or name.endswith(COUNTER)
+    }
+    return (weights, [name for name in tensors if name not in weights]) if weights else (dict(tensors), [])
+
+
+def aside_notes(names: Sequence[str]) -> list[str]:
+    """The note on what was set aside as no weight; none if nothing was."""
+    if not names:
+        return []
+    listed = ", ".join(clean_text(name, length=40) for name in names[:MAX_NAMES])
+    return [f"Set aside, as it is no weight: {listed}{', …' if len(names) > MAX_NAMES else ''}."]
 
 
 def clean_tensors(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:

@@ -22,7 +22,6 @@ from ngcore.upload.unpickle import STORAGE_DTYPES
 PICKLE = "data.pkl"
 DTYPES = {name: getattr(torch, name) for name in STORAGE_DTYPES.values()}
 MAX_INTEGER = 2**63
-MAX_NAMES = 8  # that a note lists
 UNLOCKED_NOTE = (
     "This system cannot take all rights from the process that reads torch files (no Landlock, no seccomp); it ran "
     "with little memory and time, and without an environment."
@@ -57,17 +56,18 @@ def read(data: bytes, limits: Limits) -> Contents:
     storages = {name.removeprefix("data/"): part for name, part in parts.items() if name.startswith("data/")}
     is_big_endian = parts.get("byteorder", b"little").strip() == b"big"
     tensors = read_tensors(answer, storages, limits, is_big_endian=is_big_endian)
-    return Contents(tensors, notes=_notes(answer))
+    return Contents(tensors, notes=_notes(answer), aside=_aside(answer))
 
 
 def _notes(answer: Mapping[str, Any]) -> tuple[str, ...]:
     nested = clean_text(str(answer.get("nested", "")))
     notes = [f"The weights were taken from the entry {nested!r} of the file."] if nested else []
-    aside = answer.get("aside")
-    if isinstance(aside, list) and aside:
-        names = ", ".join(clean_text(str(name), length=40) for name in aside[:MAX_NAMES])
-        notes.append(f"Set aside, as it is no weight: {names}{', …' if len(aside) > MAX_NAMES else ''}.")
     return (*notes, *([] if answer.get("held") else [UNLOCKED_NOTE]))
+
+
+def _aside(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    aside = answer.get("aside")
+    return tuple(map(str, aside)) if isinstance(aside, list) else ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,6 @@ from ngcore.upload.unpickle import TensorView, load_pickle
 STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
 MAX_INTEGER = 2**63
 MAX_NESTING = 4  # dicts in dicts; a file may hold itself
-COUNTER = "num_batches_tracked"  # of a batch norm, and known to be none of its weights
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def main() -> None:
 
 
 def describe(pickle: bytes) -> dict[str, Any]:
-    """The answer about a pickle: "tensors", "nested", the keys under which they stood, and "aside", what is no weight.
+    """The answer about a pickle: "tensors", "nested", the keys under which they stood, and "aside", what is no tensor.
 
     Raises:
         UploadError: If the pickle is refused.
@@ -69,21 +68,13 @@ def find_state_dict(loaded: Any) -> tuple[dict[Any, Any], str]:
 
 
 def set_aside(state: dict[Any, Any]) -> tuple[dict[Any, Any], list[str]]:
-    """A state dict without what is no weight, such as counters and settings beside the weights, and their names.
+    """A state dict without what is no tensor, such as settings beside the weights, and the names of that.
 
     Where there is no tensor at all, everything stays, so that the refusal can name it.
     """
-    weights = {
-        name: value for name, value in state.items() if isinstance(value, TensorView) and not _counts(name, value)
-    }
+    weights = {name: value for name, value in state.items() if isinstance(value, TensorView)}
     aside = [clean_text(str(name)) for name in state if name not in weights]
     return (weights, aside) if weights else (state, [])
-
-
-def _counts(name: Any, tensor: TensorView) -> bool:
-    """Whether a tensor is a single whole number, such as how many weights were averaged."""
-    is_whole = "int" in tensor.storage.dtype
-    return is_whole and tensor.shape == () and not str(name).endswith(COUNTER)
 
 
 def describe_tensors(state: dict[Any, Any]) -> list[list[Any]]:

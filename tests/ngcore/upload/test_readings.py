@@ -70,6 +70,32 @@ def test_a_copy_of_the_weights_is_not_the_suggestion():
     assert questions_of(state)["part"].suggestion == "model"
 
 
+@pytest.mark.parametrize("name", ["ema.{}", "ema_model.module.{}", "net_ema.{}", "swa_{}", "{}_ema"])
+def test_averaged_copies_beside_the_weights_are_set_aside_and_named(name):
+    own = mlp(4, 8, 4).state_dict()
+    copies = {name.format(key): torch.zeros_like(tensor) for key, tensor in own.items()}
+    found = infer_architecture({**copies, **own}, RELU)
+    assert set(found.sources.values()) == set(own)
+    assert found.notes[0] == f"Set aside, as an averaged copy of the weights: {name.format('0.weight')}, …."
+
+
+def test_an_averaged_copy_of_some_layers_is_set_aside():
+    state = {**state_of(net=mlp(4, 4, 4)), "ema.2.weight": torch.ones(4, 4)}
+    assert "ema.2.weight" not in infer_architecture(state, RELU).sources.values()
+
+
+@pytest.mark.parametrize("part", ["net", "net_ema"])
+def test_whole_averaged_copies_are_asked_about_and_either_can_be_said(part):
+    state = state_of(net=mlp(4, 8, 4), net_ema=mlp(4, 8, 4))
+    assert questions_of(state)["part"].suggestion == "net"
+    sources = infer_architecture(state, RELU.over(Hints(part=(part,)))).sources
+    assert all(name.startswith(f"{part}.") for name in sources.values())
+
+
+def test_averaged_weights_alone_are_read():
+    assert infer_architecture(state_of(ema=mlp(4, 8, 4)), RELU).sources["0.weight"] == "ema.0.weight"
+
+
 def test_an_encoder_comes_before_a_decoder_in_an_alphabetical_file_too():
     state = dict(sorted(state_of(encoder=mlp(6, 4, 2), decoder=mlp(2, 4, 6)).items()))
     found = infer_architecture(state, RELU, is_ordered=False)

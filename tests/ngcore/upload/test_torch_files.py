@@ -292,6 +292,14 @@ def test_weights_are_found_in_checkpoints_of_all_sorts(wrap, where, save_as, sma
     assert torch.equal(upload.network.parameters["2.weight"][0], small_mlp[2].weight)
 
 
+@pytest.mark.parametrize("file_format", ["torch", "safetensors", "npz"])
+def test_counters_beside_weights_are_set_aside_and_named_in_every_format(file_format, save_as, small_mlp):
+    counters = {"n_averaged": torch.tensor(3), "step": torch.tensor(7, dtype=torch.int32), "done": torch.tensor(True)}
+    upload = read_network(save_as(file_format, {**small_mlp.state_dict(), **counters}), hints=RELU)
+    (note,) = (note for note in upload.notes if note.startswith("Set aside"))
+    assert set(note.removesuffix(".").removeprefix("Set aside, as it is no weight: ").split(", ")) == counters.keys()
+
+
 def test_counters_and_settings_beside_weights_are_set_aside_and_named(save_as, small_mlp):
     state = {**small_mlp.state_dict(), "n_averaged": torch.tensor(3), "epoch": 4, "acc": np.float32(0.5)}
     upload = read_network(save_as("torch", state), hints=RELU)
