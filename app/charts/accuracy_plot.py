@@ -19,8 +19,9 @@ def draw_accuracy_plot(
         current: (true, predicted) accuracy of the current network in percent; None for none.
         theme: Colours.
     """
+    shown = table.assign(**{name: [gap(value, 2) for value in table[name]] for name in ("true", "predicted")})
     values = table[["true", "predicted"]]
-    points = [*values.to_numpy().ravel().tolist(), *(current or ())]
+    points = [point for point in (*values.to_numpy().ravel().tolist(), *(current or ())) if gap(point) is not None]
     low, high = max(0.0, 5 * (min(points, default=0) // 5)), min(100.0, 5 * (max(points, default=100) // 5 + 1))
     axis = {"type": "value", "min": low, "max": high, "interval": 5 if high - low <= 40 else 10}
     axis["axisLabel"] = {"formatter": "{value} %"}
@@ -44,7 +45,7 @@ def draw_accuracy_plot(
         },
     }
     return {
-        "dataset": {"source": table.round({"true": 2, "predicted": 2})},
+        "dataset": {"source": shown},
         "animation": False,
         "grid": {"left": 64, "right": 24, "top": 16, "bottom": 48},
         "tooltip": {"trigger": "item", "confine": True},
@@ -59,7 +60,7 @@ def _ring(point: tuple[float, float], theme: Theme) -> dict[str, Any]:
         "id": "current",
         "name": "current network",
         "type": "scatter",
-        "data": [list(point)],
+        "data": [[gap(value) for value in point]],
         "symbolSize": 20,
         "silent": True,
         "z": 5,
@@ -71,13 +72,14 @@ def draw_predictions(
     models: Sequence[str], predicted: Sequence[float], *, true: float | None = None, theme: Theme = LIGHT
 ) -> dict[str, Any]:
     """What several models predict for one network, in percent, beside its true accuracy, as an ECharts option."""
-    highest = min(100.0, 5 * (max((true or 0.0, *predicted)) // 5 + 1))
+    true = gap(true, 2)
+    highest = min(100.0, 5 * (max(gap(value) or 0.0 for value in (true, *predicted)) // 5 + 1))
     line = {
         "silent": True,
         "symbol": "none",
         "label": {"formatter": "true {c} %", "color": theme.text, "position": "start"},
         "lineStyle": {"color": theme.text, "width": 2, "type": "solid"},
-        "data": [{"xAxis": round(true, 2)}] if true is not None else [],
+        "data": [{"xAxis": true}] if true is not None else [],
     }
     return {
         "animation": False,

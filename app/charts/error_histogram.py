@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from app.charts.gaps import bin_edges
 from app.charts.theme import LIGHT, Theme
 
 NUM_BINS = 24
@@ -18,7 +19,7 @@ def draw_error_histogram(before: np.ndarray, after: np.ndarray, *, theme: Theme 
         theme: Colours.
     """
     finite = [values[np.isfinite(values)] for values in (before, after)]
-    edges = np.histogram_bin_edges(np.concatenate(finite), bins=NUM_BINS)
+    edges = bin_edges(np.concatenate(finite), NUM_BINS)
     names = [f"{middle:.3g}" for middle in (edges[1:] + edges[:-1]) / 2]
     bars = [
         {

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from app.charts.gaps import bin_edges
 from app.charts.theme import LIGHT, Theme
 from app.charts.zoo_map import Colouring
 
@@ -24,7 +25,8 @@ def count_values(colouring: Colouring, rows: Sequence[int]) -> tuple[list[str], 
     finite = values[np.isfinite(values)]
     if not len(finite):
         return [], [], []
-    counts, edges = np.histogram(finite, bins=NUM_BINS)
+    edges = bin_edges(finite, NUM_BINS)
+    counts, _ = np.histogram(finite, bins=edges)
     among = values[sorted(chosen)]
     picked_counts, _ = np.histogram(among[np.isfinite(among)], bins=edges)
     middles = (edges[1:] + edges[:-1]) / 2

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.charts.colours import CATEGORIES
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 LONG_NAME = 3  # characters; longer names of classes stand aslant below their columns
@@ -15,7 +16,7 @@ def draw_figures(
     names: Sequence[str],
     groups: Sequence[str],
     cost: Sequence[float],
-    figures: Sequence[float],
+    figures: Sequence[float | None],
     *,
     cost_title: str,
     figure_title: str,
@@ -27,7 +28,7 @@ def draw_figures(
         names: Of the models.
         groups: What each belongs to; a colour each.
         cost: One a model, above 0.
-        figures: One a model.
+        figures: One per model; None or NaN where it is not defined.
         cost_title: What `cost` is.
         figure_title: What `figures` are.
         theme: Colours.
@@ -38,7 +39,7 @@ def draw_figures(
             "type": "scatter",
             "name": group,
             "data": [
-                [cost[i], round(figures[i], 4), names[i], f"{cost[i]:,.4g}" if cost[i] < 1000 else f"{cost[i]:,.0f}"]
+                [gap(cost[i]), gap(figures[i], 4), names[i], f"{cost[i]:,.4g}" if cost[i] < 1000 else f"{cost[i]:,.0f}"]
                 for i, own in enumerate(groups)
                 if own == group
             ],

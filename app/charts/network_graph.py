@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from app.charts.gaps import full_colour
 from app.charts.theme import CATEGORIES, Theme, diverging
 from app.graph_view import MAX_DRAWN_NODES, GraphView
 
@@ -200,5 +201,4 @@ def line_style(view: GraphView, number: int, part: float, theme: Theme) -> dict[
 
 def edge_limit(view: GraphView) -> float:
     """The |weight| at which colour and width are full: the 99.5th percentile, so that outliers do not pale the rest."""
-    sizes = np.abs(view.value[view.is_weight])
-    return float(np.quantile(sizes, 0.995)) or 1.0 if len(sizes) else 1.0
+    return full_colour(view.value[view.is_weight], 0.995)

@@ -1,13 +1,16 @@
 """What studies found, as ECharts options: lines over what was varied, and bars where it has no order."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.charts.colours import CATEGORIES
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 Row = Mapping[str, Any]
-Lines = Mapping[str, Sequence[tuple[float, float, str]]]
+Point = tuple[float | None, float | None, str]
+Lines = Mapping[str, Sequence[Point]]
 
 SYMBOLS = ("circle", "rect", "triangle", "diamond", "pin")
 REFERENCES = ("left as it is", "image edited, refitted", "own render edited, fitted on")
@@ -21,7 +24,7 @@ def draw_probes_and_data(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[s
         rows: With the setting "probes".
         theme: Colours.
     """
-    lines: dict[str, list[tuple[float, float, str]]] = {}
+    lines: dict[str, list[Point]] = {}
     for row in rows:
         probes = row["setting"]["probes"]
         point = (row["training_networks"], _percent(row), f"{row['training_networks']:,} networks")
@@ -47,7 +50,7 @@ def draw_worth_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[s
     """Test accuracy against the time that a network takes in training, on the lines of `draw_number_of_probes`."""
     lines = {
         name: [
-            (round(1000 / row["networks_per_second"], 4), _percent(row), f"{row['setting']['probes']} probes")
+            (gap(1000 / row["networks_per_second"], 4), _percent(row), f"{row['setting']['probes']} probes")
             for row in members
         ]
         for name, members in _by_kind(rows).items()
@@ -63,7 +66,10 @@ def draw_settings(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any
         theme: Colours.
     """
     names = ["\n".join(_name_parts(row["setting"])) for row in rows]
-    bars = [_bar(i, _percent(row), f"{_percent(row):.1f} %", "right", theme.accent) for i, row in enumerate(rows)]
+    bars = [
+        _bar(i, _percent(row), _in_words(_percent(row), "{:.1f} %"), "right", theme.accent)
+        for i, row in enumerate(rows)
+    ]
     option = _draw_bars(names, bars, theme=theme)
     option["xAxis"] |= {"min": 0, "max": 100, "name": "test accuracy", "axisLabel": {"formatter": "{value} %"}}
     return option
@@ -89,7 +95,8 @@ def draw_editing(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]
             method, took = row["setting"]["method"], row["milliseconds_per_network"]
             colour = theme.muted if method in REFERENCES else theme.accent
             note = f"after {took:,.1f} ms per network" if took else ""
-            bars.append(_bar(len(names), row["mse"], f"{row['mse']:.4f}", note, colour))
+            error = gap(row["mse"])
+            bars.append(_bar(len(names), error, _in_words(error, "{:.4f}"), note, colour))
             names.append(method)
     option = _draw_bars(names, bars, theme=theme)
     option["xAxis"] |= {"min": 0, "name": "squared error"}
@@ -117,19 +124,24 @@ def _by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return kinds or without
 
 
-def _percent(row: Row) -> float:
-    return round(100 * float(row["test"]["accuracy"]), 2)
+def _percent(row: Row) -> float | None:
+    accuracy = gap(row["test"]["accuracy"])
+    return None if accuracy is None else round(100 * accuracy, 2)
+
+
+def _in_words(value: float | None, form: str) -> str:
+    return "not defined" if value is None else form.format(value)
 
 
 def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> dict[str, Any]:
     """Test accuracy in percent against what was varied: points (x, y, what the point is), a line each name."""
-    values = [y for points in lines.values() for _, y, _ in points]
+    values = [y for points in lines.values() for _, y, _ in points if y is not None] or [0.0]
     axis = {"nameLocation": "middle", "nameTextStyle": {"color": theme.text}, "axisLabel": {"color": theme.text}}
     series = [
         {
             "type": "line",
             "name": name,
-            "data": [list(point) for point in sorted(points)],
+            "data": [list(point) for point in sorted(points, key=_x_of)],
             "symbol": SYMBOLS[i % len(SYMBOLS)],
             "symbolSize": 10,
             "itemStyle": {"color": CATEGORIES[i % len(CATEGORIES)]},
@@ -157,7 +169,11 @@ def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> di
     }
 
 
-def _bar(place: int, value: float, text: str, note: str, colour: str) -> dict[str, Any]:
+def _x_of(point: Point) -> float:
+    return math.inf if point[0] is None else point[0]
+
+
+def _bar(place: int, value: float | None, text: str, note: str, colour: str) -> dict[str, Any]:
     """A bar beside the name at a place, with its value in words and what else there is to say."""
     return {"value": [value, place, text, note], "itemStyle": {"color": colour}}
 

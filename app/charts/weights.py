@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from app.charts.gaps import full_colour
 from app.charts.plotly_layout import with_layout
 from app.charts.theme import Theme, diverging, diverging_scale
 
@@ -18,7 +19,7 @@ def draw_heatmap(matrix: np.ndarray, *, theme: Theme, x_title: str, y_title: str
     """
     step_rows, step_columns = block_size(matrix)
     shown = _block_means(matrix, step_rows, step_columns)
-    limit = float(np.abs(shown).max()) or 1.0
+    limit = full_colour(shown, 1.0)
     figure = go.Figure(
         go.Heatmap(
             z=shown.astype(np.float32),
@@ -64,7 +65,7 @@ def _block_means(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> go.Figure:
     """How often which weight occurs, the counts on a logarithmic axis unless told otherwise."""
     values = values.astype(float)  # the range of 3e38 is no float32
-    limit = float(np.abs(values).max()) or 1.0
+    limit = full_colour(values, 1.0)
     counts, bounds = np.histogram(values, bins=NUM_BINS, range=(-limit, limit))
     centres = (bounds[1:] + bounds[:-1]) / 2
     colours = [theme.negative if centre < 0 else theme.positive for centre in centres]
@@ -92,7 +93,7 @@ def draw_kernels(kernels: np.ndarray, *, theme: Theme) -> go.Figure:
         for j in range(inputs):
             top, left = i * (height + 1), j * (width + 1)
             sheet[top : top + height, left : left + width] = shown[i, j]
-    limit = float(np.abs(shown).max()) or 1.0
+    limit = full_colour(shown, 1.0)
     figure = go.Figure(
         go.Heatmap(
             z=sheet,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from app.charts.colours import CATEGORIES, PLACED, SEQUENTIAL
+from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def draw_zoo_map(
         marks: Points to ring or to add.
         theme: Colours of the ground and of what is on it.
     """
+    table = table.assign(x=list(map(gap, table["x"])), y=list(map(gap, table["y"])))
     source = table.assign(**{"colour of the map": _shown_values(colouring)})
     columns = list(source.columns)
     shown = [name for name in table.columns if name not in ("x", "y")][:MAX_TOOLTIP_COLUMNS]
@@ -166,7 +168,7 @@ def _point_size(num_points: int) -> float:
 
 
 def _axis(values: "pandas.Series") -> dict[str, Any]:
-    low, high = float(values.min()), float(values.max())
+    low, high = (float(values.min()), float(values.max())) if values.notna().any() else (0.0, 1.0)
     margin = MARGIN * (high - low) or 1.0
     hidden = {"show": False}
     return {
@@ -236,7 +238,7 @@ def _key(colouring: Colouring, dimension: int, *, theme: Theme) -> dict[str, Any
 
 def _range(colouring: Colouring) -> tuple[float, float]:
     """The smallest and the largest number; of equal size where they are shown about zero."""
-    numbers = [value for value in _shown_values(colouring) if value is not None and math.isfinite(value)]
+    numbers = [value for value in _shown_values(colouring) if value is not None]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     if colouring.kind == "diverging":
         high = max(abs(low), abs(high))
@@ -249,8 +251,7 @@ def _shown_values(colouring: Colouring) -> list[Any]:
     if colouring.kind == "category":
         return list(colouring.values)
     factor = 100.0 if colouring.percent else 1.0
-    numbers = [math.nan if value is None else factor * float(value) for value in colouring.values]
-    return [number if math.isfinite(number) else None for number in numbers]
+    return [gap(None if value is None else factor * float(value)) for value in colouring.values]
 
 
 def _mark(mark: Mark, *, theme: Theme) -> dict[str, Any]:
@@ -261,7 +262,7 @@ def _mark(mark: Mark, *, theme: Theme) -> dict[str, Any]:
         "id": mark.kind,
         "name": mark.name,
         "type": "scatter",
-        "data": [[float(x), float(y)] for x, y in mark.points],
+        "data": [[gap(x), gap(y)] for x, y in mark.points],
         "symbol": "diamond" if mark.kind == "placed" else "circle",
         "symbolSize": size,
         "itemStyle": placed if mark.kind == "placed" else ring,

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import cached
+from app.charts.gaps import full_colour
 from app.charts.network_graph import draw_network_graph, drawn_nodes, edge_limit
 from app.charts.theme import Theme, category_key, key_line, scale_key
 from app.components.appearance import theme
@@ -73,7 +74,7 @@ def _controls(view: GraphView) -> tuple[int, str]:
 def _drawing(view: GraphView, count: int, colour_by: str, values: np.ndarray | None, colours: Theme) -> None:
     edges = view.strongest(count)
     shown = values if colour_by == ACTIVATION else view.bias if colour_by == BIAS else None
-    limit = float(np.quantile(np.abs(shown), 0.98)) or 1.0 if shown is not None else 1.0
+    limit = full_colour(shown, 0.98) if shown is not None else 1.0
     total = f"{count:,} of {len(view.order):,} edges, {view.share(count):.0%} of the total |weight|"
     spec = draw_network_graph(
         view, edges, theme=colours, node_values=shown, node_limit=limit, selected=selected_neuron(view)

@@ -5,6 +5,7 @@ import streamlit as st
 import torch
 
 from app import cached
+from app.charts.gaps import full_colour
 from app.charts.network_graph import draw_network_graph
 from app.charts.theme import Theme
 from app.components.appearance import theme
@@ -69,7 +70,7 @@ def _numbers(shuffled: Shuffled) -> None:
 
 
 def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
-    limit = float(np.quantile(np.abs(view.bias), 0.98)) or 1.0
+    limit = full_colour(view.bias, 0.98)
     columns = st.columns(2)
     for column, title, shown in zip(columns, ("Before", "After"), (view, view_of(shuffled.network)), strict=True):
         with column:

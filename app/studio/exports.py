@@ -1,9 +1,9 @@
 """What can be taken along of a chain of edits: networks, pictures, drawings, and the code that does it again."""
 
-import numpy as np
 import streamlit as st
 
 from app import state
+from app.charts.gaps import full_colour
 from app.charts.graph_svg import NodeValues, draw_graph_svg
 from app.charts.image_grid import to_png
 from app.errors import fragment
@@ -126,5 +126,5 @@ def _show_files(chosen: State, name: str, side: int) -> None:
 
 def _graph(chosen: State, name: str) -> str:
     view = view_of(chosen.network)
-    nodes = NodeValues("bias", view.bias, float(np.quantile(np.abs(view.bias), 0.98)) or 1.0)
+    nodes = NodeValues("bias", view.bias, full_colour(view.bias, 0.98))
     return draw_graph_svg(view, view.strongest(MAX_SVG_EDGES), title=f"{name} ({chosen.name})", nodes=nodes)

@@ -1,8 +1,8 @@
 """How far edits moved the weights: per tensor, per neuron, and on the graph."""
 
-import numpy as np
 import streamlit as st
 
+from app.charts.gaps import full_colour
 from app.charts.graph_svg import NodeValues, draw_graph_svg
 from app.charts.layer_changes import draw_layer_changes
 from app.charts.network_graph import draw_network_graph, edge_limit
@@ -69,7 +69,7 @@ def _show_graph(view: GraphView, name: str) -> None:
         persist_state="session",
     )
     values = neuron_sizes(view) if coloured == SIZE else view.bias
-    limit = float(np.quantile(np.abs(values), FULL_COLOUR)) or float(np.abs(values).max()) or 1.0
+    limit = full_colour(values, FULL_COLOUR)
     nodes = NodeValues(coloured or SIZE, values, limit, is_size=coloured == SIZE)
     spec = draw_network_graph(view, edges, theme=theme(), node_values=nodes.values, node_limit=nodes.limit)
     st.echarts_chart(
