@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ngcore.networks import Activation, Network
 
-_AT_ONCE = 16  # images at once: what a stack of eight computes on them stays in a core's cache
+_AT_ONCE = 16  # images at once: what a stack of eight computes on them stays in a core's caches
 _CHANNELS_LAST = torch.channels_last
 
 
@@ -137,14 +137,29 @@ def _forward(layers: _Layers, images: Tensor, keep: Sequence[Tensor] = ()) -> _P
 
 
 def _patches(images: Tensor) -> Tensor:
-    """The 3×3 patches that a convolution of stride 2 sees, (images · positions, channels · 9)."""
-    patches = functional.pad(images, (1, 1, 1, 1)).unfold(2, 3, 2).unfold(3, 3, 2)
-    return patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, images.shape[1] * 9)
+    """The 3×3 patches that a convolution of stride 2 sees, and a one for the bias: (images · positions, inputs + 1)."""
+    padded = functional.pad(images, (1, 1, 1, 1))
+    batch, channels, height, width = padded.shape
+    sides = (height - 1) // 2, (width - 1) // 2
+    columns = images.new_ones(channels * 9 + 1, batch, *sides)
+    for position in range(9):
+        down, right = divmod(position, 3)
+        shifted = padded[:, :, down : down + 2 * sides[0] : 2, right : right + 2 * sides[1] : 2]
+        columns[position:-1:9] = shifted.transpose(0, 1)
+    return columns.flatten(1).t()
 
 
 def _first_convolution(patches: Tensor, weight: Tensor, bias: Tensor, shape: torch.Size) -> Tensor:
-    rows = torch.addmm(bias, patches, weight.flatten(1).t().contiguous())
+    rows = patches @ torch.cat([weight.flatten(1), bias[:, None]], dim=1).t().contiguous()
     return rows.view(shape[0], (shape[2] + 1) // 2, (shape[3] + 1) // 2, -1).permute(0, 3, 1, 2)
+
+
+def keep_freed_memory() -> None:
+    """Make glibc reuse freed memory rather than give it back at once, which costs a page fault every 4 KiB.
+
+    Its threshold for giving back is twice the largest block that it has seen freed, of at most 32 MiB.
+    """
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def _backward(layers: _Layers, result: _Pass, error: Tensor, keep: Sequence[Tensor]) -> list[Tensor]:
@@ -165,8 +180,8 @@ def _backward(layers: _Layers, result: _Pass, error: Tensor, keep: Sequence[Tens
         _chain(layers.activation, gradient, result.kept[position])
         x, weight = result.inputs[position], layers.convolutions[position][0]
         if position == 0:
-            rows = gradient.permute(0, 2, 3, 1).reshape(len(x), -1)
-            gradients[:0] = [(x.t() @ rows).t(), rows.sum(0)]
+            both = x.t() @ gradient.permute(0, 2, 3, 1).reshape(len(x), -1)
+            gradients[:0] = [both[:-1].t(), both[-1]]
         else:
             gradient, of_weight, of_bias = torch.ops.aten.convolution_backward(
                 gradient,

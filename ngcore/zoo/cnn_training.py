@@ -10,7 +10,7 @@ from torch import Tensor
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network, small_cnn
 from ngcore.zoo.cnn_runs import CNNRun, initial_parameters, keyed_generator
-from ngcore.zoo.cnn_stack import loss_gradient, stacked_logits
+from ngcore.zoo.cnn_stack import keep_freed_memory, loss_gradient, stacked_logits
 
 _MEASURED_AT_ONCE = 500  # images whose logits are held at once
 _FIRST_CHECKPOINT = 0.02  # part of a run after which it is kept first
@@ -134,6 +134,7 @@ def train_stack(
     """
     if len({run.group for run in runs}) != 1:
         raise NeuralGraphError(f"Expected runs of one group, got groups {sorted({run.group for run in runs})}.")
+    keep_freed_memory()
     architecture = small_cnn(
         config.channels,
         num_classes=config.num_classes,

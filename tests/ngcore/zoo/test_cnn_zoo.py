@@ -261,7 +261,7 @@ def test_the_first_groups_are_a_fair_sample_of_lengths_and_batch_sizes():
     groups = [draw_runs(group, group_size=1, num_runs=999, seed=0)[0] for group in range(256)]
     lengths = [math.log(run.length / math.sqrt(run.train_fraction)) for run in groups]
     assert np.mean(lengths[:32]) == pytest.approx(np.mean(lengths), abs=0.05)
-    assert all(sum(run.batch_size == size for run in groups[:32]) in range(4, 10) for size in BATCH_SIZES)
+    assert all(sum(run.batch_size == size for run in groups[:32]) in range(6, 11) for size in BATCH_SIZES)
 
 
 @pytest.mark.parametrize("name", sorted(cnn_zoo.CNN_ZOOS))
