@@ -9,6 +9,7 @@ import typer
 
 from ngcore.cli.options import finite
 from ngcore.errors import NeuralGraphError
+from ngcore.text import clean_text
 
 if TYPE_CHECKING:
     from ngcore.upload import Hints
@@ -111,10 +112,17 @@ def option_for(field: str, suggestion: object) -> str:
     return f"--{field.replace('_', '-')} {text}"
 
 
+def _quoted(text: str) -> str:
+    return repr(clean_text(text, length=40))
+
+
 def _sizes(field: str, text: str) -> int | tuple[int, ...]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise NeuralGraphError(f"Expected --{field} as a number, or numbers such as 1,2,2, got {text!r}.")
+        raise NeuralGraphError(
+            f"Expected --{field} as a number, or one for each convolution such as 1,2,2, got {_quoted(text)}. "
+            "Each holds for height and width alike; others are read from files of export_network."
+        )
     sizes = tuple(int(part[:18]) for part in parts)
     return sizes[0] if len(sizes) == 1 else sizes
 
@@ -123,7 +131,7 @@ def _input_size(field: str, text: str) -> tuple[int, ...]:
     """Height and width, of "32x48" or, with channels, "3x32x48"."""
     parts = text.lower().replace("×", "x").replace(",", "x").split("x")
     if len(parts) not in (2, 3) or not all(part.strip().isdecimal() for part in parts):
-        raise NeuralGraphError(f"Expected --input-size as height and width, such as 32x48, got {text!r}.")
+        raise NeuralGraphError(f"Expected --input-size as height and width, such as 32x48, got {_quoted(text)}.")
     return tuple(int(part[:18]) for part in parts[-2:])
 
 
@@ -132,7 +140,7 @@ def _range(field: str, text: str) -> tuple[float, ...]:
         low, high = map(float, text.split(","))
     except ValueError:
         name = field.replace("_", "-")
-        raise NeuralGraphError(f"Expected --{name} as two numbers such as 0,1, got {text!r}.") from None
+        raise NeuralGraphError(f"Expected --{name} as two numbers such as 0,1, got {_quoted(text)}.") from None
     return low, high
 
 

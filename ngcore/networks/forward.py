@@ -1,6 +1,6 @@
-"""Running a stack of networks as functions, every value of the forward pass kept."""
+"""Running a stack of networks as functions, one value of the forward pass after the other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -22,8 +22,8 @@ from ngcore.networks.architecture import (
 
 def forward_values(
     architecture: Architecture, parameters: Mapping[str, Tensor], x: Tensor, *, num_networks: int
-) -> list[Tensor]:
-    """Run N stacked networks and keep every value.
+) -> Iterator[Tensor]:
+    """Run N stacked networks and yield every value, holding none longer than the layers and skips after it need.
 
     Args:
         architecture: The structure that the networks share.
@@ -31,12 +31,31 @@ def forward_values(
         x: (batch, *input_shape), shared by all networks, or (networks, batch, *input_shape).
         num_networks: N.
 
-    Returns:
+    Yields:
         The input and the output of every layer, each (networks, batch, *shape of the value).
 
     Raises:
         ShapeMismatchError: If `x` does not fit the input shape.
     """
+    value = _expanded(architecture, x, num_networks)
+    last_uses: dict[int, int] = {}
+    for skip in architecture.skips:
+        last_uses[skip.source] = max(skip.target, last_uses.get(skip.source, 0))
+    held: dict[int, Tensor] = {}
+    yield value
+    for i, layer in enumerate(architecture.layers):
+        if i in last_uses:
+            held[i] = value
+        value = apply_layer(layer, {name: parameters[f"{i}.{name}"] for name in layer.parameter_shapes()}, value)
+        for skip in architecture.skips:
+            if skip.target == i + 1:
+                value = value + held[skip.source]
+        held = {source: kept for source, kept in held.items() if last_uses[source] > i + 1}
+        yield value
+
+
+def _expanded(architecture: Architecture, x: Tensor, num_networks: int) -> Tensor:
+    """Inputs as (networks, batch, *input_shape)."""
     shape = architecture.input_shape
     if tuple(x.shape[-len(shape) :]) != shape or x.dim() - len(shape) not in (1, 2):
         raise ShapeMismatchError(f"Expected inputs of shape (batch, *{shape}), got {tuple(x.shape)}.")
@@ -44,15 +63,7 @@ def forward_values(
         x = x.expand(num_networks, *x.shape)
     if x.shape[0] != num_networks:
         raise ShapeMismatchError(f"Expected inputs for {num_networks} networks, got them for {x.shape[0]}.")
-    values = [x]
-    for i, layer in enumerate(architecture.layers):
-        own = {name: parameters[f"{i}.{name}"] for name in layer.parameter_shapes()}
-        value = apply_layer(layer, own, values[-1])
-        for skip in architecture.skips:
-            if skip.target == i + 1:
-                value = value + values[skip.source]
-        values.append(value)
-    return values
+    return x
 
 
 def apply_layer(layer: Layer, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:

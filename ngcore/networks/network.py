@@ -1,5 +1,6 @@
 """An input network as data: an architecture and its parameters, one network or a stack of N."""
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -141,11 +142,12 @@ class Network:
         Returns:
             (networks, batch, *output_shape).
         """
-        return self.values(x)[-1]
+        values = forward_values(self.architecture, self.parameters, x, num_networks=len(self))
+        return collections.deque(values, maxlen=1)[0]  # each value before it is freed after its last use
 
     def values(self, x: Tensor) -> list[Tensor]:
         """Every value of the forward pass: the input, then the output of each layer, (networks, batch, *shape)."""
-        return forward_values(self.architecture, self.parameters, x, num_networks=len(self))
+        return list(forward_values(self.architecture, self.parameters, x, num_networks=len(self)))
 
 
 def _checked(architecture: Architecture, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

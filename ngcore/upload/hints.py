@@ -149,7 +149,14 @@ def check_fields(values: Mapping[str, Any]) -> None:
 def _check(values: Mapping[str, Any], field: str, is_valid: Callable[[Any], bool], expected: str) -> None:
     value = values.get(field)
     if value is not None and not is_valid(value):
-        raise UploadError(f"Expected {field} to be {expected}, got {clean_text(str(value), length=40)}.")
+        raise UploadError(f"Expected {field} to be {expected}, got {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    try:
+        return clean_text(str(value), length=40)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _is_number(value: Any) -> bool:

@@ -1,5 +1,7 @@
 """The stacked forward pass against torch.nn, layer by layer and through residual networks, in float64."""
 
+import weakref
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -18,6 +20,7 @@ from ngcore.networks import (
     Linear,
     Network,
     Skip,
+    forward,
     mlp,
     siren,
     small_cnn,
@@ -175,3 +178,27 @@ def test_inputs_of_another_shape_are_refused(shape):
 def test_inputs_for_another_number_of_networks_are_refused():
     with pytest.raises(ShapeMismatchError, match="Expected inputs for 2 networks, got them for 3"):
         random_network(mlp((2, 3, 1)), 2)(torch.zeros(3, 5, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("skips", "at_most"), [((), 1), ((Skip(1, 3),), 2)])
+def test_a_value_is_freed_after_its_last_use(skips, at_most, monkeypatch):
+    made, alive = [], []
+
+    def apply(*arguments, function=forward.apply_layer):
+        alive.append(sum(reference() is not None for reference in made))
+        value = function(*arguments)
+        made.append(weakref.ref(value))
+        return value
+
+    monkeypatch.setattr(forward, "apply_layer", apply)
+    network = random_network(Architecture((4,), (Linear(4, 4),) * 8, skips), 2)
+    with torch.no_grad():
+        network(draw_inputs(3, 4))
+    assert max(alive) == at_most
+    assert alive[-1] == 1
+
+
+def test_the_output_is_the_last_value_bit_for_bit():
+    network = random_network(Architecture((4,), (Linear(4, 4), Activation("tanh")) * 3, (Skip(0, 2), Skip(0, 5))), 2)
+    inputs = draw_inputs(3, 4)
+    assert torch.equal(network(inputs), network.values(inputs)[-1])

@@ -12,6 +12,7 @@ from refusals import assert_refused
 
 from ngcore.errors import UnknownFormatError, UploadError
 from ngcore.upload import Hints, read_network, reader
+from ngcore.upload.hints import check_fields
 
 SECONDS = 60.0  # each takes less than one; a pattern that goes back needs years
 LONG = 200_000
@@ -146,6 +147,14 @@ def test_hints(text, small_mlp, save_as):
         Hints(activation=text)
     read_network(save_as("npz", small_mlp.state_dict()), filename=text, hints=HINTS)
     assert time.process_time() - started < SECONDS
+
+
+@pytest.mark.parametrize("field", ["activation", "convention", "stride", "omega_0", "input_size", "part", "norm"])
+@pytest.mark.parametrize("value", ["a" * LONG, 10**5_000, (10**5_000,) * 2, ("a" * LONG,) * 2], ids=range(4))
+def test_hints_out_of_range_are_quoted_in_short(field, value):
+    with pytest.raises(UploadError) as caught:
+        check_fields({field: value})
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
