@@ -43,7 +43,7 @@ def kind_questions(modules: Sequence[Module], hints: Hints) -> tuple[list[Questi
                 f"The network holds a layer of the kind {answer.replace('_', ' ')}{why}; that is not supported."
             )
         else:
-            notes.append(f"{', '.join(found[:5])}: taken as {answer.replace('_', ' ')}, as was said.")
+            notes.append(f"{', '.join(found[:5])}: taken as {answer.replace('_', ' ')}, as stated.")
     return questions, notes
 
 

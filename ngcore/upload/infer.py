@@ -149,7 +149,7 @@ def _notes(modules: Sequence[Module], layers: Sequence[Layer], origin: str, hint
     counts = ", ".join(f"{kinds.count(kind)} {kind.replace('_', ' ')}" for kind in dict.fromkeys(kinds))
     notes = [f"The layers ({counts}) were put in order {origin}."]
     if any(isinstance(layer, Activation) for layer in layers):
-        notes.append(f"The activation {hints.activation} was said; nothing is assumed to follow the last layer.")
+        notes.append(f"Activation {hints.activation}, as stated; none is assumed after the last layer.")
     for before, after in itertools.pairwise(layers):
         if isinstance(before, GlobalAveragePool | Flatten) and isinstance(after, Linear):
             what = "Global average pooling" if isinstance(before, GlobalAveragePool) else "Flattening"

@@ -62,7 +62,7 @@ def order_modules(
     """
     natural = sorted(modules, key=lambda module: module.key)
     if said is not None:
-        return _require(_as_said(natural, said), "as was said")
+        return _require(_as_said(natural, said), "as stated")
     trusted = [(natural, "by the numbers in their names")] if _are_numbered(natural) else []
     trusted += _by_stages(natural)
     if is_ordered:

@@ -91,13 +91,13 @@ def _said(
     modules: Sequence[Module], parts: dict[str, list[Module]], names: tuple[str, ...]
 ) -> tuple[list[Module], list[str]]:
     if names == (ALL,):
-        return list(modules), ["All parts are read as one chain, as was said."]
+        return list(modules), ["All parts are read as one chain, as stated."]
     unknown = [name for name in names if name not in parts]
     if unknown:
         raise UnsupportedNetworkError(f"Expected a part among {', '.join(parts) or 'none'}, got {unknown[0]!r}.")
     chosen = [module for name in names for module in parts[name]]
     others = [name for name in parts if name not in names]
-    notes = [f"Only {', '.join(names)} is read, as was said; {', '.join(others)} is set aside."] if others else []
+    notes = [f"Only {', '.join(names)} is read, as stated; {', '.join(others)} is set aside."] if others else []
     return chosen, notes
 
 

@@ -212,9 +212,9 @@ def _in_own_convention(network: Network, hints: Hints) -> tuple[Network, tuple[s
     if convention is None or not is_image(network.architecture):
         return network, ()
     if convention.is_own:
-        return network, (f"Its inputs and outputs are {convention.described}, as was said.",)
+        return network, (f"Its inputs and outputs are {convention.described}, as stated.",)
     note = (
-        f"Its inputs and outputs were {convention.described}, as was said; the first and the last layer were changed "
+        f"Its inputs and outputs were {convention.described}, as stated; the first and the last layer were changed "
         f"so that it computes the same image with {Convention().described}."
     )
     return convert(network, convention), (note,)

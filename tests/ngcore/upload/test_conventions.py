@@ -142,7 +142,7 @@ def test_the_notes_say_what_was_converted():
     module = siren_of(CONVENTIONS["coin"])
     upload = read_network(file_of(module, NAMES["coin"]), hints=Hints(activation="sine", convention="coin"))
     assert upload.notes[-1] == (
-        "Its inputs and outputs were coordinates (row, column) from -1 to 1, black at 0 and white at 1, as was said; "
+        "Its inputs and outputs were coordinates (row, column) from -1 to 1, black at 0 and white at 1, as stated; "
         "the first and the last layer were changed so that it computes the same image with coordinates (x, y) "
         "from -1 to 1, black at -0.5 and white at 0.5."
     )

@@ -54,9 +54,9 @@ def test_the_upload_says_what_there_is_to_know_about_the_file(save_as, small_mlp
     assert upload.tensors[0] == TensorInfo("0.weight", (4, 2), "float32")
     assert upload.notes == (
         "The layers (2 linear) were put in order by the numbers in their names.",
-        "The activation tanh was said; nothing is assumed to follow the last layer.",
+        "Activation tanh, as stated; none is assumed after the last layer.",
         "No skip connections and no max pooling are assumed, as a state dict does not show them.",
-        "Its inputs and outputs are coordinates (x, y) from -1 to 1, black at -0.5 and white at 0.5, as was said.",
+        "Its inputs and outputs are coordinates (x, y) from -1 to 1, black at -0.5 and white at 0.5, as stated.",
     )
 
 

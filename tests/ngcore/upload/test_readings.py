@@ -56,7 +56,7 @@ def test_the_part_that_is_said_is_read_and_the_rest_is_said_to_be_set_aside():
     state = state_of(actor=mlp(4, 8, 4), critic=mlp(4, 8, 1))
     found = infer_architecture(state, RELU.over(Hints(part=("critic",))))
     assert found.architecture.output_shape == (1,)
-    assert "Only critic is read, as was said; actor is set aside." in found.notes
+    assert "Only critic is read, as stated; actor is set aside." in found.notes
 
 
 def test_a_part_that_is_not_there_is_refused_with_those_that_are():
