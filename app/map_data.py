@@ -96,7 +96,8 @@ def _progress() -> Iterator[Progress]:
 
 def is_instant(seen: ZooPoints, method: MapMethod) -> bool:
     """Whether a layout needs no fit."""
-    return method == "pca" or seen.coordinates is not None or is_fitted(features(seen))
+    is_known = method == "pca" or seen.coordinates is not None or (seen.key, method) in _fitted()
+    return is_known or is_fitted(features(seen))
 
 
 def coordinates(seen: ZooPoints, method: MapMethod) -> Tensor:
@@ -116,7 +117,15 @@ def layout(seen: ZooPoints, method: MapMethod) -> MapFit:
     Raises:
         DataError: If there are too few networks.
     """
-    return _layout(seen.key, method, seen, features(seen))
+    fit = _layout(seen.key, method, seen, features(seen))
+    _fitted().add((seen.key, method))
+    return fit
+
+
+@st.cache_resource(show_spinner=False)
+def _fitted() -> set[tuple[str, MapMethod]]:
+    """What was fitted in this process, for where the cache folder cannot be written."""
+    return set()
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
