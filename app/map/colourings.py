@@ -51,7 +51,7 @@ def _class_colourings(metadata: pandas.DataFrame, seen: ZooPoints, names: tuple[
     found.append(_category("predicted class", [names[label] for label in predicted], names))
     if (labels >= 0).any():
         right = ["right" if a == b else "wrong" for a, b in zip(predicted, labels, strict=True)]
-        found.append(_category("right or wrong", right, ("right", "wrong")))
+        found.append(_category("prediction", right, ("right", "wrong")))
         chances = seen.outputs.numpy()[np.arange(len(labels)), labels.clip(0)]
         found.append(Colouring("confidence in the true class", chances.tolist(), percent=True))
     return found

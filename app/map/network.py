@@ -13,7 +13,7 @@ from ngcore.zoo import Zoo
 
 PICTURE = 112
 MAX_FACTS = 4
-METRICS = {"cosine": "cosine", "euclidean": "distance"}
+METRICS = {"cosine": "Cosine", "euclidean": "Euclidean"}
 TABLE_KEY = "map.neighbours"
 
 
