@@ -9,7 +9,7 @@ from app.charts.image_grid import data_address, draw_image_grid
 from app.charts.probabilities import draw_probabilities
 from app.components.appearance import theme
 from app.components.class_sentence import say
-from app.components.doubts import show_differences
+from app.components.doubts import say_agreement, show_differences
 from app.components.render_panel import enlarged
 from app.draw.picture_source import PICTURE_WIDTH
 from app.errors import plain, reported
@@ -121,6 +121,8 @@ def _show_class(fit: Fit) -> None:
     is_labelled = original is not None and original.zoo == corpus and cached.exists(original)
     label = cached.row(original).get("label") if original is not None and is_labelled else None
     say(names, probabilities, label)
+    said = answers.ask_all(corpora[corpus], fit.selection)
+    say_agreement(int(probabilities.argmax()), [int(values.argmax()) for values in said.values])
     show_differences(by_name[name], fit.selection)
     st.echarts_chart(
         draw_probabilities(names, probabilities.tolist(), label=label, theme=theme()),
