@@ -10,13 +10,13 @@ from app.charts.network_graph import draw_network_graph
 from app.charts.theme import Theme
 from app.components.appearance import theme
 from app.components.render_panel import enlarged
-from app.errors import fragment
+from app.errors import fragment, reported
 from app.graph_view import GraphView, view_of
 from app.network import shuffled_answers
 from app.network.permutation_lab import Shuffled
 from app.state import Selection
 from ngcore.inr import render
-from ngcore.networks import Network
+from ngcore.networks import Network, check_cost
 
 SEED_KEY = "shuffle.seed"
 DRAWN_EDGES = 300
@@ -45,7 +45,8 @@ def shuffle_tab(selection: Selection) -> None:
     _numbers(shuffled)
     _drawings(cached.graph_view(selection), shuffled, theme())
     if cached.is_inr(shuffled.network.architecture):
-        _pictures(cached.network(selection), shuffled.network)
+        with reported():
+            _pictures(cached.network(selection), shuffled.network)
     _predictions(selection, seed)
 
 
@@ -88,7 +89,7 @@ def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
 
 
 def _pictures(before: Network, after: Network) -> None:
-
+    check_cost(before.architecture, num_inputs=2 * PICTURE_SIDE**2, max_bytes=None)
     with torch.inference_mode():
         first, second = (render(network, (PICTURE_SIDE,) * 2)[0].cpu().numpy() for network in (before, after))
     difference = float(np.abs(first - second).max())

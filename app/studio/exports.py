@@ -6,13 +6,14 @@ from app import state
 from app.charts.gaps import full_colour
 from app.charts.graph_svg import NodeValues, draw_graph_svg
 from app.charts.image_grid import to_png
-from app.errors import fragment
+from app.errors import fragment, reported
 from app.graph_view import MAX_EDGES, view_of
 from app.state import Selection
 from app.studio import session
 from app.studio.chain import describe
 from app.studio.code import START_FILE, python_code
 from app.studio.states import State, render
+from ngcore.networks import check_cost
 from ngcore.upload import export_network
 
 MIN_SIDE, MAX_SIDE, DEFAULT_SIDE = 28, 2048, 512
@@ -102,15 +103,8 @@ def _show_files(chosen: State, name: str, side: int) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.download_button(
-            f"Picture, {side} × {side} (.png)",
-            lambda: to_png(render(chosen.network, (side, side))[0]),
-            f"{name}-{side}.png",
-            "image/png",
-            key="edit.png",
-            icon=":material/image:",
-            on_click="ignore",
-        )
+        with reported():
+            _show_picture_file(chosen, name, side)
         st.download_button(
             "Graph (.svg)",
             lambda: _graph(chosen, name),
@@ -122,6 +116,19 @@ def _show_files(chosen: State, name: str, side: int) -> None:
             disabled=chosen.network.architecture.num_parameters > MAX_EDGES,
             help="The neural graph as a vector drawing with a key, neurons coloured by bias.",
         )
+
+
+def _show_picture_file(chosen: State, name: str, side: int) -> None:
+    check_cost(chosen.network.architecture, num_inputs=side * side, max_bytes=None)
+    st.download_button(
+        f"Picture, {side} × {side} (.png)",
+        lambda: to_png(render(chosen.network, (side, side))[0]),
+        f"{name}-{side}.png",
+        "image/png",
+        key="edit.png",
+        icon=":material/image:",
+        on_click="ignore",
+    )
 
 
 def _graph(chosen: State, name: str) -> str:
