@@ -13,12 +13,14 @@ def open_with(open_page, pages_folder, checkpoints, monkeypatch):
     """A function that opens a page with a network of this session selected."""
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(checkpoints))
 
-    def run(name, network):
+    def run(name, network, **kept):
         from app.state import Kept
 
         digest = hashlib.sha256(f"{network.architecture.id}{network.flatten().tolist()}".encode()).hexdigest()
         app = open_page("home", net=f"upload:{digest}")
         app.session_state["state.kept"] = {digest: Kept(network, "odd", digest)}
+        for key, value in kept.items():
+            app.session_state[key] = value
         return app.switch_page(str(pages_folder / f"{name}.py")).run()
 
     return run
@@ -76,3 +78,16 @@ def test_the_answer_about_an_unlike_network_comes_with_a_warning_and_how_many_mo
     assert "This network is 2-8-8-1 sine with ω₀ 20; the model was trained on" in said(app)
     captions = " ".join(text.value for text in (*app.caption, *app.warning))
     assert "models give this answer" in captions
+
+
+TABS = {"grid_on": "Weights", "shuffle": "Shuffle", "download": "Export"}
+
+
+@pytest.mark.parametrize("network_of", [siren_of, cnn_of])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("icon", TABS)
+def test_every_tab_takes_a_network_of_any_weights(open_with, icon, size, network_of):
+    state = {"network.tab": f":material/{icon}: {TABS[icon]}", "shuffle.seed": 1}
+    app = open_with("network", network_of(SIZES[size]), **state)
+    assert not app.exception
+    assert next(tab for tab in app.tabs if tab.label.endswith(TABS[icon])).children
