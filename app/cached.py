@@ -31,7 +31,7 @@ MAX_RENDERS, MAX_RENDER_SIZE = 256, "128MB"
 
 
 def zoos() -> "dict[str, Zoo]":
-    """The zoos by name, the known ones first, without damaged ones; looked for anew each time: a build may finish."""
+    """The zoos by name, the known ones first, without damaged ones; searched again each time, as a build may finish."""
     return _zoos_and_problems()[0]
 
 

@@ -27,7 +27,7 @@ def full_colour(values: np.ndarray, share: float) -> float:
 def bin_edges(values: np.ndarray, count: int) -> np.ndarray:
     """The (count + 1) edges of equally wide bins over finite values; 0 to 1 without any.
 
-    Values that are too close together for so many bins get a wider range around them.
+    Values that are too close together for that number of bins get a wider range around them.
     """
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     least = max(abs(low), abs(high)) * 1e-12 * count

@@ -139,7 +139,7 @@ def _in_batches(ask: Callable[[Network], Tensor], checkpoint: Checkpoint, networ
 
 
 def _expect_finite(answers: Tensor, checkpoint: Checkpoint, network: Network) -> None:
-    """Refuse answers, a row a network, that hold infinity or NaN; the message names the first such network."""
+    """Refuse answers, one row per network, that hold infinity or NaN; the message names the first such network."""
     is_finite = answers.isfinite().reshape(len(network), -1).all(dim=1)
     if not bool(is_finite.all()):
         first = int((~is_finite).nonzero()[0])

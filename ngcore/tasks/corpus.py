@@ -86,7 +86,7 @@ def difference_of_corpora(card: Mapping[str, Any], zoo: Zoo) -> str | None:
 
     Args:
         card: Of the checkpoint.
-        zoo: The zoo at hand, whatever its name.
+        zoo: The zoo, whatever its name.
     """
     corpus, sample = card["corpus"], zoo.card.get("sample_of") or {}
     if corpus["sha256"] in (zoo.hash, sample.get("hash")):

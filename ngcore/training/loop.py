@@ -99,9 +99,8 @@ def train(
         progress: called about twice a second, after each validation, and at the end.
 
     Raises:
-        CheckpointError: when the folder holds a run of other settings or of another model.
-        InUseError: when another process trains in the folder.
-        StorageError: when the disk is full.
+        CheckpointError, InUseError, StorageError: when the folder holds a run of other settings or of another model,
+            another process trains in it, or the disk is full.
         NeuralGraphError: when the loss is no longer finite, or `validate` does not return `monitor`.
     """
     if num_items < 1:

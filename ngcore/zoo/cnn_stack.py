@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from ngcore.errors import UnknownNameError
 from ngcore.networks import Activation, Network
 
 _AT_ONCE = 16  # images at once: what a stack of eight computes on them stays in a core's caches
@@ -216,7 +217,9 @@ def _activate(activation: Activation, x: Tensor) -> tuple[Tensor, Tensor]:
         case "tanh":  # 2 σ(2x) - 1, as torch's sigmoid is four times as fast as its tanh
             y = x.mul_(2).sigmoid_().mul_(2).sub_(1)
         case _:
-            raise NotImplementedError(activation.function)
+            raise UnknownNameError(
+                "activation", activation.function, ("gelu", "silu", "relu", "leaky_relu", "sigmoid", "tanh")
+            )
     return y, y
 
 
