@@ -18,7 +18,7 @@ from ngcore.networks import Activation, Architecture, Network
 from ngcore.zoo.storage import Zoo
 
 MAX_COMPARED = 1_000  # networks of the zoo that ranges are taken from, evenly spaced
-SLACK = 1.25  # weights that are so many times larger or smaller than any are unlike them
+SLACK = 1.25  # weights larger or smaller than any by this factor are unlike them
 MARGIN = 0.1  # share of the range of brightness or contrast by which a picture may leave it
 
 Range = tuple[float, float]
@@ -56,7 +56,7 @@ def find_differences(card: Mapping[str, Any], network: Network, ranges: Ranges |
     Args:
         card: Of the model.
         network: A stack of one.
-        ranges: Of the zoo that it was trained on, by `find_ranges`; None where that is not at hand.
+        ranges: Of the zoo that it was trained on, by `find_ranges`; None where that is not available.
     """
     known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
     if network.architecture not in known:

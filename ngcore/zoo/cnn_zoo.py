@@ -58,7 +58,7 @@ def build_cnn_zoo(
 
     The hyper-parameters of a run, its initial weights and its split depend on nothing but the seed and its index, so a
     zoo of more runs contains one of fewer (whole groups of 8), and the smaller one is a fair sample of the larger. A
-    build that was killed goes on at the first group that is missing, and gives the same bytes. A run that diverges
+    build that was killed continues at the first missing group, and gives the same bytes. A run that diverges
     keeps the checkpoints before it did.
 
     Args:

@@ -1,4 +1,4 @@
-"""A zoo that cannot be read is named with its reason, and every page goes on with the others."""
+"""A zoo that cannot be read is named with its reason, and every page continues with the others."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Networks with weights of any size, and those that compute nothing: every page says so in words and goes on."""
+"""Networks with weights of any size, and those that compute nothing: every page says so and continues."""
 
 import hashlib
 
