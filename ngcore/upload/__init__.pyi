@@ -12,3 +12,5 @@ from .reader import open_file as open_file
 from .reader import read_network as read_network
 from .stacks import export_stack as export_stack
 from .stacks import read_stack as read_stack
+from .weights.file import WeightFile as WeightFile
+from .weights.opening import open_weights as open_weights

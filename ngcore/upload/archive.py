@@ -1,10 +1,12 @@
 """Zip archives from strangers: the rules that one must keep before an entry is read."""
 
+import collections
 import io
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError
 from ngcore.text import clean_text
@@ -59,11 +61,20 @@ def read_entries(data: bytes, limits: Limits, *, is_compressible: bool) -> dict[
         raise UnknownFormatError("This archive is damaged: its list of entries cannot be read.") from None
     with archive:
         infos = archive.infolist()
-        _check_names([info.filename for info in infos])
-        for info in infos:
-            _check_entry(info, is_compressible=is_compressible)
-        _check_sizes(infos, limits)
+        check_entries(infos, is_compressible=is_compressible, max_bytes=limits.tensor_bytes)
         return {info.filename: _read_entry(archive, info) for info in infos}
+
+
+def check_entries(infos: Sequence[zipfile.ZipInfo], *, is_compressible: bool, max_bytes: int) -> None:
+    """Refuse an archive whose list of entries breaks a rule.
+
+    Raises:
+        UploadError: Naming the first entry that does.
+    """
+    _check_names([info.filename for info in infos])
+    for info in infos:
+        _check_entry(info, is_compressible=is_compressible)
+    _check_sizes(infos, max_bytes)
 
 
 def _check_names(names: list[str]) -> None:
@@ -77,7 +88,7 @@ def _check_names(names: list[str]) -> None:
             or (name[0].isalpha() and name[1:2] == ":")
         ):
             raise UnsafeFileError(f"Expected names inside the archive, got {clean_text(name)!r}, which may lead out.")
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
     if twice:
         raise UnsafeFileError(f"The archive names {clean_text(min(twice))!r} twice.")
 
@@ -94,10 +105,10 @@ def _check_entry(info: zipfile.ZipInfo, *, is_compressible: bool) -> None:
         raise UnsafeFileError(f"Expected {kinds} entries, got compression method {info.compress_type} of {name!r}.")
 
 
-def _check_sizes(infos: list[zipfile.ZipInfo], limits: Limits) -> None:
+def _check_sizes(infos: Sequence[zipfile.ZipInfo], max_bytes: int) -> None:
     total, packed = sum(info.file_size for info in infos), sum(info.compress_size for info in infos)
-    if total > limits.tensor_bytes:
-        raise TooLargeError(f"Expected an archive of at most {limits.tensor_bytes:,} bytes unpacked, got {total:,}.")
+    if total > max_bytes:
+        raise TooLargeError(f"Expected an archive of at most {max_bytes:,} bytes unpacked, got {total:,}.")
     if total > max(MAX_RATIO_FREE_BYTES, MAX_ZIP_RATIO * packed):
         raise UnsafeFileError(f"The archive grows from {packed:,} to {total:,} bytes, as only a zip bomb does.")
 

@@ -18,6 +18,11 @@ MAX_METADATA_BYTES = 256 * KIBI  # an architecture of a thousand layers as JSON
 MAX_LAYERS = 500  # layers of one network, activations included; deeper ones cannot be drawn
 MAX_SIDE = 4_096  # pixels of a side of an input image that a network may declare
 MAX_SIZE = 1_000_000  # features, channels, steps of a single layer
+MAX_STORED_TENSORS = 20_000  # of a file whose tensors are only shown; a checkpoint keeps three times its parameters
+MAX_STORED_NDIM = 8  # axes of such a tensor
+MAX_STORED_NUMBERS = 2**31  # numbers of all of them, as one-byte numbers fill the largest file
+MAX_DIRECTORY_BYTES = 4 * MEBI  # the list of entries of an archive, about 100 bytes for each
+MAX_OBJECTS = 100_000  # groups, tensors and pieces of a tree that are visited in an HDF5 file
 MAX_SEARCH_STEPS = 5_000  # tries to find an order of layers by their shapes, well below a second
 
 MAX_PICKLE_OPERATIONS = 1_000_000  # 4,000 tensors take 240,000; each operation takes a microsecond
@@ -42,6 +47,8 @@ class Limits:
         value_bytes: Values of a forward pass of one input; pages run one on every rerun.
         multiply_adds: Work of a forward pass of one input, at about 10 billion per second.
         allows_pickle: Whether `.pt` files are read at all, if only by an unprivileged process.
+        stored_bytes: Size of a file whose tensors are only shown; what is shown is read, no more.
+        unpacked_bytes: Size of the compressed tensors of such a file, each of which is in memory while it is shown.
     """
 
     file_bytes: int
@@ -52,6 +59,8 @@ class Limits:
     value_bytes: int
     multiply_adds: int
     allows_pickle: bool
+    stored_bytes: int
+    unpacked_bytes: int
 
 
 LOCAL = Limits(
@@ -63,6 +72,8 @@ LOCAL = Limits(
     value_bytes=512 * MEBI,
     multiply_adds=10_000_000_000,
     allows_pickle=True,
+    stored_bytes=2048 * MEBI,
+    unpacked_bytes=512 * MEBI,
 )
 PUBLIC = Limits(
     file_bytes=16 * MEBI,
@@ -73,4 +84,6 @@ PUBLIC = Limits(
     value_bytes=128 * MEBI,
     multiply_adds=2_000_000_000,
     allows_pickle=False,
+    stored_bytes=16 * MEBI,
+    unpacked_bytes=32 * MEBI,
 )

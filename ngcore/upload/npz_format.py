@@ -1,5 +1,6 @@
 """NumPy archives: headers are matched by a pattern and numbers taken as bytes, so that nothing is ever unpickled."""
 
+import dataclasses
 import math
 import re
 
@@ -37,17 +38,46 @@ def read(data: bytes, limits: Limits) -> Contents:
     """
     entries = read_entries(data, limits, is_compressible=True)
     check_count(len(entries))
-    headers = {name.removesuffix(SUFFIX): _header(name, entry) for name, entry in entries.items()}
-    check_shapes({name: shape for name, (_, _, shape, _) in headers.items()})
+    headers = {name.removesuffix(SUFFIX): parse_header(name, entry) for name, entry in entries.items()}
+    for name, header in headers.items():
+        _check_dtype(header.descr, clean_text(name + SUFFIX))
+    check_shapes({name: header.shape for name, header in headers.items()})
     arrays = zip(headers.items(), entries.values(), strict=True)
     return Contents({name: _tensor(name, header, entry) for (name, header), entry in arrays})
 
 
-Header = tuple[np.dtype, bool, tuple[int, ...], int]
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What stands before the numbers of an array.
+
+    Attributes:
+        descr: The data type, such as "<f4".
+        is_fortran: Whether columns come first.
+        shape: Its shape.
+        start: Where the numbers start.
+    """
+
+    descr: str
+    is_fortran: bool
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def kind(self) -> str:
+        """The data type without its byte order."""
+        return self.descr.lstrip("<>|=")
 
 
-def _header(name: str, entry: bytes) -> Header:
-    """Data type, whether columns come first, shape, and where the numbers start."""
+def parse_header(name: str, entry: bytes) -> Header:
+    """The header of an array in an archive.
+
+    Args:
+        name: Its name in the archive.
+        entry: Its bytes, of which no more is needed than the header.
+
+    Raises:
+        UploadError: If it is no array, one of Python objects, or damaged.
+    """
     shown = clean_text(name)
     if not name.endswith(SUFFIX) or not entry.startswith(MAGIC) or len(entry) < 12 or entry[6] not in LENGTH_BYTES:
         raise UnsupportedNetworkError(f"Expected an archive of NumPy arrays only, got {shown!r}.")
@@ -59,7 +89,13 @@ def _header(name: str, entry: bytes) -> Header:
     if match is None:
         raise UnsafeFileError(f"Expected a plain array, got a header of {shown!r} that describes something else.")
     descr, order, sizes = match.groups()
-    return _dtype(descr, shown), order == "True", _shape(sizes, shown), start + length
+    header = Header(descr, order == "True", _shape(sizes, shown), start + length)
+    if header.kind == "O":
+        raise UnsafeFileError(
+            f"The array {shown!r} holds Python objects, which could run code when read. "
+            "Save numbers only: np.savez(path, **{name: array.astype('float32')})."
+        )
+    return header
 
 
 def _shape(sizes: str, shown: str) -> tuple[int, ...]:
@@ -70,26 +106,22 @@ def _shape(sizes: str, shown: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _dtype(descr: str, shown: str) -> np.dtype:
-    if descr.lstrip("<>|=") == "O":
-        raise UnsafeFileError(
-            f"The array {shown!r} holds Python objects, which could run code when read. "
-            "Save numbers only: np.savez(path, **{name: array.astype('float32')})."
-        )
+def _check_dtype(descr: str, shown: str) -> None:
     if descr.lstrip("<>|=") not in DTYPES:
         raise UnsupportedNetworkError(f"Expected arrays of {', '.join(sorted(DTYPES))}, got {descr!r} in {shown!r}.")
-    return np.dtype(descr)
 
 
 def _tensor(name: str, header: Header, entry: bytes) -> torch.Tensor:
-    dtype, is_fortran, shape, start = header
+    dtype, shape = np.dtype(header.descr), header.shape
     count = math.prod(shape)
-    if len(entry) - start != count * dtype.itemsize:
+    if len(entry) - header.start != count * dtype.itemsize:
         raise UnknownFormatError(
             f"The array {clean_text(name)!r} is damaged: shape {shape} needs {count * dtype.itemsize:,} bytes, "
-            f"got {len(entry) - start:,}."
+            f"got {len(entry) - header.start:,}."
         )
-    array = np.frombuffer(entry, dtype, count, offset=start).reshape(shape, order="F" if is_fortran else "C")
+    array = np.frombuffer(entry, dtype, count, offset=header.start).reshape(
+        shape, order="F" if header.is_fortran else "C"
+    )
     return torch.from_numpy(array.astype(dtype.newbyteorder("="), order="C", copy=True))
 
 

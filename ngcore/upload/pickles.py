@@ -16,6 +16,17 @@ INERT = {  # settings and results beside weights; what they would make is never 
     "numpy._core.multiarray scalar",
     "numpy.core.multiarray scalar",
     "_codecs encode",
+    "numpy ndarray",
+    "numpy._core.multiarray _reconstruct",
+    "numpy.core.multiarray _reconstruct",
+    "collections defaultdict",
+    "datetime datetime",
+    "datetime timedelta",
+    "pathlib PosixPath",
+    "pathlib WindowsPath",
+    "torch Size",
+    "torch device",
+    "torch.torch_version TorchVersion",
 }
 GLOBALS = {
     "collections OrderedDict",

@@ -16,6 +16,7 @@ from ngcore.upload import npz_format, safetensors_format, torch_format
 from ngcore.upload.contents import Format, TensorInfo
 from ngcore.upload.conventions import Convention, convert, is_image
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
+from ngcore.upload.folding import fold_tensors
 from ngcore.upload.hints import HINTS_KEY, Hints
 from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, PUBLIC, Limits
@@ -135,7 +136,8 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
     contents = file_format.read(data, limits)
     check_shapes({name: tuple(tensor.shape) for name, tensor in contents.tensors.items()})
     weights, counters = set_counters_aside(contents.tensors)
-    tensors, notes = clean_tensors(weights)
+    whole, fold_notes = fold_tensors(weights)
+    tensors, notes = clean_tensors(whole)
     check_graph({name: tuple(tensor.shape) for name, tensor in tensors.items()}, limits)
     return OpenedFile(
         tensors=tensors,
@@ -145,7 +147,7 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         table=tensor_table(contents.tensors),
-        notes=(*contents.notes, *aside_notes((*counters, *contents.aside)), *notes),
+        notes=(*contents.notes, *aside_notes((*counters, *contents.aside)), *fold_notes, *notes),
         filename=clean_text(filename),
         limits=limits,
     )

@@ -1,8 +1,9 @@
 """Safetensors files: the header is read and checked here first, then the library reads the numbers."""
 
+import dataclasses
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import safetensors
@@ -30,19 +31,48 @@ def read(data: bytes, limits: Limits) -> Contents:
     Raises:
         UploadError: If the file is damaged, too large or not made of plain tensors.
     """
-    header = _header(data)
-    metadata = _metadata(header.pop("__metadata__", {}))
+    header, metadata = parse_header(data)
     check_count(len(header))
-    entries = {name: _entry(name, entry) for name, entry in header.items()}
-    check_shapes({name: shape for name, (shape, _, _) in entries.items()})
-    size = len(data) - PREFIX_BYTES - int.from_bytes(data[:PREFIX_BYTES], "little")
+    entries = {name: parse_entry(name, entry) for name, entry in header.items()}
+    for name, entry in entries.items():
+        _check_dtype(name, entry.dtype)
+    check_shapes({name: entry.shape for name, entry in entries.items()})
+    size = len(data) - start_of_numbers(data)
     check_bytes(size, limits)
-    _check_offsets(entries, size)
+    check_offsets(entries, size, ITEM_BYTES)
     try:
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
         raise _damaged(clean_text(str(error))) from None
     return Contents({name: tensors[name] for name in header}, metadata, is_ordered=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A tensor as the header describes it: its shape, its data type, and where its numbers begin and end."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    begin: int
+    end: int
+
+
+def start_of_numbers(data: bytes) -> int:
+    """Where the header ends, by the first bytes of a file."""
+    return PREFIX_BYTES + int.from_bytes(data[:PREFIX_BYTES], "little")
+
+
+def parse_header(data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """The entries of the header as JSON, and the texts that come with them.
+
+    Args:
+        data: The file, of which no more is needed than the header.
+
+    Raises:
+        UploadError: If the header is too long or damaged.
+    """
+    header = _header(data)
+    return header, _metadata(header.pop("__metadata__", {}))
 
 
 def _header(data: bytes) -> dict[str, Any]:
@@ -82,33 +112,51 @@ def _metadata(metadata: Any) -> dict[str, str]:
     return metadata
 
 
-def _entry(name: str, entry: Any) -> tuple[tuple[int, ...], int, tuple[int, int]]:
-    """Shape, bytes per element and offsets of a tensor."""
+def parse_entry(name: str, entry: Any) -> Entry:
+    """The entry of a tensor, its types checked.
+
+    Raises:
+        UnknownFormatError: If it is none.
+    """
     if not isinstance(entry, dict) or entry.keys() != ENTRY_KEYS:
         raise _damaged(f"the entry of {clean_text(name)!r} does not consist of dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
         raise _damaged(f"the shape or the offsets of {clean_text(name)!r} are no whole numbers")
-    if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
+    return Entry(tuple(shape), dtype if isinstance(dtype, str) else str(dtype)[:20], offsets[0], offsets[1])
+
+
+def _check_dtype(name: str, dtype: str) -> None:
+    if dtype not in ITEM_BYTES:
         raise UnsupportedNetworkError(
-            f"Expected tensors of {', '.join(ITEM_BYTES)}, got {clean_text(str(dtype), length=20)!r} in "
+            f"Expected tensors of {', '.join(ITEM_BYTES)}, got {clean_text(dtype, length=20)!r} in "
             f"{clean_text(name)!r}."
         )
-    return tuple(shape), ITEM_BYTES[dtype], (offsets[0], offsets[1])
 
 
 def _are_sizes(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**63 for value in values)
 
 
-def _check_offsets(entries: dict[str, tuple[tuple[int, ...], int, tuple[int, int]]], size: int) -> None:
+def check_offsets(entries: Mapping[str, Entry], size: int, items: Mapping[str, int]) -> None:
+    """Refuse tensors that overlap, leave gaps, or take other than the bytes of their shapes.
+
+    Args:
+        entries: The tensors.
+        size: Bytes behind the header.
+        items: Bytes per number by data type; of others the number of bytes is not checked.
+
+    Raises:
+        UploadError: Naming the first such tensor.
+    """
     position = 0
-    for name, (shape, item, (begin, end)) in sorted(entries.items(), key=lambda entry: entry[1][2]):
-        if begin != position:
+    for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if entry.begin != position:
             raise UnsafeFileError(f"The data of {clean_text(name)!r} overlap with others or leave a gap before them.")
-        if end - begin != math.prod(shape) * item:
+        needed = math.prod(entry.shape) * items[entry.dtype] if entry.dtype in items else entry.end - entry.begin
+        if entry.end - entry.begin != needed or needed < 0:
             raise _damaged(f"the offsets of {clean_text(name)!r} do not fit its shape")
-        position = end
+        position = entry.end
     if position != size:
         raise _damaged(f"its tensors take {position:,} bytes and the file holds {size:,}")
 

@@ -42,6 +42,7 @@ _waiting = threading.BoundedSemaphore(MAX_READERS + MAX_WAITING_READERS)
 def describe_pickle(
     pickle: bytes,
     *,
+    everything: bool = False,
     seconds: float = PICKLE_SECONDS,
     cpu_seconds: int = PICKLE_CPU_SECONDS,
     memory_bytes: int = PICKLE_MEMORY_BYTES,
@@ -53,6 +54,7 @@ def describe_pickle(
 
     Args:
         pickle: The structure of a torch file, from a stranger.
+        everything: Whether to describe the tensors at all depths, instead of those of one state dict.
         seconds: Wall time for all.
         cpu_seconds: Processor time for reading.
         memory_bytes: Address space for reading, beyond what Python itself takes.
@@ -68,7 +70,8 @@ def describe_pickle(
     if len(pickle) > MAX_PICKLE_BYTES:
         raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_BYTES:,} bytes, got {len(pickle):,}.")
     with _turn(seconds):
-        raw = _exchange({"cpu_seconds": cpu_seconds, "memory_bytes": memory_bytes}, pickle, seconds)
+        rules = {"cpu_seconds": cpu_seconds, "memory_bytes": memory_bytes}
+        raw = _exchange(["everything" if everything else "state_dict", json.dumps(rules)], pickle, seconds)
     try:
         answer = json.loads(raw)
     except (ValueError, RecursionError):
@@ -103,9 +106,9 @@ def _turn(seconds: float) -> Iterator[None]:
         _waiting.release()
 
 
-def _exchange(rules: dict[str, Any], pickle: bytes, seconds: float) -> bytes:
+def _exchange(arguments: list[str], pickle: bytes, seconds: float) -> bytes:
     """Give the pickle to the process and take its answer, empty if that is too long."""
-    command = [sys.executable, "-I", "-S", "-c", START + READ, *FOLDERS, json.dumps(rules)]
+    command = [sys.executable, "-I", "-S", "-c", START + READ, *FOLDERS, *arguments]
     with (
         tempfile.TemporaryDirectory(prefix="ngcore-") as folder,
         subprocess.Popen(

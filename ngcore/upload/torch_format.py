@@ -71,7 +71,7 @@ def _aside(answer: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Described:
+class Described:
     """A tensor as the reading process describes it, its numbers in range."""
 
     name: str
@@ -101,13 +101,18 @@ def read_tensors(
     if not isinstance(rows, list):
         raise _damaged("it does not describe its tensors")
     check_count(len(rows))
-    described = [_described(row) for row in rows]
+    described = [described_tensor(row) for row in rows]
     check_shapes({tensor.name: tensor.shape for tensor in described})
     check_bytes(sum(math.prod(t.shape) * DTYPES[t.dtype].itemsize for t in described), limits)
     return {tensor.name: _tensor(tensor, storages, is_big_endian=is_big_endian) for tensor in described}
 
 
-def _described(row: Any) -> _Described:
+def described_tensor(row: Any) -> Described:
+    """A row of the answer of the reading process, its types checked.
+
+    Raises:
+        UnknownFormatError: If it is none.
+    """
     if not isinstance(row, list) or len(row) != 7:
         raise _damaged("a tensor in it is not described in full")
     name, dtype, key, numel, offset, shape, strides = row
@@ -116,26 +121,46 @@ def _described(row: Any) -> _Described:
         raise _damaged("a tensor in it is not described in full")
     if not all(type(number) is int and 0 <= number < MAX_INTEGER for number in (numel, offset, *shape, *strides)):
         raise _damaged(f"the shape of {clean_text(name)!r} holds something else than whole numbers")
-    return _Described(name, dtype, key, numel, offset, tuple(shape), tuple(strides))
+    return Described(name, dtype, key, numel, offset, tuple(shape), tuple(strides))
 
 
-def _tensor(described: _Described, storages: Mapping[str, bytes], *, is_big_endian: bool) -> Tensor:
+def _tensor(described: Described, storages: Mapping[str, bytes], *, is_big_endian: bool) -> Tensor:
     """A contiguous copy of a view of a storage."""
-    shown, dtype = clean_text(described.name), DTYPES[described.dtype]
+    dtype = DTYPES[described.dtype]
     content = storages.get(described.key)
-    if content is None or len(content) != described.numel * dtype.itemsize:
-        found = "none" if content is None else f"{len(content):,}"
-        raise _damaged(f"{shown!r} needs {described.numel * dtype.itemsize:,} bytes of numbers, got {found}")
-    steps = [(size - 1) * stride for size, stride in zip(described.shape, described.strides, strict=True)]
-    if described.offset + sum(steps) >= described.numel:
-        raise UnsafeFileError(f"The numbers of {shown!r} reach beyond what the file holds for them.")
-    strides = [stride if size > 1 else 0 for size, stride in zip(described.shape, described.strides, strict=True)]
-    numbers = np.frombuffer(content, f"{'>' if is_big_endian else '<'}i{dtype.itemsize}")
-    views = np.lib.stride_tricks.as_strided(
-        numbers[described.offset :], described.shape, [stride * dtype.itemsize for stride in strides]
-    )
-    own = torch.from_numpy(views.astype(f"i{dtype.itemsize}", order="C", copy=True))
+    check_view(described, None if content is None else len(content))
+    numbers = np.frombuffer(content or b"", f"{'>' if is_big_endian else '<'}i{dtype.itemsize}")
+    own = torch.from_numpy(view_of(described, numbers).astype(f"i{dtype.itemsize}", order="C", copy=True))
     return own != 0 if dtype is torch.bool else own.view(dtype)
+
+
+def check_view(described: Described, num_bytes: int | None) -> None:
+    """Refuse a tensor that does not lie within its storage.
+
+    Args:
+        described: The tensor.
+        num_bytes: Size of its storage; None if the file has none.
+
+    Raises:
+        UploadError: If it reaches beyond.
+    """
+    shown, needed = clean_text(described.name), described.numel * DTYPES[described.dtype].itemsize
+    if num_bytes != needed:
+        found = "none" if num_bytes is None else f"{num_bytes:,}"
+        raise _damaged(f"{shown!r} needs {needed:,} bytes of numbers, got {found}")
+    steps = [(size - 1) * stride for size, stride in zip(described.shape, described.strides, strict=True)]
+    if described.offset + sum(steps) >= described.numel and 0 not in described.shape:
+        raise UnsafeFileError(f"The numbers of {shown!r} reach beyond what the file holds for them.")
+
+
+def view_of(described: Described, numbers: np.ndarray) -> np.ndarray:
+    """A tensor as a view of the numbers of its storage, for which `check_view` holds."""
+    if 0 in described.shape:
+        return np.empty(described.shape, numbers.dtype)
+    strides = [stride if size > 1 else 0 for size, stride in zip(described.shape, described.strides, strict=True)]
+    return np.lib.stride_tricks.as_strided(
+        numbers[described.offset :], described.shape, [stride * numbers.itemsize for stride in strides], writeable=False
+    )
 
 
 def _damaged(reason: str) -> UnknownFormatError:

@@ -11,21 +11,23 @@ from typing import Any
 
 from ngcore.errors import TooLargeError, UnsupportedNetworkError, UploadError
 from ngcore.text import clean_text
-from ngcore.upload.limits import MAX_NDIM, MAX_TENSORS
+from ngcore.upload.checkpoints import find_state_dict, flatten
+from ngcore.upload.limits import MAX_NDIM, MAX_STORED_NDIM, MAX_STORED_TENSORS, MAX_TENSORS
 from ngcore.upload.lockdown import lock_process
 from ngcore.upload.pickles import check_pickle
 from ngcore.upload.unpickle import TensorView, load_pickle
 
-STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights")
 MAX_INTEGER = 2**63
-MAX_NESTING = 4  # dicts in dicts; a file may hold itself
+EVERYTHING = "everything"  # what is wanted: all tensors, or a state dict
 
 
 def main() -> None:
     """Lock the process, read, answer."""
-    held = lock_process(**json.loads(sys.argv[-1]))
+    *_, wanted, rules = sys.argv
+    held = lock_process(**json.loads(rules))
     try:
-        answer = describe(sys.stdin.buffer.read())
+        pickle = sys.stdin.buffer.read()
+        answer = describe_all(pickle) if wanted == EVERYTHING else describe(pickle)
     except UploadError as error:
         answer = {"error": type(error).__name__, "message": str(error), "has_recipe": bool(error.recipe)}
     except MemoryError:
@@ -46,25 +48,17 @@ def describe(pickle: bytes) -> dict[str, Any]:
     return {"nested": nested, "aside": aside, "tensors": describe_tensors(state)}
 
 
-def find_state_dict(loaded: Any) -> tuple[dict[Any, Any], str]:
-    """The dict that holds the tensors, and the keys it stood under, such as "model.state_dict" ("" for the whole file).
-
-    Args:
-        loaded: What `load_pickle` made of the file.
+def describe_all(pickle: bytes) -> dict[str, Any]:
+    """The answer about a pickle as a file of weights: the "tensors" at all depths, and "aside", what is no tensor.
 
     Raises:
-        UnsupportedNetworkError: If there is none.
+        UploadError: If the pickle is refused.
     """
-    if not isinstance(loaded, dict):
-        raise UnsupportedNetworkError(f"Expected a state dict, got an object of type {type(loaded).__name__}.")
-    path: list[str] = []
-    while len(path) < MAX_NESTING:
-        key = next((key for key in STATE_DICT_KEYS if isinstance(loaded.get(key), dict)), None)
-        if key is None:
-            break
-        path.append(key)
-        loaded = loaded[key]
-    return loaded, ".".join(path)
+    check_pickle(pickle)
+    tensors, aside = flatten(load_pickle(pickle), lambda value: isinstance(value, TensorView))
+    if len(tensors) > MAX_STORED_TENSORS:
+        raise TooLargeError(f"Expected at most {MAX_STORED_TENSORS:,} tensors, got {len(tensors):,}.")
+    return {"aside": aside, "tensors": [_describe(name, tensor, MAX_STORED_NDIM) for name, tensor in tensors.items()]}
 
 
 def set_aside(state: dict[Any, Any]) -> tuple[dict[Any, Any], list[str]]:
@@ -92,13 +86,13 @@ def describe_tensors(state: dict[Any, Any]) -> list[list[Any]]:
             raise UnsupportedNetworkError(f"Expected tensors only, got {type(tensor).__name__} under {shown!r}.")
         if not isinstance(name, str):
             raise UnsupportedNetworkError(f"Expected names of tensors as text, got {shown}.")
-    return [_describe(name, tensor) for name, tensor in state.items()]
+    return [_describe(name, tensor, MAX_NDIM) for name, tensor in state.items()]
 
 
-def _describe(name: str, tensor: TensorView) -> list[Any]:
-    if max(len(tensor.shape), len(tensor.strides)) > MAX_NDIM:
+def _describe(name: str, tensor: TensorView, max_ndim: int) -> list[Any]:
+    if max(len(tensor.shape), len(tensor.strides)) > max_ndim:
         raise TooLargeError(
-            f"Expected tensors of at most {MAX_NDIM} axes, got {len(tensor.shape)} in {clean_text(name)!r}."
+            f"Expected tensors of at most {max_ndim} axes, got {len(tensor.shape)} in {clean_text(name)!r}."
         )
     numbers = (tensor.storage.numel, tensor.offset, *tensor.shape, *tensor.strides)
     if not all(type(number) is int and 0 <= number < MAX_INTEGER for number in numbers):

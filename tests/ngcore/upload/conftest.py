@@ -10,6 +10,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
+READERS = {"ngcore.upload.reader", "ngcore.upload.weights.opening"}
+
 
 def _as_safetensors(state, metadata=None):
     return safetensors.torch.save({name: tensor.contiguous() for name, tensor in state.items()}, metadata)
@@ -31,7 +33,7 @@ def _as_torch(state):
 def no_unforeseen_error(caplog):
     """Fail a test in which `read_network` caught an error that no reader foresaw: a mistake of ours."""
     yield
-    unforeseen = [record for record in caplog.get_records("call") if record.name == "ngcore.upload.reader"]
+    unforeseen = [record for record in caplog.get_records("call") if record.name in READERS]
     assert not unforeseen, unforeseen[0].getMessage() + str(unforeseen[0].exc_info)
 
 

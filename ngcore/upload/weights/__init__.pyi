@@ -1,0 +1,13 @@
+from .connections import Connection as Connection
+from .connections import Corrections as Corrections
+from .connections import correct as correct
+from .connections import guess_connections as guess_connections
+from .file import Aside as Aside
+from .file import WeightFile as WeightFile
+from .opening import open_weights as open_weights
+from .summary import Summary as Summary
+from .tensor import WeightTensor as WeightTensor
+from .thumbnail import first_kernels as first_kernels
+from .thumbnail import thumbnail as thumbnail
+from .tree import Group as Group
+from .tree import group_names as group_names
