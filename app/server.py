@@ -26,8 +26,8 @@ ANY_HOST = "0.0.0.0"  # noqa: S104
 DEFAULT_PORT = 8501
 LAST_PORT = 65535
 
-# The largest upload in megabytes: on one's own machine, and in public.
-MAX_UPLOAD_MB = 64
+# The largest upload in megabytes: on one's own machine, where large files show their weights alone, and in public.
+MAX_UPLOAD_MB = 2048
 MAX_PUBLIC_UPLOAD_MB = 16
 
 # A page may load from this server and from nowhere else. Streamlit needs inline code and eval for its own charts.

@@ -14,6 +14,7 @@ from app.server import PUBLIC_VARIABLE
 if TYPE_CHECKING:
     from ngcore.networks import Network
     from ngcore.upload import TensorInfo, Upload
+    from ngcore.upload.weights import WeightFile
 
 QUERY_PARAMETER = "net"
 UPLOAD = "upload"
@@ -21,9 +22,12 @@ DEVICE_KEY = "state.device"
 _SELECTION_KEY = "state.selection"
 _ADDRESS_KEY = "state.address"
 _KEPT_KEY = "state.kept"
+_WEIGHTS_KEY = "state.weights"
 REGION_KEY = "map.region"
 MAX_KEPT = 20
 MAX_KEPT_BYTES = 256 * 1024 * 1024
+MAX_KEPT_FILES = 3  # files of weights, of which each upload is in memory as a whole
+MAX_FILE_BYTES = 2 * 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,24 @@ class Kept:
         return Selection(UPLOAD, self.sha256)
 
 
+@dataclass(frozen=True)
+class KeptWeights:
+    """A file of this session whose weights show without a structure.
+
+    Attributes:
+        file: The file, opened.
+        reason: Why no network was made of it, in words that may quote the file.
+    """
+
+    file: "WeightFile"
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """What to call it; a stranger's text."""
+        return self.file.filename or "uploaded weights"
+
+
 def selected() -> Selection | None:
     """The network that all pages look at; None while none is chosen."""
     return st.session_state.get(_SELECTION_KEY)
@@ -191,6 +213,29 @@ def keep_upload(upload: "Upload") -> Selection:
     """Keep an uploaded network."""
     title = upload.filename or "uploaded network"
     return keep(Kept(upload.network, title, upload.sha256, upload.format, upload.size, upload.tensors, upload.notes))
+
+
+def kept_weights() -> dict[str, KeptWeights]:
+    """The files of this session that show their weights alone, by their sha256, the newest last."""
+    return st.session_state.setdefault(_WEIGHTS_KEY, {})
+
+
+def keep_weights(file: "WeightFile", *, reason: str) -> Selection:
+    """Keep an opened file for this session, in place of the oldest where there are too many or too large ones."""
+    files = kept_weights()
+    files.pop(file.sha256, None)
+    files[file.sha256] = KeptWeights(file, reason)
+    while len(files) > 1 and (
+        len(files) > MAX_KEPT_FILES or sum(one.file.size for one in files.values()) > MAX_FILE_BYTES
+    ):
+        del files[next(iter(files))]
+    return Selection(UPLOAD, file.sha256)
+
+
+def selected_weights() -> KeptWeights | None:
+    """The selected file, if it is one that shows its weights alone."""
+    selection = selected()
+    return kept_weights().get(selection.id) if selection is not None and selection.is_upload else None
 
 
 def keep_network(network: "Network", title: str, *, notes: tuple[str, ...] = ()) -> Selection:

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from app import state
 from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
 from app.errors import reported
 from app.network.export_tab import export_tab
 from app.network.facts import network_facts
 from app.network.graph_tab import graph_tab
+from app.network.loose.view import loose_view
 from app.network.shuffle_tab import shuffle_tab
 from app.network.weights_tab import weights_tab
 
@@ -19,8 +21,12 @@ TABS = {
 }
 
 st.title("Network graph")
-selection = network_picker()
-if selection is not None:
+selection = network_picker(takes_weights=True)
+weights = state.selected_weights()
+if weights is not None:
+    with reported():
+        loose_view(weights)
+elif selection is not None:
     with reported():
         network_facts(selection)
         show_degeneracy(selection)

@@ -12,13 +12,34 @@ MAX_KERNELS = 24  # channels of a side of the picture of kernels
 NUM_BINS = 61
 
 
-def draw_heatmap(matrix: np.ndarray, *, theme: Theme, x_title: str, y_title: str, value: str = "weight") -> go.Figure:
+def draw_heatmap(
+    matrix: np.ndarray,
+    *,
+    theme: Theme,
+    x_title: str,
+    y_title: str,
+    value: str = "weight",
+    size: tuple[int, int] | None = None,
+) -> go.Figure:
     """A matrix (outputs, inputs) as colours about zero.
 
     Matrices of more than `MAX_SIDE` rows or columns are averaged over blocks; say so with `block_size`.
+
+    Args:
+        matrix: The matrix.
+        theme: Colours.
+        x_title: What its columns are.
+        y_title: What its rows are.
+        value: What its entries are.
+        size: Rows and columns of the matrix of which this one is a thumbnail; None for the matrix itself.
     """
-    step_rows, step_columns = block_size(matrix)
-    shown = _block_means(matrix, step_rows, step_columns)
+    step_rows: float
+    step_columns: float
+    if size is None:
+        step_rows, step_columns = block_size(matrix)
+        shown = _block_means(matrix, *block_size(matrix))
+    else:
+        shown, step_rows, step_columns = matrix, size[0] / matrix.shape[0], size[1] / matrix.shape[1]
     limit = full_colour(shown, 1.0)
     figure = go.Figure(
         go.Heatmap(
@@ -67,6 +88,11 @@ def draw_histogram(values: np.ndarray, *, theme: Theme, is_log: bool = True) -> 
     values = values.astype(float)  # the range of 3e38 is no float32
     limit = full_colour(values, 1.0)
     counts, bounds = np.histogram(values, bins=NUM_BINS, range=(-limit, limit))
+    return draw_counts(counts, bounds, theme=theme, is_log=is_log)
+
+
+def draw_counts(counts: np.ndarray, bounds: np.ndarray, *, theme: Theme, is_log: bool = True) -> go.Figure:
+    """How often which weight occurs, from counts in equal bins and the bounds of these."""
     centres = (bounds[1:] + bounds[:-1]) / 2
     colours = [theme.negative if centre < 0 else theme.positive for centre in centres]
     bars = go.Bar(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from app import cached, state
+from app import cached, page_table, state
 from app.components.damaged_zoos import show_damaged_zoos
 from app.components.search import Filters, find, step
 from app.components.upload_box import upload_box
@@ -25,7 +25,9 @@ NO_FILE = Selection(UPLOAD, "")  # the place for a file is open, and none is cho
 Accepts = Callable[["Architecture"], bool]
 
 
-def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind of network") -> Selection | None:
+def network_picker(
+    accepts: Accepts | None = None, *, needs: str = "another kind of network", takes_weights: bool = False
+) -> Selection | None:
     """Let the user choose a network, and return the one that is selected.
 
     The first network of the first zoo is selected where none is yet.
@@ -33,6 +35,7 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
     Args:
         accepts: Which architectures the page can use; None for all. Zoos of others are not offered.
         needs: What the page can use, in words, for the note when the selected network is of another kind.
+        takes_weights: Whether the page also shows files whose structure is not known, `state.selected_weights`.
 
     Returns:
         None if there is nothing to choose from, or the selected network is missing or of another kind.
@@ -53,9 +56,12 @@ def network_picker(accepts: Accepts | None = None, *, needs: str = "another kind
         if st.session_state[ZOO_KEY] != UPLOAD:
             _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
     if st.session_state[ZOO_KEY] == UPLOAD:
-        upload_box()
-    if problem and selection != NO_FILE:
+        upload_box(takes_weights=takes_weights)
+    weights = state.selected_weights()
+    if problem and selection != NO_FILE and not (weights and takes_weights):
         st.info(problem, icon=":material/info:")
+        if weights:
+            st.page_link(page_table.page("network"), label="Look at its weights")
     return None if problem else state.selected()
 
 
@@ -73,6 +79,8 @@ def _problem(selection: Selection | None, accepts: Accepts | None, needs: str) -
         return "Upload a network: there is no zoo here yet (`ngcore zoo build` makes one)."
     if selection == NO_FILE:
         return "Upload a file, or choose a zoo."
+    if weights := state.selected_weights():
+        return f"This page needs a network. Of {plain(weights.title)} only the weights are known, not how they connect."
     if not cached.exists(selection):
         if selection.is_upload:
             return "This network belongs to another session. Upload its file again."

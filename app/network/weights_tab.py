@@ -46,7 +46,7 @@ def weights_tab(selection: Selection) -> None:
 
 def _matrix(weight: np.ndarray, name: str, colours: Theme) -> None:
     """The matrix of a Linear; the kernels of a convolution, or their norms where there are too many."""
-    axes = {"x_title": "input", "y_title": "output"}
+    axes: Any = {"x_title": "input", "y_title": "output"}
     if weight.ndim == 4 and max(weight.shape[:2]) <= MAX_KERNELS and weight.shape[2:] != (1, 1):
         st.markdown("**Kernels**, one for each pair of channels")
         figure = draw_kernels(weight, theme=colours)

@@ -11,7 +11,7 @@ def test_the_app_is_served_to_this_machine_alone_unless_told_otherwise():
 
     options = server_options()
     assert options["server.address"] == "127.0.0.1"
-    assert options["server.maxUploadSize"] == 64
+    assert options["server.maxUploadSize"] == 2048
     assert "server.port" not in options
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ngcore.errors import UnknownNameError
 from ngcore.upload.checkpoints import SEPARATOR
+from ngcore.upload.names import TABLES, pieces
 from ngcore.upload.weights.file import WeightFile
 from ngcore.upload.weights.tensor import WeightTensor
 
@@ -99,6 +100,8 @@ def _sides(tensor: WeightTensor, file: WeightFile) -> _Sides:
     rows_first = (shape[1], shape[0])
     is_keras = file.format in INPUTS_FIRST
     columns_first = (shape[-2], shape[-1]) if is_keras else (shape[0], shape[1])
+    if len(shape) == 2 and pieces(tensor.name) & TABLES:
+        return _Sides(shape[0], shape[1], is_map=False)
     bias = _bias_size(tensor.name, file.tensors)
     is_columns = bias == columns_first[1] if bias in (rows_first[1], columns_first[1]) else is_keras
     if shape[0] == shape[1] and not is_keras:

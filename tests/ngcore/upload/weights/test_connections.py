@@ -73,3 +73,8 @@ def test_keras_matrices_stand_as_inputs_times_outputs():
     with h5py.File(buffer, "w") as h5:
         h5["a/0"], h5["b/0"] = torch.ones(3, 8).numpy(), torch.ones(8, 2).numpy()
     assert pairs(guess_connections(open_weights(buffer.getvalue()))) == [("a/0", "b/0")]
+
+
+def test_an_embedding_table_puts_out_its_columns(opened):
+    module = nn.ModuleDict({"wte": nn.Embedding(50, 8), "fc": nn.Linear(8, 3)})
+    assert pairs(guess_connections(opened(module))) == [("wte.weight", "fc.weight")]
