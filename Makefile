@@ -4,18 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
+SECONDS ?= 60
 
 # The first Python of 3.11 or later; `make run PYTHON=/path/to/python` takes another one.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check browser benchmark page-speed lock clean
+.PHONY: help run test check fuzz browser benchmark page-speed lock clean
 
 help:
 	@echo "make run        install what is missing and serve the app on http://127.0.0.1:$(PORT)  (PORT=8502 for another)"
 	@echo "make test       check, then all tests, those in a real browser included  (WORKERS=$(WORKERS))"
 	@echo "make check      format, lint, types, import rules"
+	@echo "make fuzz       read damaged files of every format for a while  (SECONDS=120 for longer)"
 	@echo "make benchmark  measure the speed of the models on this machine"
 	@echo "make page-speed measure in a browser how fast the pages of the app are"
 	@echo "make lock       write requirements.lock anew, with the newest versions that pyproject.toml allows"
@@ -32,6 +34,9 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/fuzz.py --seconds $(SECONDS)
 
 benchmark: $(VENV)/.installed
 	$(BIN)/ngcore benchmark

@@ -22,6 +22,7 @@ from ngcore.cli import (
     seeds,
     study,
     train,
+    weights,
     zoo,
 )
 from ngcore.cli.app import become_server, server_arguments
@@ -83,7 +84,7 @@ program = typer.Typer(
 )
 program.add_typer(data.commands, name="data")
 program.add_typer(zoo.commands, name="zoo")
-for _module in (train, evaluate, results, seeds, study, models, predict, edit, embed, maps, graph, benchmark):
+for _module in (train, evaluate, results, seeds, study, models, predict, edit, embed, maps, graph, weights, benchmark):
     _module.register(program)
 
 

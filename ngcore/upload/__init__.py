@@ -1,9 +1,10 @@
-"""Untrusted bytes → a network.
+"""Untrusted bytes → a network, or where none can be made of them, the weights alone (`ngcore.upload.weights`).
 
 The safety measures, all in this package:
 
-1. The format is decided by the first bytes. Safetensors, `.npz` and torch state dicts (`.pt`) are read; Keras, HDF5,
-   ONNX, legacy torch files, pickles and single arrays are recognised and refused with a recipe that converts them.
+1. The format is decided by the first bytes. Safetensors, `.npz` and torch state dicts (`.pt`) are read as networks,
+   these, Keras and HDF5 as weights alone; ONNX, legacy torch files, pickles and single arrays are recognised and
+   refused with a recipe that converts them.
 2. Size limits hold before reading, limits on declared shapes before a tensor is made, a limit on the graph before a
    network is built; `limits.py` gives a reason for each. Servers open to strangers have lower ones.
 3. Archives with encrypted entries, links, climbing names, names that occur twice, or the growth of a zip bomb are

@@ -93,8 +93,8 @@ def _axis(weight: Shape, left: Shape, right: Shape) -> int | None:
 
 def fold_parts(fold: Fold, parts: Sequence[np.ndarray]) -> np.ndarray:
     """A weight from its parts, in float64 within: g · v / ‖v‖, or W / (uᵀ W v); float32."""
-    first, *others = (part.astype(np.float64) for part in parts)
     with np.errstate(all="ignore"):  # a norm of zero gives NaN, as in torch
+        first, *others = (part.astype(np.float64) for part in parts)
         if fold.kind == "weight norm":
             (direction,) = others
             axes = tuple(axis for axis in range(direction.ndim) if not first.ndim or first.shape[axis] == 1)

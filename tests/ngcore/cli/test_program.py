@@ -32,6 +32,7 @@ COMMANDS = [
     ["embed"],
     ["map"],
     ["graph"],
+    ["weights"],
     ["benchmark"],
     ["app"],
 ]

@@ -1,0 +1,251 @@
+"""Damages valid files of every format and reads them: the outcome is a result or a refusal, soon and in little memory.
+
+`make fuzz` runs every target for a share of its time, each time with other damage; tests run each for a few rounds.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import json
+import logging
+import random
+import resource
+import sys
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MEMORY = 1 << 30  # bytes of address space beyond what the process takes at its start
+SLOW_S = 20.0  # what no small file may take, on a slow and busy machine
+MAX_LOOKED_AT = 5_000_000  # numbers of a tensor that are read
+LOGGERS = ("ngcore.upload.reader", "ngcore.upload.weights.opening")
+INTERESTING = (0, 1, 2, 8, 16, 63, 64, 127, 128, 255)
+WHOLE_NUMBERS = (0, 1, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Files of a format, and what to do with damaged ones.
+
+    Attributes:
+        files: Makes valid files.
+        read: Reads one; may raise `NeuralGraphError` and nothing else.
+    """
+
+    files: Callable[[], list[bytes]]
+    read: Callable[[bytes], None]
+
+
+class UnforeseenError(Exception):
+    """A reader turned an error that it had not foreseen into a refusal."""
+
+
+class _Raising(logging.Handler):
+    def emit(self, record):
+        raise UnforeseenError(record.getMessage()) from (record.exc_info[1] if record.exc_info else None)
+
+
+@contextlib.contextmanager
+def raising_on_unforeseen() -> Iterator[None]:
+    """Have errors that readers only log end in an exception."""
+    handler = _Raising()
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(handler)
+    try:
+        yield
+    finally:
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(handler)
+
+
+def look_at(data: bytes) -> None:
+    """Everything that the app and the command line do with a file of weights."""
+    from ngcore.errors import NeuralGraphError
+    from ngcore.upload.weights import first_kernels, group_names, guess_connections, open_weights, thumbnail
+
+    with contextlib.suppress(NeuralGraphError):
+        file = open_weights(data, filename="fuzz")
+        group_names(file.tensors)
+        guess_connections(file)
+        for tensor in file.tensors.values():
+            if tensor.size > MAX_LOOKED_AT:
+                continue
+            with contextlib.suppress(NeuralGraphError):
+                _ = tensor.summary, thumbnail(tensor), tensor.array()
+                if len(tensor.shape) == 4:
+                    first_kernels(tensor)
+
+
+def look_at_torch(data: bytes) -> None:
+    """As `look_at`, with the pickle described in this process: starting one for each file takes long."""
+    from ngcore.upload.torch_reader import describe_all
+    from ngcore.upload.weights import torch_source
+
+    original = torch_source.describe_pickle
+    torch_source.describe_pickle = lambda pickle, **_: json.loads(json.dumps(describe_all(pickle)))
+    try:
+        look_at(data)
+    finally:
+        torch_source.describe_pickle = original
+
+
+def _state():
+    import torch
+
+    torch.manual_seed(0)
+    return {
+        "model.conv.weight": torch.randn(4, 2, 3, 3),
+        "model.conv.bias": torch.randn(4).half(),
+        "model.fc.weight_g": torch.rand(3, 1),
+        "model.fc.weight_v": torch.randn(3, 4),
+        "model.q.weight": torch.ones(2, 3, dtype=torch.int8),
+        "model.q.weight_scale": torch.rand(2, 1),
+        "optimizer.state.0.exp_avg": torch.zeros(4),
+        "model.steps": torch.tensor(3),
+    }
+
+
+def safetensors_files():
+    import safetensors.torch
+    import torch
+
+    return [
+        safetensors.torch.save(_state(), {"note": "text"}),
+        safetensors.torch.save({"a": torch.ones(2, 2).bfloat16(), "b": torch.ones(2, 2).to(torch.float8_e4m3fn)}),
+    ]
+
+
+def npz_files():
+    import numpy as np
+
+    arrays = {name: tensor.numpy() for name, tensor in _state().items()}
+    stored, deflated = io.BytesIO(), io.BytesIO()
+    np.savez(stored, **arrays)
+    np.savez_compressed(deflated, **arrays)
+    return [stored.getvalue(), deflated.getvalue()]
+
+
+def torch_files():
+    import torch
+
+    files = []
+    for content in (_state(), {"epoch": 3, "state_dict": _state(), "log": [1.5, None, {"a": (1, 2)}]}):
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        files.append(buffer.getvalue())
+    return files
+
+
+def hdf5_files():
+    import h5py
+    import numpy as np
+
+    files = []
+    for options in ({}, {"libver": "latest"}, {"track_order": True}):
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w", **options) as file:
+            file["layers/dense/vars/0"] = np.ones((3, 4), np.float32)
+            file.create_dataset("chunked", data=np.ones((40, 40)), chunks=(8, 8), compression="gzip", shuffle=True)
+            file["soft"] = h5py.SoftLink("/chunked")
+            file.attrs["names"] = ["a", "b"]
+        files.append(buffer.getvalue())
+    return files
+
+
+def keras_files():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", '{"class_name": "Sequential"}')
+        archive.writestr("model.weights.h5", hdf5_files()[0])
+    return [buffer.getvalue()]
+
+
+TARGETS: dict[str, Target] = {
+    "safetensors": Target(safetensors_files, look_at),
+    "npz": Target(npz_files, look_at),
+    "torch": Target(torch_files, look_at_torch),
+    "hdf5": Target(hdf5_files, look_at),
+    "keras": Target(keras_files, look_at),
+}
+
+
+def damage(data: bytes, chance: random.Random) -> bytes:
+    """A file with some bytes or whole numbers replaced, or a piece moved, doubled or cut off."""
+    damaged = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        at = chance.randrange(max(len(damaged), 1))
+        match chance.randrange(7):
+            case 0 | 1:
+                damaged[at : at + 1] = bytes([chance.choice((chance.randrange(256), *INTERESTING))])
+            case 2:
+                width = chance.choice((2, 4, 8))
+                number = chance.choice((*WHOLE_NUMBERS, len(damaged), chance.randrange(len(damaged) + 1)))
+                damaged[at : at + width] = (number % 256**width).to_bytes(width, "little")
+            case 3:
+                length = chance.choice((1, 4, 8, 40, 200))
+                other = chance.randrange(len(damaged))
+                damaged[at : at + length] = damaged[other : other + length]
+            case 4:
+                del damaged[at : at + chance.choice((1, 4, 8, 100))]
+            case 5:
+                digits = [i for i in range(len(damaged)) if 48 <= damaged[i] <= 57]
+                if digits:
+                    damaged[chance.choice(digits)] = 48 + chance.randrange(10)
+            case 6 if chance.random() < 0.2:
+                del damaged[at:]
+        if not damaged:
+            return b""
+    return bytes(damaged)
+
+
+def run(name: str, *, seed: int, rounds: int | None = None, seconds: float | None = None) -> int:
+    """Damage and read files of a target for a number of rounds or of seconds; how many files were read.
+
+    Raises:
+        Exception: What a reader raised besides refusals; the file lies in the current folder as `fuzz-….bin` then.
+    """
+    target, chance = TARGETS[name], random.Random(f"{name} {seed}")
+    files, count, start = target.files(), 0, time.monotonic()
+    with raising_on_unforeseen(), warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for data in files:
+            target.read(data)
+        while count < (rounds or sys.maxsize) and (seconds is None or time.monotonic() - start < seconds):
+            data, began = damage(chance.choice(files), chance), time.monotonic()
+            try:
+                target.read(data)
+                took = time.monotonic() - began
+                if took > SLOW_S:
+                    raise TimeoutError(f"Reading took {took:.1f} s.")
+            except Exception:
+                Path(f"fuzz-{name}-{seed}-{count}.bin").write_bytes(data)
+                raise
+            count += 1
+    return count
+
+
+def main() -> None:
+    """Run all targets, each for its share of the time, with no more memory than `MEMORY`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--only", choices=sorted(TARGETS))
+    given = parser.parse_args()
+    names = [given.only] if given.only else list(TARGETS)
+    for name in names:  # all is imported before memory is limited
+        run(name, seed=0, rounds=1)
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    if pages:
+        limit = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for name in names:
+        count = run(name, seed=given.seed, seconds=given.seconds / len(names))
+        print(f"{name}: {count:,} damaged files read or refused (seed {given.seed})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
