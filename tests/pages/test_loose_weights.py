@@ -150,11 +150,13 @@ def test_hostile_names_show_as_text(opened):
     assert "<img src=x" not in shown and "&lt;img src=x" in shown
 
 
-def test_another_page_leads_to_the_weights(opened, pages_folder):
+@pytest.mark.parametrize("page", ["predict", "edit", "blend", "map", "draw", "leaderboard", "home"])
+def test_no_other_page_stumbles_over_a_file_without_structure(opened, pages_folder, page):
     app = opened(state_of_branches())
-    app.switch_page(str(pages_folder / "predict.py")).run()
-    assert not app.exception
-    assert "This page needs a network" in app.info[0].value
+    app.switch_page(str(pages_folder / f"{page}.py")).run()
+    assert not app.exception and not app.error
+    if page in ("predict", "edit"):
+        assert "This page needs a network" in app.info[0].value
 
 
 def test_a_file_given_on_another_page_opens_the_network_page(opened):
