@@ -151,6 +151,8 @@ def hdf5_files():
             file.create_dataset("chunked", data=np.ones((40, 40)), chunks=(8, 8), compression="gzip", shuffle=True)
             file["soft"] = h5py.SoftLink("/chunked")
             file.attrs["names"] = ["a", "b"]
+            for i in range(40):
+                file[f"many/{i}"] = np.ones(2)
         files.append(buffer.getvalue())
     return files
 

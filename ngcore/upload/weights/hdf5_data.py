@@ -156,7 +156,7 @@ def _chunked(
     if not all(sides) or num_bytes > max(2 * math.prod(shape) * stored.itemsize, 1 << 20):
         raise damaged("the chunks of a dataset are larger than itself")
     chunks = []
-    for address, key in file.keyed_leaves(number(layout, 3, 8), kind=1, key_size=8 + 8 * (rank + 1)):
+    for address, key in file.leaves(number(layout, 3, 8), kind=1, key_size=8 + 8 * (rank + 1)):
         start = tuple(number(key, 8 + 8 * axis, 8) for axis in range(rank))
         if any(at >= size or at % side for at, size, side in zip(start, shape, sides, strict=True)):
             raise damaged("a chunk lies outside its dataset")

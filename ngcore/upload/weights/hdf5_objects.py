@@ -1,7 +1,7 @@
-"""The structure of HDF5 files, walked by hand: superblock, object headers, groups and their links.
+"""The structure of HDF5 files, walked by hand: superblock, object headers and trees.
 
 Of the format (https://docs.hdfgroup.org/hdf5/develop/_f_m_t3.html) this is the part that h5py writes by default, and
-the compact groups of newer files. Nothing outside the file is ever looked at: external links are not followed. Every
+the groups of newer files. Nothing outside the file is ever looked at: external links are not followed. Every
 step is counted, so that a file whose parts refer to each other in circles ends in a refusal.
 """
 
@@ -13,12 +13,9 @@ from ngcore.upload.limits import MAX_OBJECTS
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 2**64 - 1
-MAX_NAME_BYTES = 4_096
 MAX_HEADER_BLOCKS = 64  # continuations of one header
 DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL, LAYOUT, FILTERS, CONTINUATION, SYMBOLS = 1, 2, 3, 6, 7, 8, 11, 16, 17
 SHARED = 0x2  # the flag of a message whose content stands elsewhere
-HARD_LINK, SOFT_LINK, EXTERNAL_LINK = 0, 1, 64
-CACHED_SOFT_LINK = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,44 +120,7 @@ class Hdf5:
         elif len(blocks) < MAX_HEADER_BLOCKS:
             blocks.append((number(message.content, 0, 8) + frame, max(number(message.content, 8, 8) - 2 * frame, 0)))
 
-    def links(self, messages: list[Message]) -> Iterator[tuple[str, int | None]]:
-        """Names and addresses of what a group holds; None as the address of what is not followed.
-
-        Raises:
-            UnknownFormatError: If the group is damaged.
-        """
-        for message in messages:
-            if message.kind == SYMBOLS:
-                yield from self._symbols(number(message.content, 0, 8), number(message.content, 8, 8))
-            elif message.kind == LINK:
-                yield _link(message.content)
-            elif message.kind == LINK_INFO and _is_dense(message.content):
-                yield "(more)", None
-
-    def _symbols(self, tree: int, heap: int) -> Iterator[tuple[str, int | None]]:
-        """The links of a group of the older kind: a tree of tables, and a heap with the names."""
-        if bytes(self.take(heap, 4)) != b"HEAP":
-            raise damaged("the names of a group are missing")
-        size, names = self.number(heap + 8, 8), self.number(heap + 24, 8)
-        for table in self.leaves(tree, kind=0, key_size=8):
-            if bytes(self.take(table, 4)) != b"SNOD":
-                raise damaged("a table of a group is missing")
-            for i in range(self.number(table + 6, 2)):
-                self.step()
-                at = table + 8 + 40 * i
-                offset, cached = self.number(at, 8), self.number(at + 16, 4)
-                if offset >= size:
-                    raise damaged("a name lies outside its group")
-                raw = bytes(self.take(names + offset, min(size - offset, MAX_NAME_BYTES)))
-                name = raw.partition(b"\0")[0].decode("utf-8", errors="replace")
-                yield name, None if cached == CACHED_SOFT_LINK else self.number(at + 8, 8)
-
-    def leaves(self, address: int, *, kind: int, key_size: int) -> Iterator[int]:
-        """Addresses at the leaves of a tree of version 1, in order."""
-        for child, _ in self.keyed_leaves(address, kind=kind, key_size=key_size):
-            yield child
-
-    def keyed_leaves(self, address: int, *, kind: int, key_size: int) -> Iterator[tuple[int, memoryview]]:
+    def leaves(self, address: int, *, kind: int, key_size: int) -> Iterator[tuple[int, memoryview]]:
         """Addresses at the leaves of a tree of version 1, each with the key before it.
 
         Args:
@@ -208,25 +168,6 @@ def _growing(blocks: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     while position < len(blocks):
         yield blocks[position]
         position += 1
-
-
-def _is_dense(content: bytes) -> bool:
-    """Whether a group keeps its links in a heap of their own, which are not read."""
-    flags = number(content, 1, 1)
-    return number(content, 10 if flags & 1 else 2, 8) != UNDEFINED
-
-
-def _link(content: bytes) -> tuple[str, int | None]:
-    """Name and address of one link of the newer kind."""
-    flags, at, kind = number(content, 1, 1), 2, HARD_LINK
-    if flags & 8:
-        kind, at = number(content, at, 1), at + 1
-    at += (8 if flags & 4 else 0) + (1 if flags & 0x10 else 0)
-    width = 1 << (flags & 3)
-    length = number(content, at, width)
-    at += width
-    name = content[at : at + min(length, MAX_NAME_BYTES)].decode("utf-8", errors="replace")
-    return name, number(content, at + length, 8) if kind == HARD_LINK else None
 
 
 def damaged(reason: str) -> UnknownFormatError:

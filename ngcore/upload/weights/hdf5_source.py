@@ -14,6 +14,7 @@ from ngcore.upload.recipes import CONVERT, KERAS_TO_NPZ
 from ngcore.upload.refused import KERAS_ENTRIES
 from ngcore.upload.weights.buffer import Buffer
 from ngcore.upload.weights.hdf5_data import NotRead, read_dataset
+from ngcore.upload.weights.hdf5_groups import links_of
 from ngcore.upload.weights.hdf5_objects import DATASPACE, DATATYPE, LAYOUT, SIGNATURE, Hdf5
 from ngcore.upload.weights.source import Stored, WeightFormat
 from ngcore.upload.weights.tensor import WeightTensor
@@ -78,7 +79,7 @@ def _walk(data: memoryview, limits: Limits) -> Stored:
             else:
                 tensors[path] = WeightTensor(path, dataset.shape, dataset.dtype, dataset.read)
             continue
-        links = [(f"{path}/{name}" if path else name, target) for name, target in file.links(messages)]
+        links = [(f"{path}/{name}" if path else name, target) for name, target in links_of(file, messages)]
         aside |= {name: NOT_FOLLOWED for name, target in links if target is None}
         inner = [(name, target) for name, target in links if target is not None]
         waiting += sorted(inner, key=lambda link: natural_key(link[0]), reverse=True)

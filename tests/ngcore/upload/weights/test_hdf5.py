@@ -62,6 +62,18 @@ def test_the_newer_kind_of_groups_is_read(options):
     assert np.array_equal(file.tensors["a/b"].array(), values)
 
 
+@pytest.mark.parametrize("options", [{"libver": "latest"}, {"track_order": True}])
+@pytest.mark.parametrize("count", [9, 60, 400, 1_500])
+def test_large_groups_of_the_newer_kind_are_read(options, count):
+    def fill(h5):
+        for i in range(count):
+            h5[f"layer_{i}"] = np.full((1, 2), i, np.float32)
+
+    file = open_weights(write(fill, **options))
+    assert list(file.tensors) == [f"layer_{i}" for i in range(count)]
+    assert all(file.tensors[f"layer_{i}"].array()[0, 0] == i for i in range(0, count, 7))
+
+
 def test_a_group_with_many_attributes_is_no_obstacle():
     def fill(h5):
         h5.attrs["layer_names"] = [f"dense_{i}".encode() for i in range(500)]
