@@ -1,196 +1,54 @@
-"""What an input network is made of: layers, activations, skip connections, and the shapes they imply."""
+"""The structure of an input network: steps over values, and the chains and small networks that are built most."""
 
 import dataclasses
 import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any
 
 from ngcore.errors import ArchitectureError, NeuralGraphError, UnknownNameError
+from ngcore.networks.layers import (
+    CHAIN_LAYERS,
+    LAYER_TYPES,
+    Activation,
+    ActivationKind,
+    Add,
+    Conv2d,
+    Convolution,
+    Embedding,
+    GlobalAveragePool,
+    Layer,
+    Linear,
+    Shape,
+)
 
-ActivationKind = Literal["none", "relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu", "sine"]
-ACTIVATION_KINDS: tuple[ActivationKind, ...] = get_args(ActivationKind)
-Shape = tuple[int, ...]
-MAX_FLOAT = 3.4e38  # what single precision holds
-
-
-@dataclasses.dataclass(frozen=True)
-class Linear:
-    """`y = W x + b` on a vector, W of shape (out_features, in_features)."""
-
-    in_features: int
-    out_features: int
-    bias: bool = True
-    kind: ClassVar[str] = "linear"
-
-    def __post_init__(self) -> None:
-        _require_sizes(self, self.in_features, self.out_features)
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """Shapes of the parameters by their names."""
-        shapes: dict[str, Shape] = {"weight": (self.out_features, self.in_features)}
-        return shapes | ({"bias": (self.out_features,)} if self.bias else {})
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        _require(shape == (self.in_features,), self, f"({self.in_features},)", shape)
-        return (self.out_features,)
+MAX_SIZES_IN_NAME = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class Conv2d:
-    """A 2-D convolution, weight of shape (out_channels, in_channels / groups, *kernel_size), zero padding."""
+class Step:
+    """One layer at work.
 
-    in_channels: int
-    out_channels: int
-    kernel_size: tuple[int, int] = (3, 3)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    groups: int = 1
-    bias: bool = True
-    kind: ClassVar[str] = "conv2d"
+    Attributes:
+        layer: What it does.
+        reads: The values that it reads; 0 … inputs − 1 are the inputs, then each step makes one.
+        name: Its parameters are called "<name>.<parameter>"; steps of one name share them (tied weights).
+    """
 
-    def __post_init__(self) -> None:
-        _require_sizes(self, self.in_channels, self.out_channels, *self.kernel_size, *self.stride, self.groups)
-        _require_sizes(self, *self.padding, at_least=0)
-        if {len(self.kernel_size), len(self.stride), len(self.padding)} != {2}:
-            raise ArchitectureError(f"Expected a kernel size, stride and padding of two numbers each, got {self}.")
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ArchitectureError(
-                f"Expected groups that divide {self.in_channels} input and {self.out_channels} output channels, "
-                f"got {self.groups}."
-            )
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """Shapes of the parameters by their names."""
-        shapes: dict[str, Shape] = {"weight": (self.out_channels, self.in_channels // self.groups, *self.kernel_size)}
-        return shapes | ({"bias": (self.out_channels,)} if self.bias else {})
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        _require(len(shape) == 3 and shape[0] == self.in_channels, self, f"({self.in_channels}, height, width)", shape)
-        sides = zip(shape[1:], self.kernel_size, self.stride, self.padding, strict=True)
-        height, width = ((size + 2 * padding - kernel) // stride + 1 for size, kernel, stride, padding in sides)
-        if height < 1 or width < 1:
-            raise ArchitectureError(
-                f"Expected a map at least as large as the {self.kernel_size} kernel, got {shape[1:]}."
-            )
-        return (self.out_channels, height, width)
-
-
-@dataclasses.dataclass(frozen=True)
-class BatchNorm:
-    """Batch normalisation as it is at inference: scale and shift by running statistics, per channel."""
-
-    num_features: int
-    eps: float = 1e-5
-    kind: ClassVar[str] = "batch_norm"
-
-    def __post_init__(self) -> None:
-        _require_sizes(self, self.num_features)
-        _set_number(self, "eps")
-        if self.eps <= 0:
-            raise ArchitectureError(f"Expected an eps above 0, got {self}.")
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """Shapes of the parameters and running statistics by their names."""
-        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.num_features,))
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        _require(shape[0] == self.num_features, self, f"({self.num_features}, …)", shape)
-        return shape
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerNorm:
-    """Layer normalisation over the features of a vector, or over the channels at each position of a map."""
-
-    num_features: int
-    eps: float = 1e-5
-    kind: ClassVar[str] = "layer_norm"
-
-    def __post_init__(self) -> None:
-        _require_sizes(self, self.num_features)
-        _set_number(self, "eps")
-        if self.eps <= 0:
-            raise ArchitectureError(f"Expected an eps above 0, got {self}.")
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """Shapes of the parameters by their names."""
-        return dict.fromkeys(("weight", "bias"), (self.num_features,))
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        _require(shape[0] == self.num_features, self, f"({self.num_features}, …)", shape)
-        return shape
-
-
-@dataclasses.dataclass(frozen=True)
-class Activation:
-    """An element-wise function; `function` is one of `ACTIVATION_KINDS`, sine means sin(omega_0 · x)."""
-
-    function: ActivationKind
-    omega_0: float = 1.0
-    negative_slope: float = 0.01
-    kind: ClassVar[str] = "activation"
-
-    def __post_init__(self) -> None:
-        if self.function not in ACTIVATION_KINDS:
-            raise UnknownNameError("activation", self.function, ACTIVATION_KINDS)
-        _set_number(self, "omega_0")
-        _set_number(self, "negative_slope")
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """An activation has no parameters."""
-        return {}
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        return shape
-
-
-@dataclasses.dataclass(frozen=True)
-class GlobalAveragePool:
-    """Mean over the positions of a map: (channels, height, width) → (channels,)."""
-
-    kind: ClassVar[str] = "global_average_pool"
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """Pooling has no parameters."""
-        return {}
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        _require(len(shape) == 3, self, "(channels, height, width)", shape)
-        return shape[:1]
-
-
-@dataclasses.dataclass(frozen=True)
-class Flatten:
-    """A map as one long vector, channel by channel: (channels, height, width) → (channels · height · width,)."""
-
-    kind: ClassVar[str] = "flatten"
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """Flattening has no parameters."""
-        return {}
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the value that this layer makes of a value of `shape`."""
-        return (math.prod(shape),)
-
-
-Layer = Linear | Conv2d | BatchNorm | LayerNorm | Activation | GlobalAveragePool | Flatten
-LAYER_TYPES: dict[str, type[Layer]] = {layer.kind: layer for layer in get_args(Layer)}
+    layer: Layer
+    reads: tuple[int, ...]
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Skip:
-    """A residual connection: value `source` is added to value `target` (0 = input, k = output of layer k − 1)."""
+    """A residual connection of a chain: what layer `source` − 1 makes is added to what layer `target` − 1 makes.
+
+    0 stands for the input.
+    """
 
     source: int
     target: int
@@ -198,9 +56,10 @@ class Skip:
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """The structure of an input network: a chain of layers with residual connections.
+    """The structure of an input network: a directed acyclic graph of steps over values.
 
-    Value 0 is the input; value k is what layer k − 1 makes of value k − 1, plus the values that skips add to it.
+    The inputs are the first values; every step makes the next one of values before it. Shapes are
+    (channels, *positions), without stack and batch axes.
 
     Example:
         >>> architecture = siren((2, 32, 32, 1))
@@ -208,46 +67,60 @@ class Architecture:
         ('2-32-32-1 sine', 1185)
 
     Attributes:
-        input_shape: (features,) of a vector or (channels, height, width) of a map.
-        layers: The chain of layers.
-        skips: Residual connections between values of equal shape.
+        input_shapes: Shape of each input; of tokens (size of the vocabulary, *positions), see `Embedding`.
+        steps: The steps, in the order of the forward pass.
+        outputs: The values that the network returns.
 
     Raises:
-        ArchitectureError: Where two layers, or the ends of a skip, do not fit.
+        ArchitectureError: Where values and layers do not fit.
     """
 
-    input_shape: Shape
-    layers: tuple[Layer, ...]
-    skips: tuple[Skip, ...] = ()
+    input_shapes: tuple[Shape, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
+        if not self.input_shapes or any(not shape or min(shape) < 1 for shape in self.input_shapes):
             raise ArchitectureError(
-                f"Expected an input shape (features,) or (channels, height, width), got {self.input_shape}."
+                f"Expected input shapes (features,) or (channels, height, width), got {self.input_shapes}."
             )
-        shapes = self.shapes
-        for skip in self.skips:
-            if not 0 <= skip.source < skip.target < len(shapes):
-                raise ArchitectureError(f"Expected a skip forwards between values 0 … {len(shapes) - 1}, got {skip}.")
-            if shapes[skip.source] != shapes[skip.target]:
-                raise ArchitectureError(
-                    f"Expected a skip between values of equal shape, got {shapes[skip.source]} and "
-                    f"{shapes[skip.target]} in {skip}."
-                )
+        num_values = len(self.shapes)
+        if not self.outputs or not all(0 <= value < num_values for value in self.outputs):
+            raise ArchitectureError(f"Expected outputs among values 0 … {num_values - 1}, got {self.outputs}.")
+        _check_ties(self.steps)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.input_shapes, self.steps, self.outputs))
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """Shape of every value, without stack and batch axes."""
-        shapes = itertools.accumulate(self.layers, lambda s, layer: layer.output_shape(s), initial=self.input_shape)
+        """Shape of every value."""
+        shapes = list(self.input_shapes)
+        for step in self.steps:
+            if not all(0 <= value < len(shapes) for value in step.reads):
+                raise ArchitectureError(f"Expected a step that reads values before it, got {step}.")
+            least, most = step.layer.reads
+            if len(step.reads) < least or (most is not None and len(step.reads) > most):
+                raise ArchitectureError(f"Expected {least} to {most or 'any number of'} values to read, got {step}.")
+            shapes.append(step.layer.output_shape(*(shapes[value] for value in step.reads)))
         return tuple(shapes)
+
+    @property
+    def num_inputs(self) -> int:
+        """How many values are inputs."""
+        return len(self.input_shapes)
 
     @cached_property
     def parameter_shapes(self) -> dict[str, Shape]:
-        """Shape of every parameter, named "<layer>.<parameter>" as in `torch.nn.Sequential`."""
+        """Shape of every parameter, named "<step>.<parameter>" as in torch."""
         return {
-            f"{i}.{name}": shape
-            for i, layer in enumerate(self.layers)
-            for name, shape in layer.parameter_shapes().items()
+            f"{step.name}.{name}": shape
+            for step in self.steps
+            for name, shape in step.layer.parameter_shapes().items()
         }
 
     @cached_property
@@ -256,9 +129,14 @@ class Architecture:
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
     @property
+    def input_shape(self) -> Shape:
+        """Shape of the first input."""
+        return self.input_shapes[0]
+
+    @property
     def output_shape(self) -> Shape:
-        """Shape of the last value."""
-        return self.shapes[-1]
+        """Shape of the first output."""
+        return self.shapes[self.outputs[0]]
 
     @property
     def is_convolutional(self) -> bool:
@@ -266,22 +144,53 @@ class Architecture:
         return len(self.input_shape) == 3
 
     @cached_property
+    def token_values(self) -> frozenset[int]:
+        """The values that are tokens, (batch, *positions) whole numbers: inputs that Embeddings read."""
+        found = {step.reads[0] for step in self.steps if isinstance(step.layer, Embedding)}
+        for number in reversed(range(len(self.steps))):
+            if self.num_inputs + number in found:
+                found |= set(self.steps[number].reads)
+        return frozenset(found)
+
+    @cached_property
     def layer_sizes(self) -> tuple[int, ...]:
-        """Neurons (channels) of the input and of every Linear and Conv2d (the "layer layout" of other code)."""
-        sizes = [s.out_features if isinstance(s, Linear) else s.out_channels for s in self.weight_layers.values()]
+        """Neurons (channels) of the input and of every layer of weights (the "layer layout" of other code)."""
+        sizes = [self.shapes[self.num_inputs + i][0] for i, step in enumerate(self.steps) if has_weights(step.layer)]
         return (self.input_shape[0], *sizes)
 
     @cached_property
-    def weight_layers(self) -> dict[int, Linear | Conv2d]:
-        """The Linear and Conv2d layers by their position in the chain."""
-        return {i: layer for i, layer in enumerate(self.layers) if isinstance(layer, Linear | Conv2d)}
+    def weight_layers(self) -> dict[str, Linear | Convolution]:
+        """The Linear layers and convolutions by the names of their steps."""
+        layers = ((step.name, step.layer) for step in self.steps)
+        return {name: layer for name, layer in layers if isinstance(layer, Linear | Convolution)}
+
+    @cached_property
+    def chain(self) -> "Chain | None":
+        """These steps as a chain of layers with skips; None where they are none."""
+        return _as_chain(self)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in the order of the forward pass, without those that join values of a chain."""
+        return self.chain.layers if self.chain else tuple(step.layer for step in self.steps)
+
+    @property
+    def skips(self) -> tuple[Skip, ...]:
+        """The residual connections of a chain.
+
+        Raises:
+            ArchitectureError: If it is none.
+        """
+        if self.chain is None:
+            raise ArchitectureError(f"Expected a chain of layers, got {self.name}.")
+        return self.chain.skips
 
     @cached_property
     def name(self) -> str:
         """A short human name such as "2-32-32-1 sine"."""
-        functions = dict.fromkeys(layer.function for layer in self.layers if isinstance(layer, Activation))
+        functions = dict.fromkeys(step.layer.function for step in self.steps if isinstance(step.layer, Activation))
         prefix = "CNN " if self.is_convolutional else ""
-        return f"{prefix}{'-'.join(map(str, self.layer_sizes))} {'/'.join(functions) or 'none'}"
+        return f"{prefix}{'-'.join(_short(self.layer_sizes, is_chain=bool(self.chain)))} {_listed(functions)}"
 
     @cached_property
     def id(self) -> str:
@@ -290,10 +199,18 @@ class Architecture:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; inverse of `from_dict`."""
-        layers = [{"kind": layer.kind, **dataclasses.asdict(layer)} for layer in self.layers]
-        skips = [dataclasses.asdict(skip) for skip in self.skips]
-        return json.loads(json.dumps({"input_shape": self.input_shape, "layers": layers, "skips": skips}))
+        """Plain JSON types; inverse of `from_dict`. Chains are spelled as lists of layers and skips."""
+        fields: dict[str, Any]
+        if self.chain:
+            fields = {
+                "input_shape": self.input_shape,
+                "layers": [layer.to_dict() for layer in self.chain.layers],
+                "skips": [dataclasses.asdict(skip) for skip in self.chain.skips],
+            }
+        else:
+            steps = [{"layer": s.layer.to_dict(), "reads": s.reads, "name": s.name} for s in self.steps]
+            fields = {"input_shapes": self.input_shapes, "steps": steps, "outputs": self.outputs}
+        return json.loads(json.dumps(fields))
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Architecture":
@@ -303,13 +220,112 @@ class Architecture:
             ArchitectureError: If the fields do not describe an architecture.
         """
         try:
+            if "steps" in fields:
+                steps = tuple(
+                    Step(_layer_from_dict(step["layer"]), tuple(int(i) for i in step["reads"]), str(step["name"]))
+                    for step in fields["steps"]
+                )
+                shapes = tuple(tuple(int(size) for size in shape) for shape in fields["input_shapes"])
+                return cls(shapes, steps, tuple(int(value) for value in fields["outputs"]))
             layers = tuple(_layer_from_dict(layer) for layer in fields["layers"])
             skips = tuple(Skip(int(skip["source"]), int(skip["target"])) for skip in fields.get("skips", ()))
-            return cls(tuple(int(size) for size in fields["input_shape"]), layers, skips)
+            return chain(tuple(int(size) for size in fields["input_shape"]), layers, skips)
         except NeuralGraphError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArchitectureError(f"Expected the fields of an architecture, got {fields!r:.200}.") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """What the first format of files tells of an architecture.
+
+    Attributes:
+        layers: One after the other.
+        skips: In the order of their targets.
+    """
+
+    layers: tuple[Layer, ...]
+    skips: tuple[Skip, ...]
+
+
+def has_weights(layer: Layer) -> bool:
+    """Whether new neurons are connected to those read by learned weights."""
+    return layer.flow in ("mix", "scan")
+
+
+def _short(sizes: Sequence[int], *, is_chain: bool) -> Iterator[str]:
+    """Sizes for a name; those of networks that are no chains are cut short."""
+    texts = list(map(str, sizes))
+    if is_chain or len(texts) <= MAX_SIZES_IN_NAME:
+        return iter(texts)
+    return iter((*texts[:3], f"…{len(texts) - 5} layers…", *texts[-2:]))
+
+
+def _listed(functions: Mapping[str, None]) -> str:
+    return "/".join(functions) or "none"
+
+
+def _check_ties(steps: Sequence[Step]) -> None:
+    """Check that steps of one name agree in the shapes of their parameters."""
+    shapes: dict[str, dict[str, Shape]] = {}
+    for step in steps:
+        own = step.layer.parameter_shapes()
+        if own and shapes.setdefault(step.name, own) != own:
+            raise ArchitectureError(
+                f"Expected steps called {step.name!r} to share their parameters, got {shapes[step.name]} and {own}."
+            )
+
+
+def chain(input_shape: Sequence[int], layers: Sequence[Layer], skips: Sequence[Skip] = ()) -> Architecture:
+    """A chain of layers with residual connections; the steps are called "0", "1", … as in `torch.nn.Sequential`.
+
+    Args:
+        input_shape: (features,) of a vector or (channels, height, width) of a map.
+        layers: One after the other.
+        skips: Residual connections between values of equal shape.
+
+    Raises:
+        ArchitectureError: Where two layers, or the ends of a skip, do not fit.
+    """
+    for skip in skips:
+        if not 0 <= skip.source < skip.target <= len(layers):
+            raise ArchitectureError(f"Expected a skip forwards between values 0 … {len(layers)}, got {skip}.")
+    steps: list[Step] = []
+    places = [0]  # of what each layer makes, skips added
+    for number, layer in enumerate(layers):
+        steps.append(Step(layer, (places[-1],), str(number)))
+        place = len(steps)
+        for skip in skips:
+            if skip.target == number + 1:
+                steps.append(Step(Add(), (places[skip.source], place)))
+                place = len(steps)
+        places.append(place)
+    architecture = Architecture((tuple(input_shape),), tuple(steps), (len(steps),))
+    for step in steps:
+        shapes = [architecture.shapes[value] for value in step.reads]
+        if isinstance(step.layer, Add) and shapes[0] != shapes[1]:
+            raise ArchitectureError(f"Expected a skip between values of equal shape, got {shapes[0]} and {shapes[1]}.")
+    return architecture
+
+
+def _as_chain(architecture: Architecture) -> Chain | None:
+    if architecture.num_inputs != 1 or architecture.outputs != (len(architecture.steps),):
+        return None
+    layers: list[Layer] = []
+    skips: list[Skip] = []
+    places = [0]
+    for value, step in enumerate(architecture.steps, start=1):
+        if isinstance(step.layer, CHAIN_LAYERS) and step.reads == (value - 1,) and step.name == str(len(layers)):
+            layers.append(step.layer)
+            places.append(value)
+            continue
+        is_skip = isinstance(step.layer, Add) and not step.name and len(step.reads) == 2 and layers
+        if not is_skip or step.reads[0] not in places[:-1] or step.reads[1] != value - 1:
+            return None
+        skips.append(Skip(places.index(step.reads[0]), len(layers)))
+        places[-1] = value
+    return Chain(tuple(layers), tuple(skips))
 
 
 def _layer_from_dict(fields: Mapping[str, Any]) -> Layer:
@@ -319,30 +335,12 @@ def _layer_from_dict(fields: Mapping[str, Any]) -> Layer:
     return LAYER_TYPES[fields["kind"]](**values)
 
 
-def _require_sizes(layer: Layer, *sizes: int, at_least: int = 1) -> None:
-    if not all(type(size) is int and size >= at_least for size in sizes):
-        raise ArchitectureError(f"Expected whole numbers of at least {at_least} as sizes, got {layer}.")
-
-
-def _set_number(layer: Layer, name: str) -> None:
-    """Make a field a float, as 30 and 30.0 are one structure with one id; single precision must be able to hold it."""
-    number = float(getattr(layer, name))
-    if not abs(number) <= MAX_FLOAT:
-        raise ArchitectureError(f"Expected a finite {name}, got {layer}.")
-    object.__setattr__(layer, name, number)
-
-
-def _require(fits: bool, layer: Layer, expected: str, shape: Shape) -> None:
-    if not fits:
-        raise ArchitectureError(f"Expected a value of shape {expected} before {layer}, got {shape}.")
-
-
 def mlp(sizes: Sequence[int], activation: Activation | ActivationKind = "relu") -> Architecture:
     """A multi-layer perceptron of the given layer sizes, `activation` after all but the last layer."""
     function = activation if isinstance(activation, Activation) else Activation(activation)
     linears = [Linear(n_in, n_out) for n_in, n_out in itertools.pairwise(sizes)]
     layers = [layer for linear in linears for layer in (linear, function)][:-1]
-    return Architecture((sizes[0],), tuple(layers))
+    return chain((sizes[0],), tuple(layers))
 
 
 def siren(sizes: Sequence[int] = (2, 32, 32, 1), omega_0: float = 30.0) -> Architecture:
@@ -364,4 +362,4 @@ def small_cnn(
     ]
     body = [layer for convolution in convolutions for layer in (convolution, Activation(activation))]
     head = (GlobalAveragePool(), Linear(channels[-1], num_classes))
-    return Architecture((channels[0], *image_size), (*body, *head))
+    return chain((channels[0], *image_size), (*body, *head))
