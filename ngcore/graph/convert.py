@@ -8,8 +8,7 @@ from torch.nn import functional
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph.neural_graph import NeuralGraph
 from ngcore.graph.structure import EdgeBlock, GraphStructure, NodeBlock, graph_structure
-from ngcore.networks import Network
-from ngcore.networks.architecture import Layer
+from ngcore.networks import Layer, Network
 
 
 def to_graph(network: Network, *, kernel_size: tuple[int, int] | None = None) -> NeuralGraph:

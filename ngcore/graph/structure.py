@@ -5,8 +5,7 @@ import functools
 import math
 from typing import Literal
 
-from ngcore.networks import Activation, ActivationKind, Architecture, BatchNorm, Conv2d, LayerNorm, Linear
-from ngcore.networks.architecture import Layer
+from ngcore.networks import Activation, ActivationKind, Architecture, BatchNorm, Conv2d, Layer, LayerNorm, Linear
 
 Role = Literal["input", "hidden", "output"]
 EdgeKind = Literal["linear", "conv2d", "norm", "skip"]

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ngcore.networks import Network
-from ngcore.networks.symmetry import flip_signs, sign_spaces, symmetry_spaces
+from ngcore.networks import Network, flip_signs, sign_spaces, symmetry_spaces
 
 
 def canonical_signs(network: Network) -> Network:

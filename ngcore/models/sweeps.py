@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import Direction, Edges, GraphStructure
-from ngcore.networks import ACTIVATION_KINDS
-from ngcore.networks.symmetry import sign_spaces, symmetry_spaces
+from ngcore.networks import ACTIVATION_KINDS, sign_spaces, symmetry_spaces
 
 FREQUENCY = 1.5
 """What a collected unit of standardised weights turns a sine by at first, about what it does in a SIREN."""

@@ -118,9 +118,7 @@ class Architecture:
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shape of every parameter, named "<step>.<parameter>" as in torch."""
         return {
-            f"{step.name}.{name}": shape
-            for step in self.steps
-            for name, shape in step.layer.parameter_shapes().items()
+            f"{step.name}.{name}": shape for step in self.steps for name, shape in step.layer.parameter_shapes().items()
         }
 
     @cached_property

@@ -4,7 +4,8 @@ import dataclasses
 import math
 
 from ngcore.errors import TooLargeError
-from ngcore.networks.architecture import Architecture, BatchNorm, Conv2d, LayerNorm, Linear, Shape
+from ngcore.networks.architecture import Architecture
+from ngcore.networks.layers import BatchNorm, Conv2d, LayerNorm, Linear, Shape
 
 FLOAT_BYTES = 4
 MEBI = 1024 * 1024

@@ -15,7 +15,6 @@ def forward_values(
     inputs: Tensor | Sequence[Tensor],
     *,
     num_networks: int,
-    keep: Sequence[int] = (),
 ) -> Iterator[Tensor]:
     """Run N stacked networks and yield every value, holding none longer than the steps after it need.
 
@@ -25,7 +24,6 @@ def forward_values(
         inputs: Each (batch, *input shape), shared by all networks, or (networks, batch, *input shape); tokens
             (batch, *positions) or (networks, batch, *positions).
         num_networks: N.
-        keep: Values to hold to the end.
 
     Yields:
         The inputs and what each step makes, (networks, batch, *shape of the value).
@@ -48,7 +46,7 @@ def forward_values(
         if place in last_uses:
             held[place] = value
         for i in set(step.reads):
-            if last_uses[i] == place and i not in keep:
+            if last_uses[i] == place:
                 del held[i]
         yield value
 
@@ -63,8 +61,13 @@ def run(
     """The outputs of N stacked networks; see `forward_values`."""
     wanted = set(architecture.outputs)
     values = forward_values(architecture, parameters, inputs, num_networks=num_networks)
-    found = {place: value for place, value in enumerate(values) if place in wanted}
-    return tuple(found[place] for place in architecture.outputs)
+    found: dict[int, Tensor] = {}
+    batch = 1
+    for place, value in enumerate(values):
+        batch = max(batch, value.shape[1]) if place < architecture.num_inputs else batch
+        if place in wanted:
+            found[place] = value
+    return tuple(found[i].expand(-1, batch, *found[i].shape[2:]) for i in architecture.outputs)
 
 
 def _last_uses(architecture: Architecture) -> dict[int, int]:
@@ -91,6 +94,4 @@ def _check_tokens(x: Tensor, count: int) -> None:
     if x.is_floating_point() or x.dtype == torch.bool:
         raise ShapeMismatchError(f"Expected tokens as whole numbers, got {x.dtype}.")
     if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < count:
-        raise ShapeMismatchError(
-            f"Expected tokens of 0 … {count - 1}, got numbers of {int(x.min())} … {int(x.max())}."
-        )
+        raise ShapeMismatchError(f"Expected tokens of 0 … {count - 1}, got numbers of {int(x.min())} … {int(x.max())}.")

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.errors import ArchitectureError
-from ngcore.networks.architecture import (
+from ngcore.networks.architecture import chain
+from ngcore.networks.layers import (
     Activation,
     ActivationKind,
-    Architecture,
     BatchNorm,
     Conv2d,
     Flatten,
@@ -28,7 +28,7 @@ def from_module(module: nn.Sequential, input_shape: Sequence[int]) -> Network:
         ArchitectureError: If it holds a module that has no counterpart here.
     """
     layers = tuple(_layer_of(child) for child in module)
-    architecture = Architecture(tuple(input_shape), layers)
+    architecture = chain(tuple(input_shape), layers)
     for layer, shape in zip(layers, architecture.shapes, strict=False):
         if isinstance(layer, LayerNorm) and len(shape) == 3:
             raise ArchitectureError("Expected layer normalisation of vectors, got one over part of a map.")

@@ -1,17 +1,15 @@
 """An input network as data: an architecture and its parameters, one network or a stack of N."""
 
-import collections
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ngcore.errors import ArchitectureError, NotFiniteError, ShapeMismatchError
-from ngcore.networks.architecture import (
-    Architecture,
-)
-from ngcore.networks.forward import forward_values
+from ngcore.networks.architecture import Architecture
+from ngcore.networks.forward import forward_values, run
 
 
 class Network:
@@ -133,21 +131,22 @@ class Network:
             raise ArchitectureError(f"Expected networks of one architecture to stack, got {', '.join(names)}.")
         return cls(first, {name: torch.cat([n.parameters[name] for n in networks]) for name in first.parameter_shapes})
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Any:
         """Run every network.
 
         Args:
-            x: (batch, *input_shape), the same inputs for all networks, or (networks, batch, *input_shape).
+            inputs: For each input of the architecture (batch, *input shape), the same for all networks, or
+                (networks, batch, *input shape); tokens are whole numbers without an axis of channels.
 
         Returns:
-            (networks, batch, *output_shape).
+            (networks, batch, *output shape); a tuple of them where there are several outputs.
         """
-        values = forward_values(self.architecture, self.parameters, x, num_networks=len(self))
-        return collections.deque(values, maxlen=1)[0]  # each value before it is freed after its last use
+        outputs = run(self.architecture, self.parameters, inputs, num_networks=len(self))
+        return outputs[0] if len(outputs) == 1 else outputs
 
-    def values(self, x: Tensor) -> list[Tensor]:
-        """Every value of the forward pass: the input, then the output of each layer, (networks, batch, *shape)."""
-        return list(forward_values(self.architecture, self.parameters, x, num_networks=len(self)))
+    def values(self, *inputs: Tensor) -> list[Tensor]:
+        """Every value of the forward pass: the inputs, then what each step makes, (networks, batch, *shape)."""
+        return list(forward_values(self.architecture, self.parameters, inputs, num_networks=len(self)))
 
 
 def _checked(architecture: Architecture, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

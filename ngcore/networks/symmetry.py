@@ -1,74 +1,73 @@
-"""The hidden-neuron symmetries of input networks: permuting neurons, flipping their signs, rescaling them."""
+"""Permutations of hidden neurons, and of whole heads and groups, that leave the function of a network as it is."""
 
 import dataclasses
 import itertools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ngcore.errors import ArchitectureError, ShapeMismatchError
-from ngcore.networks.architecture import (
-    Activation,
-    ActivationKind,
-    Architecture,
-    BatchNorm,
-    Conv2d,
-    Flatten,
-    Layer,
-    LayerNorm,
-    Linear,
-)
+from ngcore.errors import ShapeMismatchError
+from ngcore.networks.architecture import Architecture
+from ngcore.networks.labels import Indices, Labels, labels_of, parameter_axes
+from ngcore.networks.layers import Axis
 from ngcore.networks.network import Network
 
-ODD_FUNCTIONS: tuple[ActivationKind, ...] = ("sine", "tanh", "none")  # f(−x) = −f(x)
-HOMOGENEOUS_FUNCTIONS: tuple[ActivationKind, ...] = ("relu", "leaky_relu", "none")  # f(s x) = s f(x) for s > 0
 
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Space:
-    """A set of values whose neurons (channels) are tied together, so that they can only be permuted as one.
+    """Neurons that may take each other's places, or neurons that belong together and may not.
 
     Attributes:
-        size: Number of neurons or channels.
-        values: Indices of the values of the forward pass that live in this space.
-        is_fixed: Whether the order of its neurons has meaning (network input and output).
-        blocks: Sizes of the consecutive blocks inside which neurons may be permuted; more than one where a grouped
-            convolution reads or writes the space.
-        block_family: Spaces of one family may also exchange whole blocks, all of them in the same way; None where
-            blocks must stay in place.
+        labels: Their labels, see `Labels`.
+        values: The values among whose channels they are.
+        is_fixed: Whether each must stay in its place (those of inputs and outputs).
+        blocks: Sizes of the runs of `labels` inside which they may be permuted: several where a layer keeps groups or
+            heads together.
+        family: Spaces of one family may also exchange whole blocks, all of them in the same way; None where blocks must
+            stay in place.
     """
 
-    size: int
+    labels: Indices
     values: tuple[int, ...]
     is_fixed: bool
     blocks: tuple[int, ...]
-    block_family: int | None = None
+    family: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return len(self.labels)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class SymmetrySpaces:
     """The spaces of an architecture.
 
     Example:
         A residual perceptron 2-3-3-1 whose second layer is added to its first has three spaces::
 
-            value   0      1 ── relu ── 2      3      4
-            layer     Linear              Linear Linear     (skip 2 → 3 ties values 2 and 3)
-            space   0      1            1      1      2
+            value   0      1 ── relu ── 2      3 ── + ── 4      5
+            step      Linear              Linear   2     Linear
+            space   0      1            1      1         1      2
 
     Attributes:
-        of_value: Space of every value of the forward pass (value 0 is the input, value k the output of layer k − 1).
-        positions: Neurons that one channel of the space stands for in each value; above 1 only after Flatten.
-        spaces: The spaces, in the order in which the forward pass meets them.
+        spaces: In the order in which the forward pass meets them.
+        of_label: Number of the space of each label.
+        labels: Where the labels stand.
     """
 
-    of_value: tuple[int, ...]
-    positions: tuple[int, ...]
     spaces: tuple[Space, ...]
+    of_label: Indices
+    labels: Labels
+
+    def of_channels(self, value: int) -> Indices:
+        """Number of the space of each channel of a value."""
+        return self.of_label[self.labels.of_value[value][0]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,75 +88,223 @@ class Permutation:
         return Permutation(tuple(order.argsort(dim=1) for order in self.orders))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def symmetry_spaces(architecture: Architecture) -> SymmetrySpaces:
-    """Find which neurons of an architecture must be permuted together.
+    """Find which neurons of an architecture may take each other's places.
 
-    Linear and Conv2d open a new space; activations, norms, pooling, Flatten and depthwise convolutions keep the one
-    they read; a skip merges the spaces of its ends. Where a skip joins values that Flatten has laid out differently,
-    both spaces are fixed.
+    Neurons may where they are among the channels of the same values, equally often, are no inputs or outputs, and no
+    layer gives them different roles. What is found is tried on the labels themselves: where a permutation would not fit
+    all steps at once, its neurons are fixed.
     """
-    of_value, positions = _spaces_along_the_chain(architecture)
-    fixed_values = {0, len(of_value) - 1}
-    for skip in architecture.skips:
-        if positions[skip.source] == positions[skip.target]:
-            kept, merged = of_value[skip.source], of_value[skip.target]
-            of_value = [kept if space == merged else space for space in of_value]
-        else:
-            fixed_values |= {skip.source, skip.target}
-    numbers = {space: number for number, space in enumerate(dict.fromkeys(of_value))}
-    of_value = [numbers[space] for space in of_value]
-    groups, families = _grouped_spaces(architecture, of_value)
+    labels = labels_of(architecture)
+    is_fixed = labels.is_fixed.copy()
+    while True:
+        found = _spaces(labels, is_fixed)
+        misfits = _misfits(architecture, found)
+        if not misfits.any():
+            return found
+        broken = np.unique(found.of_label[misfits])
+        is_fixed |= np.isin(found.of_label, broken)
+
+
+def _spaces(labels: Labels, is_fixed: NDArray[np.bool_]) -> SymmetrySpaces:
+    kind = _kinds(labels, is_fixed)
+    cell, family = _cells(labels, kind, is_fixed)
+    order = np.lexsort((np.arange(labels.count), cell, kind))
+    bounds = np.flatnonzero(np.diff(kind[order], prepend=-1, append=-1))
+    members = [order[start:stop] for start, stop in itertools.pairwise(bounds)]
+    members.sort(key=lambda own: int(own.min()))
+    values = _values_of_kinds(labels, kind)
+    of_label = np.zeros(labels.count, np.int64)
     spaces = []
-    for number in range(len(numbers)):
-        values = tuple(k for k, space in enumerate(of_value) if space == number)
-        size = architecture.shapes[values[0]][0] // positions[values[0]]
-        blocks = _common_blocks(size, groups.get(number, {1}))
-        spaces.append(Space(size, values, not fixed_values.isdisjoint(values), blocks, families.get(number)))
-    return SymmetrySpaces(tuple(of_value), tuple(positions), _without_pinned_families(spaces, groups))
+    for number, own in enumerate(members):
+        of_label[own] = number
+        blocks = np.diff(np.flatnonzero(np.diff(cell[own], prepend=-2, append=-2)))
+        first = int(own[0])
+        is_free = not is_fixed[first]
+        spaces.append(
+            Space(
+                labels=own,
+                values=values.get(int(kind[first]), ()),
+                is_fixed=not is_free,
+                blocks=tuple(blocks.tolist()) if is_free else (len(own),),
+                family=int(family[first]) if is_free and family[first] >= 0 else None,
+            )
+        )
+    return SymmetrySpaces(tuple(spaces), of_label, labels)
 
 
-def _spaces_along_the_chain(architecture: Architecture) -> tuple[list[int], list[int]]:
-    """Space and positions of every value, skips left aside."""
-    of_value, positions = [0], [1]
-    for layer, shape in zip(architecture.layers, architecture.shapes, strict=False):
-        of_value.append(of_value[-1] + (0 if _keeps_space(layer) else 1))
-        expansion = math.prod(shape[1:]) if isinstance(layer, Flatten) else 1
-        positions.append(positions[-1] * expansion if _keeps_space(layer) else 1)
-    return of_value, positions
+def _kinds(labels: Labels, is_fixed: NDArray[np.bool_]) -> Indices:
+    """A number for every label: one for all that are in the same axes of the same values, equally often."""
+    kind = is_fixed.astype(np.int64)
+    for axes in labels.of_value:
+        for own in axes:
+            present, counts = np.unique(own, return_counts=True)
+            kind[present] = _refined(kind, present, counts)
+    for own, place in labels.places:
+        present, first = np.unique(own, return_index=True)
+        least, most = np.full(labels.count, np.iinfo(np.int64).max), np.full(labels.count, -1)
+        np.minimum.at(least, own, place)
+        np.maximum.at(most, own, place)
+        is_mixed = present[least[present] != most[present]]
+        kind[present] = _refined(kind, present, place[first])
+        kind[is_mixed] = kind.max() + 1 + np.arange(len(is_mixed))
+    return kind
 
 
-def _keeps_space(layer: Layer) -> bool:
-    is_depthwise = isinstance(layer, Conv2d) and 1 < layer.groups == layer.in_channels == layer.out_channels
-    return is_depthwise or not isinstance(layer, Linear | Conv2d)
+def _refined(kind: Indices, present: Indices, by: Indices) -> Indices:
+    pairs = np.stack([kind[present], by])
+    return kind.max() + 1 + np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
 
 
-def _grouped_spaces(architecture: Architecture, of_value: Sequence[int]) -> tuple[dict[int, set[int]], dict[int, int]]:
-    """The group counts that grouped convolutions impose on spaces, and which spaces they couple to one family."""
-    groups: dict[int, set[int]] = {}
-    families: dict[int, int] = {}
-    for i, layer in enumerate(architecture.layers):
-        if isinstance(layer, Conv2d) and layer.groups > 1 and not _keeps_space(layer):
-            ends = (of_value[i], of_value[i + 1])
-            joined = {families.get(space, space) for space in ends}
-            families |= {space: min(joined) for space in (*families, *ends) if families.get(space, space) in joined}
-            for space in ends:
-                groups.setdefault(space, set()).add(layer.groups)
-    return groups, families
+def _values_of_kinds(labels: Labels, kind: Indices) -> dict[int, tuple[int, ...]]:
+    found: dict[int, list[int]] = {}
+    for value, axes in enumerate(labels.of_value):
+        for own in np.unique(kind[axes[0]]).tolist():
+            found.setdefault(own, []).append(value)
+    return {own: tuple(values) for own, values in found.items()}
 
 
-def _common_blocks(size: int, groups: set[int]) -> tuple[int, ...]:
-    """Sizes of the blocks that no group boundary cuts."""
-    cuts = sorted({size * j // count for count in groups for j in range(count + 1)})
-    return tuple(end - start for start, end in itertools.pairwise(cuts))
+def _cells(labels: Labels, kind: Indices, is_fixed: NDArray[np.bool_]) -> tuple[Indices, Indices]:
+    """The cell of each label, inside which it may move, and the family whose cells move as wholes; −1 for none."""
+    cell, family = np.full(labels.count, -1), np.full(labels.count, -1)
+    group = np.full(labels.count, -1)
+    pinned: set[int] = set()
+    for number, parts in enumerate(labels.groups):
+        own = np.concatenate([part for part, _ in parts])
+        groups = np.concatenate([of for _, of in parts])
+        _join_families(number, own, groups, family, group, pinned)
+        pairs = np.stack([cell[own], groups])
+        _, first = np.unique(own, return_index=True)
+        cell[own[first]] = cell.max() + 1 + np.unique(pairs[:, first], axis=1, return_inverse=True)[1].reshape(-1)
+    for number in np.unique(family[family >= 0]).tolist():
+        own = np.flatnonzero(family == number)
+        if number in pinned or is_fixed[own].any() or not _cells_are_alike(kind[own], group[own]):
+            family[own] = -1
+        else:
+            cell[own] = group[own]
+    return cell, family
 
 
-def _without_pinned_families(spaces: Sequence[Space], groups: Mapping[int, set[int]]) -> tuple[Space, ...]:
-    """Keep a family only where all its spaces are free and cut into the same number of groups."""
-    pinned = {
-        space.block_family for number, space in enumerate(spaces) if space.is_fixed or len(groups.get(number, {1})) > 1
-    }
-    return tuple(dataclasses.replace(s, block_family=None) if s.block_family in pinned else s for s in spaces)
+def _join_families(
+    number: int, own: Indices, groups: Indices, family: Indices, group: Indices, pinned: set[int]
+) -> None:
+    """Put the groups of one more layer into a family, with those of earlier layers that are the same groups."""
+    met = np.unique(family[own][family[own] >= 0]).tolist()
+    is_met = family[own] >= 0
+    agrees = bool((group[own][is_met] == groups[is_met]).all())
+    for other in met:
+        family[family == other] = number
+        if other in pinned or not agrees:
+            pinned.add(number)
+    family[own] = number
+    group[own] = groups
+    if not (group[own] == groups).all():  # one label in two groups
+        pinned.add(number)
+
+
+def _cells_are_alike(kind: Indices, group: Indices) -> bool:
+    """Whether every group holds as many labels of every kind."""
+    kinds = np.unique(kind, return_inverse=True)[1].reshape(-1)
+    counts = np.zeros((kinds.max() + 1, group.max() + 1), np.int64)
+    np.add.at(counts, (kinds, group), 1)
+    return bool((counts == counts[:, :1]).all())
+
+
+def _misfits(architecture: Architecture, found: SymmetrySpaces) -> NDArray[np.int64]:
+    """Labels at which a permutation of their spaces does not fit what the layers do with channels."""
+    generator = torch.Generator().manual_seed(0)
+    sources = sources_of(found, draw_orders(found, 2, generator)).numpy()
+    labels = found.labels
+    broken = [np.zeros(0, np.int64)]
+    moved: dict[tuple[int, int], NDArray[np.int64]] = {}
+    for value, axes in enumerate(labels.of_value):
+        for axis, own in enumerate(axes):
+            moved[value, axis] = np.stack([_order(own, source) for source in sources])
+    for number, step in enumerate(architecture.steps):
+        made = architecture.num_inputs + number
+        for expected, got, channels in _equations(architecture, step.reads, made, moved, labels):
+            broken.append(channels[(expected != got).any(axis=0)])
+    return np.unique(np.concatenate(broken))
+
+
+def _equations(
+    architecture: Architecture,
+    reads: tuple[int, ...],
+    made: int,
+    moved: dict[tuple[int, int], NDArray[np.int64]],
+    labels: Labels,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Indices]]:
+    """(order of what is made as the layer makes it of what it reads, order by labels, labels) along the channels."""
+    layer = architecture.steps[made - architecture.num_inputs].layer
+    y, own = moved[made, 0], labels.of_value[made][0]
+    xs = [moved[value, 0] for value in reads]
+    match layer.flow:
+        case "spread":
+            count = y.shape[1] // xs[0].shape[1]
+            yield _spread_order(xs[0], count, channels_last=layer.channels_last), y, own  # type: ignore[attr-defined]
+        case "gather":
+            count = xs[0].shape[1] // y.shape[1]
+            spread = _spread_order(y, count, channels_last=layer.channels_last)  # type: ignore[attr-defined]
+            yield spread, xs[0], labels.of_value[reads[0]][0]
+        case "join" if layer.axis == 0:  # type: ignore[attr-defined]
+            starts = np.cumsum([0, *(x.shape[1] for x in xs)])
+            yield np.concatenate([x + start for x, start in zip(xs, starts, strict=False)], axis=1), y, own
+        case "cut" if layer.axis == 0:  # type: ignore[attr-defined]
+            kept = np.arange(layer.start, layer.stop, layer.step)  # type: ignore[attr-defined]
+            yield xs[0][:, kept], kept[y], own
+        case "add" | "multiply":
+            for x in xs:
+                if x.shape == y.shape:
+                    yield x, y, own
+        case "attend":
+            heads = (layer.num_heads, layer.kv_heads)  # type: ignore[attr-defined]
+            yield _as_heads(xs[1], *heads), xs[0], labels.of_value[reads[0]][0]
+            yield _as_heads(xs[2], *heads), y, own
+
+
+def _as_heads(order: NDArray[np.int64], heads: int, kv_heads: int) -> NDArray[np.int64]:
+    """The order of the channels of keys or values as that of queries, whose heads share them."""
+    repeats, d = heads // kv_heads, order.shape[1] // kv_heads
+    by_head = order.reshape(len(order), kv_heads, 1, d)
+    shared = (by_head // d * repeats + np.arange(repeats)[:, None]) * d + by_head % d
+    return shared.reshape(len(order), -1)
+
+
+def _spread_order(order: NDArray[np.int64], count: int, *, channels_last: bool) -> NDArray[np.int64]:
+    if channels_last:
+        return (np.arange(count)[:, None] * order.shape[1] + order[:, None, :]).reshape(len(order), -1)
+    return (order[:, :, None] * count + np.arange(count)).reshape(len(order), -1)
+
+
+def _order(own: Indices, source: Indices) -> Indices:
+    """The old place of what moves to each place along an axis: the k-th of a label goes to the k-th of another."""
+    present, local, counts = np.unique(own, return_inverse=True, return_counts=True)
+    by_label = np.argsort(local.reshape(-1), kind="stable")
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(own), np.int64)
+    rank[by_label] = np.arange(len(own)) - np.repeat(starts, counts)
+    return by_label[starts[np.searchsorted(present, source[own])] + rank]
+
+
+def draw_orders(found: SymmetrySpaces, count: int, generator: torch.Generator) -> list[Tensor]:
+    """Random orders (count, size) of the neurons of every space; fixed spaces keep theirs."""
+    block_ranks: dict[int, Tensor] = {}
+    orders = []
+    for space in found.spaces:
+        if space.is_fixed or space.size == 1:
+            orders.append(torch.arange(space.size).expand(count, -1))
+            continue
+        ranks = torch.arange(len(space.blocks)).expand(count, -1)
+        if space.family is not None:
+            if space.family not in block_ranks:
+                drawn = torch.rand(ranks.shape, generator=generator, dtype=torch.float64)
+                block_ranks[space.family] = drawn.argsort(dim=1)
+            ranks = block_ranks[space.family]
+        rank_of_neuron = ranks.repeat_interleave(torch.tensor(space.blocks), dim=1)
+        keys = torch.rand(rank_of_neuron.shape, generator=generator, dtype=torch.float64)
+        orders.append((rank_of_neuron + keys).argsort(dim=1))
+    return orders
 
 
 def draw_permutation(network: Network, generator: torch.Generator) -> Permutation:
@@ -167,21 +314,44 @@ def draw_permutation(network: Network, generator: torch.Generator) -> Permutatio
         network: N networks.
         generator: Source of randomness, on the CPU.
     """
-    block_ranks: dict[int, Tensor] = {}
-    orders = []
-    for space in symmetry_spaces(network.architecture).spaces:
-        if space.is_fixed:
-            order = torch.arange(space.size).expand(len(network), -1)
-        else:
-            ranks = torch.arange(len(space.blocks)).expand(len(network), -1)
-            if space.block_family is not None:
-                drawn = torch.rand(ranks.shape, generator=generator, dtype=torch.float64).argsort(dim=1)
-                ranks = block_ranks.setdefault(space.block_family, drawn)
-            rank_of_neuron = ranks.repeat_interleave(torch.tensor(space.blocks), dim=1)
-            keys = torch.rand(rank_of_neuron.shape, generator=generator, dtype=torch.float64)
-            order = (rank_of_neuron + keys).argsort(dim=1)
-        orders.append(order.to(network.device))
-    return Permutation(tuple(orders))
+    orders = draw_orders(symmetry_spaces(network.architecture), len(network), generator)
+    return Permutation(tuple(order.to(network.device) for order in orders))
+
+
+def sources_of(found: SymmetrySpaces, orders: list[Tensor]) -> Int[Tensor, "networks labels"]:
+    """For each label the one whose neuron takes its place."""
+    sources = torch.arange(found.labels.count).repeat(len(orders[0]), 1)
+    for space, order in zip(found.spaces, orders, strict=True):
+        own = torch.from_numpy(space.labels)
+        sources[:, own] = own[order.cpu()]
+    return sources
+
+
+class Orders:
+    """The orders that a permutation gives to the neurons along every axis of every value."""
+
+    def __init__(self, architecture: Architecture, permutation: Permutation) -> None:
+        self.architecture, self.found = architecture, symmetry_spaces(architecture)
+        sizes = [order.shape[1] for order in permutation.orders]
+        if sizes != [space.size for space in self.found.spaces]:
+            raise ShapeMismatchError(
+                f"Expected a permutation of spaces of sizes {[space.size for space in self.found.spaces]}, got {sizes}."
+            )
+        self.sources = sources_of(self.found, list(permutation.orders)).numpy()
+        self._known: dict[tuple[int, int], Tensor] = {}
+
+    def of(self, value: int, axis: int = 0) -> Int[Tensor, "networks _"]:
+        """(networks, entries): entry i is the old place of what moves to place i."""
+        if (value, axis) not in self._known:
+            own = self.found.labels.of_value[value][axis]
+            self._known[value, axis] = torch.from_numpy(np.stack([_order(own, source) for source in self.sources]))
+        return self._known[value, axis]
+
+    def along(self, reads: tuple[int, ...], made: int, axis: Axis) -> Int[Tensor, "networks _"]:
+        """The order along an axis of a parameter; that of the whole value where the axis holds one group."""
+        order = self.of(made if axis.end == "out" else reads[0], axis.of_value)
+        size = order.shape[1]
+        return torch.cat([order + size * i for i in range(axis.repeats)], dim=1)
 
 
 def node_permutations(architecture: Architecture, permutation: Permutation) -> dict[int, Int[Tensor, "networks _"]]:
@@ -194,18 +364,8 @@ def node_permutations(architecture: Architecture, permutation: Permutation) -> d
     Raises:
         ShapeMismatchError: If the permutation belongs to another architecture.
     """
-    spaces = symmetry_spaces(architecture)
-    sizes = [order.shape[1] for order in permutation.orders]
-    if sizes != [space.size for space in spaces.spaces]:
-        raise ShapeMismatchError(
-            f"Expected a permutation of spaces of sizes {[space.size for space in spaces.spaces]}, got {sizes}."
-        )
-    nodes = {}
-    for k, (space, positions) in enumerate(zip(spaces.of_value, spaces.positions, strict=True)):
-        order = permutation.orders[space]
-        within = torch.arange(positions, device=order.device)
-        nodes[k] = (order[:, :, None] * positions + within).flatten(1)  # networks, channels · positions
-    return nodes
+    orders = Orders(architecture, permutation)
+    return {value: orders.of(value) for value in range(len(architecture.shapes))}
 
 
 def permute_hidden(network: Network, permutation: Permutation) -> Network:
@@ -213,134 +373,40 @@ def permute_hidden(network: Network, permutation: Permutation) -> Network:
 
     Raises:
         ShapeMismatchError: If the permutation is for another architecture or another number of networks, or moves
-            channels out of the groups of a grouped convolution.
+            channels out of the groups of a layer that keeps them together.
     """
     if len(permutation) != len(network):
         raise ShapeMismatchError(f"Expected permutations of {len(network)} networks, got {len(permutation)}.")
-    orders = node_permutations(network.architecture, permutation)
-    stack = torch.arange(len(network), device=network.device)[:, None]
-    parameters = {}
-    for i, layer in enumerate(network.architecture.layers):
-        before, after = orders[i].to(network.device), orders[i + 1].to(network.device)
-        for name in layer.parameter_shapes():
-            tensor = network.parameters[f"{i}.{name}"]
-            if isinstance(layer, Linear | Conv2d) and name == "weight":
-                parameters[f"{i}.{name}"] = _permute_weight(layer, tensor, before, after)
-            else:
-                parameters[f"{i}.{name}"] = tensor[stack, after]
+    orders = Orders(network.architecture, permutation)
+    parameters = dict(network.parameters)
+    for name, made, step, groups, axes in parameter_axes(network.architecture):
+        tensor = parameters[name]
+        whole = {i: orders.along(step.reads, made, axis) for i, axis in enumerate(axes) if axis is not None}
+        if any(axis is not None and axis.groups > 1 for axis in axes):
+            parameters[name] = _permute_grouped(tensor, whole[0], whole[1], groups, name)
+            continue
+        for place, order in whole.items():
+            tensor = _taken(tensor, order.to(tensor.device), place + 1)
+        parameters[name] = tensor
     return Network(network.architecture, parameters)
 
 
-def _permute_weight(layer: Linear | Conv2d, weight: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """new_weight[o, j] = weight[after(o), before(input j of o) − first input of the old group of o]."""
-    index = _input_index(layer).to(weight.device)  # outputs, inputs of a group
-    num_outputs, group_inputs = index.shape
-    group_outputs = num_outputs // (layer.groups if isinstance(layer, Conv2d) else 1)
-    old_inputs = before[:, index] - (after // group_outputs * group_inputs)[:, :, None]
-    if group_outputs < num_outputs and ((old_inputs < 0) | (old_inputs >= group_inputs)).any():
-        raise ShapeMismatchError(f"Expected a permutation that keeps the groups of {layer} together.")
-    stack = torch.arange(weight.shape[0], device=weight.device)
-    return weight[stack[:, None, None], after[:, :, None], old_inputs]
+def _taken(tensor: Tensor, order: Tensor, dim: int) -> Tensor:
+    """Entries of each network's tensor along an axis in another order."""
+    if len(order) == 1:
+        return tensor.index_select(dim, order[0])
+    shape = [1] * tensor.dim()
+    shape[0], shape[dim] = order.shape
+    return torch.take_along_dim(tensor, order.view(shape), dim=dim)
 
 
-def _input_index(layer: Linear | Conv2d) -> Int[Tensor, "outputs inputs"]:
-    """Which neuron of the value before it each column of the weight reads."""
-    if isinstance(layer, Linear):
-        return torch.arange(layer.in_features).expand(layer.out_features, -1)
-    group_inputs = layer.in_channels // layer.groups
-    group = torch.arange(layer.out_channels) // (layer.out_channels // layer.groups)
-    return group[:, None] * group_inputs + torch.arange(group_inputs)
-
-
-def sign_spaces(architecture: Architecture) -> tuple[int, ...]:
-    """Spaces whose neurons may be negated: free, only odd activations (sine, tanh, none), no norms."""
-    return _spaces_with(architecture, ODD_FUNCTIONS)
-
-
-def scale_spaces(architecture: Architecture) -> tuple[int, ...]:
-    """Spaces whose neurons may be rescaled: free, only homogeneous activations (relu, leaky_relu, none), no norms."""
-    return _spaces_with(architecture, HOMOGENEOUS_FUNCTIONS)
-
-
-def _spaces_with(architecture: Architecture, functions: Sequence[ActivationKind]) -> tuple[int, ...]:
-    spaces = symmetry_spaces(architecture)
-    excluded = {
-        spaces.of_value[i + 1]
-        for i, layer in enumerate(architecture.layers)
-        if isinstance(layer, BatchNorm | LayerNorm)
-        or (isinstance(layer, Activation) and layer.function not in functions)
-    }
-    return tuple(i for i, space in enumerate(spaces.spaces) if not space.is_fixed and i not in excluded)
-
-
-def flip_signs(network: Network, signs: torch.Generator | Mapping[int, Float[Tensor, "networks _"]]) -> Network:
-    """Negate hidden neurons: their incoming weights, biases and outgoing weights; the function stays the same.
-
-    Args:
-        network: N networks.
-        signs: By number of the space, (networks, size) of +1 and −1; or a generator that draws them for all of
-            `sign_spaces(network.architecture)`.
-
-    Raises:
-        ArchitectureError: If a space does not allow it.
-        ShapeMismatchError: If signs do not fit their space.
-    """
-    free = sign_spaces(network.architecture)
-    if isinstance(signs, torch.Generator):
-        signs = {i: 2.0 * torch.randint(2, size, generator=signs) - 1.0 for i, size in _sizes(network, free)}
-    if any((sign.abs() != 1).any() for sign in signs.values()):
-        raise ShapeMismatchError("Expected signs of +1 and -1, got other numbers.")
-    return _multiply_spaces(network, signs, free, "flips signs in spaces")
-
-
-def rescale(network: Network, scales: torch.Generator | Mapping[int, Float[Tensor, "networks _"]]) -> Network:
-    """Multiply hidden neurons by positive scales and divide their outgoing weights; the function stays the same.
-
-    Args:
-        network: N networks.
-        scales: By number of the space, (networks, size) of positive numbers; or a generator that draws them
-            log-uniformly between 1/2 and 2 for all of `scale_spaces(network.architecture)`.
-
-    Raises:
-        ArchitectureError: If a space does not allow it.
-        ShapeMismatchError: If scales do not fit their space.
-    """
-    free = scale_spaces(network.architecture)
-    if isinstance(scales, torch.Generator):
-        scales = {
-            i: torch.exp2(2 * torch.rand(size, generator=scales, dtype=torch.float64) - 1)
-            for i, size in _sizes(network, free)
-        }
-    if any((scale <= 0).any() for scale in scales.values()):
-        raise ShapeMismatchError("Expected positive scales, got zero or negative numbers.")
-    return _multiply_spaces(network, scales, free, "rescales spaces")
-
-
-def _sizes(network: Network, free: Sequence[int]) -> list[tuple[int, tuple[int, int]]]:
-    spaces = symmetry_spaces(network.architecture).spaces
-    return [(i, (len(network), spaces[i].size)) for i in free]
-
-
-def _multiply_spaces(network: Network, factors: Mapping[int, Tensor], free: Sequence[int], what: str) -> Network:
-    """Multiply the values of every space by its factors (networks, size), through the weights before and after."""
-    architecture = network.architecture
-    if not set(factors) <= set(free):
-        raise ArchitectureError(f"Expected a symmetry that {what} {list(free)}, got {sorted(factors)}.")
-    spaces = symmetry_spaces(architecture)
-    for i, size in _sizes(network, sorted(factors)):
-        if tuple(factors[i].shape) != size:
-            raise ShapeMismatchError(f"Expected factors of shape {size} in space {i}, got {tuple(factors[i].shape)}.")
-    filled = [factors.get(i, torch.ones(len(network), space.size)) for i, space in enumerate(spaces.spaces)]
-    by_value = [
-        filled[space].to(network.device, network.dtype).repeat_interleave(positions, dim=1)
-        for space, positions in zip(spaces.of_value, spaces.positions, strict=True)
-    ]
-    parameters = dict(network.parameters)
-    for i, layer in architecture.weight_layers.items():
-        index = _input_index(layer).to(network.device)
-        ratio = by_value[i + 1][:, :, None] / by_value[i][:, index]  # networks, outputs, inputs of a group
-        weight = parameters[f"{i}.weight"]
-        parameters[f"{i}.weight"] = weight * ratio.view(*ratio.shape, *(1,) * (weight.dim() - 3))
-        if layer.bias:
-            parameters[f"{i}.bias"] = parameters[f"{i}.bias"] * by_value[i + 1]
-    return Network(architecture, parameters)
+def _permute_grouped(weight: Tensor, rows: Tensor, columns: Tensor, groups: int, name: str) -> Tensor:
+    """new[o, j] = old[rows(o), columns(j of the group of o) − first of the old group of o]."""
+    num_rows, own = weight.shape[1], weight.shape[2]
+    per_group = num_rows // groups
+    index = (torch.arange(num_rows) // per_group)[:, None] * own + torch.arange(own)  # rows, entries of a group
+    old = columns[:, index] - (rows // per_group * own)[:, :, None]
+    if ((old < 0) | (old >= own)).any():
+        raise ShapeMismatchError(f"Expected a permutation that keeps the groups of {name!r} together.")
+    stack = torch.arange(weight.shape[0])[:, None, None]
+    return weight[stack.to(weight.device), rows[:, :, None].to(weight.device), old.to(weight.device)]

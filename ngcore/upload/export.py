@@ -11,7 +11,7 @@ import torch
 
 from ngcore.errors import NeuralGraphError, ShapeMismatchError, UnsupportedNetworkError
 from ngcore.networks import Architecture, Network
-from ngcore.networks.architecture import LAYER_TYPES
+from ngcore.networks.layers import LAYER_TYPES
 from ngcore.upload.limits import MAX_LAYERS, MAX_SIDE, MAX_SIZE
 from ngcore.upload.shapes import Shape
 

@@ -17,6 +17,7 @@ from ngcore.networks import (
     Layer,
     LayerNorm,
     Linear,
+    chain,
 )
 from ngcore.upload.activations import activation_questions, activations_of, place_activations
 from ngcore.upload.doubts import kind_questions
@@ -127,7 +128,7 @@ def _architecture(modules: Sequence[Module], geometry: Geometry | None, layers: 
     first = layers[0]
     width = getattr(first, "in_features", None) or getattr(first, "in_channels", None) or modules[0].shape[0]
     try:
-        return Architecture((width, *geometry.input_size) if geometry else (width,), tuple(layers))
+        return chain((width, *geometry.input_size) if geometry else (width,), tuple(layers))
     except ArchitectureError as error:
         raise UnsupportedNetworkError(
             "The layers do not fit with the stride, padding and input size that were given; "

@@ -52,13 +52,13 @@ def architectures():
     """Networks with kernels, groups, norms, skips and a flattened map."""
     from ngcore.networks import (
         Activation,
-        Architecture,
         BatchNorm,
         Conv2d,
         Flatten,
         GlobalAveragePool,
         Linear,
         Skip,
+        chain,
         small_cnn,
     )
 
@@ -67,10 +67,10 @@ def architectures():
     depthwise = Conv2d(4, 4, (3, 3), (1, 1), (1, 1), groups=4)
     return {
         "small": small_cnn((1, 4, 4), image_size=(8, 8)),
-        "grouped": Architecture((4, 5, 5), (grouped, GlobalAveragePool(), Linear(6, 2))),
-        "depthwise": Architecture((4, 5, 5), (depthwise, BatchNorm(4), Activation("relu"), GlobalAveragePool())),
-        "flattened": Architecture((4, 3, 3), (conv, Flatten(), Linear(36, 2))),
-        "residual": Architecture((4, 5, 5), (conv, Activation("relu"), conv, GlobalAveragePool()), (Skip(1, 3),)),
+        "grouped": chain((4, 5, 5), (grouped, GlobalAveragePool(), Linear(6, 2))),
+        "depthwise": chain((4, 5, 5), (depthwise, BatchNorm(4), Activation("relu"), GlobalAveragePool())),
+        "flattened": chain((4, 3, 3), (conv, Flatten(), Linear(36, 2))),
+        "residual": chain((4, 5, 5), (conv, Activation("relu"), conv, GlobalAveragePool()), (Skip(1, 3),)),
     }
 
 
@@ -148,11 +148,11 @@ def test_the_table_of_weights_says_what_each_edge_says_alone(name):
 
 def test_one_large_kernel_makes_no_other_edge_large():
     from app.graph_view import view_of
-    from ngcore.networks import Architecture, Conv2d, GlobalAveragePool, Linear
+    from ngcore.networks import Conv2d, GlobalAveragePool, Linear
     from ngcore.testing import random_network
 
     layers = (Conv2d(1, 1, (64, 64)), GlobalAveragePool(), Linear(1, 40), Linear(40, 40))
-    network = random_network(Architecture((1, 64, 64), layers))
+    network = random_network(chain((1, 64, 64), layers))
     kept = sum(
         kernels.base.nbytes if kernels.base is not None else kernels.nbytes for kernels in view_of(network).kernels
     )

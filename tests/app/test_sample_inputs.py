@@ -38,8 +38,8 @@ def test_what_is_no_image_is_refused_in_words(data):
 
 def test_random_inputs_are_as_many_as_fit_into_memory():
     from app.sample_inputs import random_inputs
-    from ngcore.networks import Architecture, Conv2d, GlobalAveragePool, mlp
+    from ngcore.networks import Conv2d, GlobalAveragePool, chain, mlp
 
-    huge = Architecture((1, 2048, 2048), (Conv2d(1, 1, (3, 3), (4, 4), (1, 1)), GlobalAveragePool()))
+    huge = chain((1, 2048, 2048), (Conv2d(1, 1, (3, 3), (4, 4), (1, 1)), GlobalAveragePool()))
     assert random_inputs(mlp((2, 3, 1))).shape == (64, 2)
     assert random_inputs(huge).shape == (5, 1, 2048, 2048)

@@ -8,7 +8,7 @@ import torch
 
 from app.siren_texels import MAX_PARAMETERS, pack, sine_frequencies
 from ngcore.inr import SIREN_OUTPUT_OFFSET, image_coordinates, initial_siren, render
-from ngcore.networks import Activation, Architecture, Linear, Skip, mlp, siren
+from ngcore.networks import Activation, Linear, Skip, chain, mlp, siren
 from ngcore.testing import random_network
 
 
@@ -57,8 +57,8 @@ def test_frequencies_are_those_of_the_sines():
     linears = (Linear(2, 4), Linear(4, 4), Linear(4, 1))
     sines = (Activation("sine", omega_0=30.0), Activation("sine", omega_0=7.5))
     layers = (linears[0], sines[0], linears[1], sines[1], linears[2])
-    assert sine_frequencies(Architecture((2,), layers)) == (30.0, 7.5)
-    assert sine_frequencies(Architecture((2,), (Linear(2, 3),))) == ()
+    assert sine_frequencies(chain((2,), layers)) == (30.0, 7.5)
+    assert sine_frequencies(chain((2,), (Linear(2, 3),))) == ()
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_frequencies_are_those_of_the_sines():
         siren((3, 8, 1)),
         siren((2, 8, 2)),
         siren((2, 100, 150, 100, 1)),
-        Architecture((2,), (Linear(2, 8, bias=False), Activation("sine"), Linear(8, 1))),
-        Architecture((2,), siren((2, 4, 4, 1)).layers, (Skip(2, 3),)),
-        Architecture((2,), (Linear(2, 4), Activation("sine"), Linear(4, 1), Activation("sine"))),
-        Architecture((2,), (Linear(2, 4), Linear(4, 1), Linear(1, 1))),
+        chain((2,), (Linear(2, 8, bias=False), Activation("sine"), Linear(8, 1))),
+        chain((2,), siren((2, 4, 4, 1)).layers, (Skip(2, 3),)),
+        chain((2,), (Linear(2, 4), Activation("sine"), Linear(4, 1), Activation("sine"))),
+        chain((2,), (Linear(2, 4), Linear(4, 1), Linear(1, 1))),
     ],
 )
 def test_other_networks_have_none(architecture):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ngcore.networks import Activation, Architecture, BatchNorm, Linear, Network, mlp, siren
+from ngcore.networks import Activation, BatchNorm, Linear, Network, chain, mlp, siren
 from ngcore.testing import (
     assert_equivariant,
     assert_invariant,
@@ -84,11 +84,11 @@ def test_the_tolerance_follows_the_data_type():
 
 def test_random_networks_randomise_everything_and_keep_variances_positive():
     layers = (Linear(2, 4), BatchNorm(4), Activation("relu"), Linear(4, 1))
-    network = random_network(Architecture((2,), layers), 5, seed=1)
+    network = random_network(chain((2,), layers), 5, seed=1)
     assert all(tensor.flatten().unique().numel() == tensor.numel() for tensor in network.parameters.values())
     assert network.parameters["1.running_var"].min() >= 0.5
-    assert network.equals(random_network(Architecture((2,), layers), 5, seed=1))
-    assert not network.equals(random_network(Architecture((2,), layers), 5, seed=2))
+    assert network.equals(random_network(chain((2,), layers), 5, seed=1))
+    assert not network.equals(random_network(chain((2,), layers), 5, seed=2))
 
 
 def test_a_network_without_hidden_neurons_does_not_drift():

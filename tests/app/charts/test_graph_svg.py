@@ -57,10 +57,10 @@ def test_skip_connections_are_dashed_curves():
 
     from app.charts.graph_svg import draw_graph_svg
     from app.graph_view import view_of
-    from ngcore.networks import Activation, Architecture, Linear, Skip
+    from ngcore.networks import Activation, Linear, Skip, chain
     from ngcore.testing import random_network
 
     layers = (Linear(2, 3), Activation("relu"), Linear(3, 3), Linear(3, 1))
-    view = view_of(random_network(Architecture((2,), layers, (Skip(2, 3),)), dtype=torch.float32))
+    view = view_of(random_network(chain((2,), layers, (Skip(2, 3),)), dtype=torch.float32))
     root = ET.fromstring(draw_graph_svg(view, view.strongest(4), title="t"))
     assert len(list(root.iter(f"{SVG}path"))) == 3

@@ -72,11 +72,11 @@ def _grey():
 def test_a_network_whose_form_no_formula_fits_keeps_the_edits_that_do():
     """An INR without a last bias: its values cannot be shifted, and it can still be turned."""
     from app.studio.states import possible_edits
-    from ngcore.networks import Activation, Architecture, Linear
+    from ngcore.networks import Activation, Linear, chain
     from ngcore.testing import random_network
 
     layers = (Linear(2, 4), Activation("sine", omega_0=30.0), Linear(4, 3, bias=False))
-    found = possible_edits("upload", random_network(Architecture((2,), layers), dtype=torch.float32))
+    found = possible_edits("upload", random_network(chain((2,), layers), dtype=torch.float32))
     assert set(found) == {"rotate", "enlarge", "mirror"}
 
 

@@ -8,7 +8,7 @@ from example_architectures import ARCHITECTURES, conv
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure, to_graph, to_network
-from ngcore.networks import Architecture, BatchNorm, Linear, Network, mlp, siren, small_cnn
+from ngcore.networks import BatchNorm, Linear, Network, chain, mlp, siren, small_cnn
 from ngcore.testing import random_network
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
@@ -40,7 +40,7 @@ def test_an_all_zero_network_keeps_every_node_and_edge(architecture):
 
 
 def test_a_kernel_that_sums_to_zero_stays_an_edge():
-    architecture = Architecture((1, 4, 4), (conv(1, 2),))
+    architecture = chain((1, 4, 4), (conv(1, 2),))
     network = random_network(architecture)
     kernel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]).double()
     edge = Network(architecture, {**network.parameters, "0.weight": kernel.expand(1, 2, 1, 3, 3)})
@@ -87,7 +87,7 @@ def test_skips_carry_a_one_at_the_centre():
 
 
 def test_nodes_of_batch_normalisation_carry_their_running_statistics():
-    architecture = Architecture((2,), (Linear(2, 3), BatchNorm(3)))
+    architecture = chain((2,), (Linear(2, 3), BatchNorm(3)))
     network = random_network(architecture)
     features = to_graph(network).node_features[0, 5:]
     expected = [network.parameters[f"1.{name}"][0] for name in ("bias", "running_mean", "running_var")]

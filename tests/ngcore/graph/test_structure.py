@@ -5,7 +5,7 @@ import torch
 from example_architectures import ARCHITECTURES, conv
 
 from ngcore.graph import block_edge_index, graph_structure
-from ngcore.networks import Architecture, BatchNorm, Conv2d, Flatten, Linear, Skip, mlp, siren, small_cnn
+from ngcore.networks import BatchNorm, Conv2d, Flatten, Linear, Skip, chain, mlp, siren, small_cnn
 
 
 def blocks(architecture):
@@ -50,23 +50,23 @@ def test_edges_join_nodes_of_their_own_blocks(architecture):
 
 
 def test_a_depthwise_convolution_is_a_diagonal_block():
-    structure = graph_structure(Architecture((3, 4, 4), (conv(3, 3, groups=3),)))
+    structure = graph_structure(chain((3, 4, 4), (conv(3, 3, groups=3),)))
     assert block_edge_index(structure).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_a_channel_multiplier_sends_every_channel_to_its_own_two():
-    structure = graph_structure(Architecture((2, 4, 4), (conv(2, 4, groups=2),)))
+    structure = graph_structure(chain((2, 4, 4), (conv(2, 4, groups=2),)))
     assert block_edge_index(structure).tolist() == [[0, 0, 1, 1], [2, 3, 4, 5]]
 
 
 def test_a_skip_joins_neurons_of_equal_rank():
-    architecture = Architecture((2,), (Linear(2, 2), Linear(2, 2)), (Skip(0, 2),))
+    architecture = chain((2,), (Linear(2, 2), Linear(2, 2)), (Skip(0, 2),))
     assert blocks(architecture)[2] == (0, 2, 2, 1, 1, "skip", (1, 1))
     assert block_edge_index(graph_structure(architecture))[:, -2:].tolist() == [[0, 1], [4, 5]]
 
 
 def test_a_norm_after_flatten_spreads_every_channel_over_its_positions():
-    architecture = Architecture((2, 1, 3), (Flatten(), BatchNorm(6), Linear(6, 1)))
+    architecture = chain((2, 1, 3), (Flatten(), BatchNorm(6), Linear(6, 1)))
     assert blocks(architecture) == [
         (0, 1, 2, 1, 3, "norm", (1, 1)),
         (1, 2, 1, 6, 1, "linear", (1, 1)),
@@ -74,11 +74,11 @@ def test_a_norm_after_flatten_spreads_every_channel_over_its_positions():
 
 
 def test_a_linear_after_flatten_carries_a_kernel_as_large_as_the_map():
-    assert blocks(Architecture((2, 3, 4), (Flatten(), Linear(24, 5)))) == [(0, 1, 1, 2, 5, "linear", (3, 4))]
+    assert blocks(chain((2, 3, 4), (Flatten(), Linear(24, 5)))) == [(0, 1, 1, 2, 5, "linear", (3, 4))]
 
 
 def test_the_common_kernel_size_holds_every_kernel():
-    architecture = Architecture((1, 9, 9), (Conv2d(1, 2, (5, 1)), Conv2d(2, 2, (1, 3))))
+    architecture = chain((1, 9, 9), (Conv2d(1, 2, (5, 1)), Conv2d(2, 2, (1, 3))))
     assert graph_structure(architecture).kernel_size == (5, 3)
 
 

@@ -6,7 +6,7 @@ import torch
 from ngcore.errors import ArchitectureError, ShapeMismatchError
 from ngcore.inr import BLOCK_SIZE, FitConfig, fit, fit_sirens, image_coordinates, initial_siren, psnr, render
 from ngcore.inr.fit import _pixel_choices, adam_step, siren_gradients
-from ngcore.networks import Activation, Architecture, Linear, Network, Skip, mlp, siren
+from ngcore.networks import Activation, Linear, Network, Skip, chain, mlp, siren
 from ngcore.testing import random_network
 
 TINY = siren((2, 4, 4, 1))
@@ -172,12 +172,10 @@ def test_recipes_without_work_are_refused(changes):
         siren((3, 4, 1)),
         siren((2, 4, 3)),
         mlp((2, 4, 1), "relu"),
-        Architecture(
-            (2,), (Linear(2, 4), Activation("sine", 30.0), Linear(4, 4), Activation("sine", 1.0), Linear(4, 1))
-        ),
-        Architecture((2,), (Linear(2, 4), Linear(4, 1))),
-        Architecture((2,), (Linear(2, 4, bias=False), Activation("sine", 30.0), Linear(4, 1))),
-        Architecture((2,), siren((2, 4, 4, 1)).layers, (Skip(2, 4),)),
+        chain((2,), (Linear(2, 4), Activation("sine", 30.0), Linear(4, 4), Activation("sine", 1.0), Linear(4, 1))),
+        chain((2,), (Linear(2, 4), Linear(4, 1))),
+        chain((2,), (Linear(2, 4, bias=False), Activation("sine", 30.0), Linear(4, 1))),
+        chain((2,), siren((2, 4, 4, 1)).layers, (Skip(2, 4),)),
     ],
     ids=["three inputs", "three outputs", "no sine", "two frequencies", "no activation", "no bias", "a skip"],
 )

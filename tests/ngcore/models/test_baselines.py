@@ -6,7 +6,7 @@ import torch
 from ngcore.errors import NeuralGraphError, ShapeMismatchError
 from ngcore.inr import render
 from ngcore.models.baselines import FlatMLP, LatticeProbes, OutputProbes, StatNN
-from ngcore.networks import Activation, Architecture, BatchNorm, Linear, mlp, siren, small_cnn
+from ngcore.networks import Activation, BatchNorm, Linear, chain, mlp, siren, small_cnn
 from ngcore.testing import assert_invariant, random_network
 
 SIREN = siren((2, 6, 6, 1))
@@ -83,7 +83,7 @@ def test_statistics_equal_those_of_torch():
 
 def test_statistics_read_networks_of_several_depths_norms_and_no_biases():
     layers = (Linear(2, 3, bias=False), BatchNorm(3), Activation("relu"), Linear(3, 1))
-    stacks = [random_network(Architecture((2,), layers), 4), random_network(mlp((2, 5, 1)), 4)]
+    stacks = [random_network(chain((2,), layers), 4), random_network(mlp((2, 5, 1)), 4)]
     model = build("statistics", SIREN)
     model.fit_normalisation(stacks)
     assert all(model(stack).isfinite().all() for stack in stacks)

@@ -6,7 +6,7 @@ from example_architectures import ARCHITECTURES, MAPS, VECTORS
 from tiny_models import EQUIVARIANT, GRAPH_PRESETS, INVARIANT, LAYOUT_PRESETS, tiny_model
 
 from ngcore.models import PRESETS, build_model
-from ngcore.networks import Activation, Architecture, Linear, Network, mlp, siren, small_cnn
+from ngcore.networks import Activation, Linear, Network, chain, mlp, siren, small_cnn
 from ngcore.testing import assert_equivariant, assert_invariant, random_network
 
 CLOSE = {torch.float64: {"atol": 1e-10, "rtol": 1e-10}, torch.float32: {"atol": 1e-5, "rtol": 1e-5}}
@@ -172,7 +172,7 @@ def test_every_preset_answers_at_full_size(name):
 
 
 def test_output_neurons_are_told_apart_by_their_place():
-    architecture = Architecture((2,), (Linear(2, 4), Activation("relu"), Linear(4, 2)))
+    architecture = chain((2,), (Linear(2, 4), Activation("relu"), Linear(4, 2)))
     model, network = tiny_model("ng-gnn", [architecture]), random_network(architecture)
     swapped = {name: tensor.flip(1) if name.startswith("2.") else tensor for name, tensor in network.parameters.items()}
     assert (model(network) - model(Network(architecture, swapped))).abs().max() > 1e-6

@@ -3,7 +3,7 @@
 import torch
 
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
-from ngcore.networks import Activation, Architecture, BatchNorm, Linear, siren
+from ngcore.networks import Activation, BatchNorm, Linear, chain, siren
 from ngcore.testing import assert_equivariant, random_network
 
 
@@ -48,7 +48,7 @@ def test_a_layer_of_equal_numbers_keeps_deviation_1():
 
 
 def test_norms_and_running_statistics_are_left_as_they_are():
-    architecture = Architecture((2,), (Linear(2, 4, bias=False), BatchNorm(4), Activation("relu"), Linear(4, 1)))
+    architecture = chain((2,), (Linear(2, 4, bias=False), BatchNorm(4), Activation("relu"), Linear(4, 1)))
     network = random_network(architecture, 5)
     normaliser = Normaliser(2).double()
     normaliser.fit([network])
@@ -59,7 +59,7 @@ def test_norms_and_running_statistics_are_left_as_they_are():
 
 
 def test_folded_running_statistics_leave_the_function_and_move_into_scale_and_shift() -> None:
-    architecture = Architecture((3,), (Linear(3, 4), BatchNorm(4), Activation("relu"), Linear(4, 2)))
+    architecture = chain((3,), (Linear(3, 4), BatchNorm(4), Activation("relu"), Linear(4, 2)))
     network = random_network(architecture, 3, seed=4)
     folded = fold_running_statistics(network)
     x = torch.rand(5, 3, dtype=torch.float64)

@@ -11,7 +11,7 @@ from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure, to_graph
 from ngcore.models import PRESETS
 from ngcore.models.sweeps import Sweep, free_signs
-from ngcore.networks import Architecture, Conv2d, Linear, Network, mlp, siren, small_cnn
+from ngcore.networks import Conv2d, Linear, Network, chain, mlp, siren, small_cnn
 from ngcore.networks.symmetry import flip_signs
 from ngcore.testing import random_network
 
@@ -87,7 +87,7 @@ def states_of(network, sweep, places):
 
 def test_what_a_neuron_collects_is_divided_by_the_root_of_its_fan_in():
     """Two inputs at 0.7 with weights 2 and −3, bias 0.5: x_1 = sin((2 − 3) sin(0.7) / √2 + 0.5)."""
-    architecture = Architecture((2,), (Linear(2, 1),))
+    architecture = chain((2,), (Linear(2, 1),))
     values = {"0.weight": torch.tensor([[[2.0, -3.0]]]).double(), "0.bias": torch.tensor([[0.5]]).double()}
     sweep = Sweep(1, kernel_area=1, num_entries=2, direction="forward", follows=False).double()
     states = states_of(Network(architecture, values), sweep, [0.7, 0.0])
@@ -96,7 +96,7 @@ def test_what_a_neuron_collects_is_divided_by_the_root_of_its_fan_in():
 
 def test_against_the_edges_it_is_the_root_of_its_fan_out():
     """One input to three outputs at 0.4, weights 2, −3 and 5: x_0 = sin((2 − 3 + 5) sin(0.4) / √3)."""
-    architecture = Architecture((1,), (Linear(1, 3, bias=False),))
+    architecture = chain((1,), (Linear(1, 3, bias=False),))
     network = Network(architecture, {"0.weight": torch.tensor([[[2.0], [-3.0], [5.0]]]).double()})
     sweep = Sweep(1, kernel_area=1, num_entries=2, direction="reverse", follows=False).double()
     states = states_of(network, sweep, [0.0, 0.4])
@@ -105,7 +105,7 @@ def test_against_the_edges_it_is_the_root_of_its_fan_out():
 
 def test_the_fan_of_a_channel_counts_the_entries_of_its_kernels():
     """Kernels of 1 × 2 over two channels at 0.7, all entries 0.5: x_1 = sin(4 · 0.5 sin(0.7) / √4)."""
-    architecture = Architecture((2, 3, 3), (Conv2d(2, 1, (1, 2), bias=False),))
+    architecture = chain((2, 3, 3), (Conv2d(2, 1, (1, 2), bias=False),))
     network = Network(architecture, {"0.weight": torch.full((1, 1, 2, 1, 2), 0.5).double()})
     sweep = Sweep(1, kernel_area=2, num_entries=2, direction="forward", follows=False).double()
     states = states_of(network, sweep, [0.7, 0.0])
@@ -139,7 +139,7 @@ def test_answers_do_not_notice_flipped_signs(name, architecture, generator):
 def test_signs_are_free_where_activations_are_odd_and_nothing_fixes_them():
     assert free_signs(graph_structure(siren((2, 4, 3, 1)))) == {1, 2}
     assert free_signs(graph_structure(mlp((2, 4, 3, 1), "relu"))) == set()
-    assert free_signs(graph_structure(Architecture((2,), (Linear(2, 3),)))) == set()
+    assert free_signs(graph_structure(chain((2,), (Linear(2, 3),)))) == set()
 
 
 @every_sweep

@@ -15,12 +15,13 @@ from ngcore.networks import (
     LayerNorm,
     Linear,
     Skip,
+    chain,
     mlp,
     siren,
     small_cnn,
 )
 
-RESIDUAL = Architecture(
+RESIDUAL = chain(
     (3, 8, 6),
     (
         Conv2d(3, 4, padding=(1, 1), bias=False),
@@ -81,26 +82,26 @@ def test_ids_tell_structures_apart():
     assert len(siren().id) == 12
     assert siren((2, 3, 1)).id != siren((2, 4, 1)).id
     assert siren(omega_0=30.0).id != siren(omega_0=20.0).id
-    plain = Architecture(RESIDUAL.input_shape, RESIDUAL.layers)
+    plain = chain(RESIDUAL.input_shape, RESIDUAL.layers)
     assert plain.id != RESIDUAL.id
 
 
 def test_layers_that_do_not_fit_are_refused():
     with pytest.raises(ArchitectureError, match=r"value of shape \(4,\) before Linear\(in_features=4.*got \(3,\)"):
-        Architecture((2,), (Linear(2, 3), Linear(4, 1)))
+        chain((2,), (Linear(2, 3), Linear(4, 1)))
     with pytest.raises(ArchitectureError, match=r"shape \(3, height, width\) before Conv2d.*got \(1, 8, 8\)"):
-        Architecture((1, 8, 8), (Conv2d(3, 4),))
+        chain((1, 8, 8), (Conv2d(3, 4),))
     with pytest.raises(
         ArchitectureError, match=r"shape \(channels, height, width\) before GlobalAveragePool.*got \(2,\)"
     ):
-        Architecture((2,), (GlobalAveragePool(),))
+        chain((2,), (GlobalAveragePool(),))
     with pytest.raises(ArchitectureError, match=r"shape \(5, …\) before BatchNorm.*got \(2,\)"):
-        Architecture((2,), (BatchNorm(5),))
+        chain((2,), (BatchNorm(5),))
 
 
 def test_a_kernel_larger_than_its_map_is_refused():
     with pytest.raises(ArchitectureError, match=r"at least as large as the \(3, 3\) kernel, got \(2, 9\)"):
-        Architecture((1, 2, 9), (Conv2d(1, 1),))
+        chain((1, 2, 9), (Conv2d(1, 1),))
 
 
 def test_groups_that_do_not_divide_the_channels_are_refused():
@@ -111,16 +112,16 @@ def test_groups_that_do_not_divide_the_channels_are_refused():
 def test_input_shapes_of_other_dimensions_are_refused():
     for shape in ((2, 3), (0,), ()):
         with pytest.raises(ArchitectureError, match=r"Expected an input shape \(features,\) or"):
-            Architecture(shape, ())
+            chain(shape, ())
 
 
 def test_skips_that_lead_nowhere_backwards_or_to_another_shape_are_refused():
     layers = (Linear(2, 3), Linear(3, 3))
     for skip in (Skip(2, 1), Skip(1, 1), Skip(0, 7), Skip(-1, 2)):
         with pytest.raises(ArchitectureError, match="Expected a skip forwards between values 0 … 2, got Skip"):
-            Architecture((2,), layers, (skip,))
+            chain((2,), layers, (skip,))
     with pytest.raises(ArchitectureError, match=r"values of equal shape, got \(2,\) and \(3,\) in Skip\(source=0"):
-        Architecture((2,), layers, (Skip(0, 1),))
+        chain((2,), layers, (Skip(0, 1),))
 
 
 def test_unknown_activations_and_layer_kinds_are_refused():

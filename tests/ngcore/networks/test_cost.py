@@ -6,7 +6,7 @@ from example_architectures import MAPS, VECTORS
 
 from ngcore.errors import TooLargeError
 from ngcore.graph import to_graph
-from ngcore.networks import Architecture, Conv2d, GlobalAveragePool, Linear, mlp, siren
+from ngcore.networks import Conv2d, GlobalAveragePool, Linear, chain, mlp, siren
 from ngcore.networks.cost import Cost, check_cost, cost_of, inputs_that_fit
 from ngcore.testing import random_network
 
@@ -37,7 +37,7 @@ def test_the_work_of_a_2_3_1_network():
 
 def test_the_work_of_a_convolution_counts_its_positions():
     """A 3 × 3 kernel in 2 groups of 2 channels makes 6 maps of 4 × 5 from 4: 6 · 20 · 2 · 9, then 6 means."""
-    architecture = Architecture((4, 4, 5), (Conv2d(4, 6, (3, 3), padding=(1, 1), groups=2), GlobalAveragePool()))
+    architecture = chain((4, 4, 5), (Conv2d(4, 6, (3, 3), padding=(1, 1), groups=2), GlobalAveragePool()))
     assert cost_of(architecture).multiply_adds == 6 * 20 * 2 * 9 + 6
 
 
@@ -51,7 +51,7 @@ def test_memory_beyond_the_limit_is_refused_with_what_to_do():
 
 
 def test_work_beyond_the_limit_is_refused_with_what_to_do():
-    architecture = Architecture((1,), (Linear(1, 10_000), Linear(10_000, 10_000)))
+    architecture = chain((1,), (Linear(1, 10_000), Linear(10_000, 10_000)))
     with pytest.raises(TooLargeError) as caught:
         check_cost(architecture, num_inputs=1000)
     assert str(caught.value) == (
@@ -62,7 +62,7 @@ def test_work_beyond_the_limit_is_refused_with_what_to_do():
 
 
 def test_as_many_inputs_run_at_once_as_fit():
-    huge = Architecture((1, 4096, 4096), (Conv2d(1, 1, (3, 3), (4, 4), (1, 1)), GlobalAveragePool()))
+    huge = chain((1, 4096, 4096), (Conv2d(1, 1, (3, 3), (4, 4), (1, 1)), GlobalAveragePool()))
     assert inputs_that_fit(mlp((2, 3, 1)), 64) == 64
     assert inputs_that_fit(huge, 64) == 5
     assert inputs_that_fit(huge, 64, max_bytes=1) == 1

@@ -11,7 +11,6 @@ from ngcore.errors import ShapeMismatchError
 from ngcore.networks import (
     ACTIVATION_KINDS,
     Activation,
-    Architecture,
     BatchNorm,
     Conv2d,
     Flatten,
@@ -20,12 +19,13 @@ from ngcore.networks import (
     Linear,
     Network,
     Skip,
+    chain,
     forward,
     mlp,
     siren,
     small_cnn,
 )
-from ngcore.networks.forward import activate
+from ngcore.networks.layers import activate
 from ngcore.testing import random_network
 
 TORCH_FUNCTIONS = {
@@ -66,7 +66,7 @@ def assert_equal(result, expected):
 
 @pytest.mark.parametrize(("layer", "module", "shape"), LAYERS, ids=[str(layer) for layer, _, _ in LAYERS])
 def test_every_layer_equals_its_torch_module(layer, module, shape):
-    network = random_network(Architecture(shape, (layer,)), 3)
+    network = random_network(chain(shape, (layer,)), 3)
     inputs = draw_inputs(4, *shape)
     outputs = network(inputs)
     assert outputs.shape == (len(network), 4, *network.architecture.output_shape)
@@ -77,7 +77,7 @@ def test_every_layer_equals_its_torch_module(layer, module, shape):
 
 
 def test_layer_norm_of_a_map_normalises_the_channels_at_each_position():
-    network = random_network(Architecture(MAP, (LayerNorm(6),)), 1)
+    network = random_network(chain(MAP, (LayerNorm(6),)), 1)
     inputs = draw_inputs(4, *MAP)
     weight, bias = (network.parameters[f"0.{name}"][0] for name in ("weight", "bias"))
     expected = F.layer_norm(inputs.movedim(1, -1), (6,), weight, bias).movedim(-1, 1)
@@ -103,7 +103,7 @@ def test_a_residual_cnn_equals_the_function_written_by_hand():
     """Two skips into one value, one of them from the input of a block, and one across pooling's input."""
     layers = (Conv2d(2, 4), Activation("relu"), Conv2d(4, 4, padding=(1, 1), groups=4), BatchNorm(4))
     layers += (Activation("silu"), Conv2d(4, 4, padding=(1, 1), groups=2), GlobalAveragePool(), Linear(4, 3))
-    network = random_network(Architecture((2, 8, 6), layers, (Skip(2, 4), Skip(1, 4), Skip(5, 6))), 1)
+    network = random_network(chain((2, 8, 6), layers, (Skip(2, 4), Skip(1, 4), Skip(5, 6))), 1)
     p = {name: tensor[0] for name, tensor in network.parameters.items()}
     inputs = draw_inputs(5, 2, 8, 6)
 
@@ -119,9 +119,9 @@ def test_a_residual_cnn_equals_the_function_written_by_hand():
 
 def test_a_skip_from_the_input_to_the_output_of_a_perceptron():
     layers = (Linear(3, 4), Activation("tanh"), Linear(4, 3))
-    network = random_network(Architecture((3,), layers, (Skip(0, 3),)), 2)
+    network = random_network(chain((3,), layers, (Skip(0, 3),)), 2)
     inputs = draw_inputs(4, 3)
-    plain = Network(Architecture((3,), layers), network.parameters)
+    plain = Network(chain((3,), layers), network.parameters)
     assert_equal(network(inputs), plain(inputs) + inputs)
 
 
@@ -191,7 +191,7 @@ def test_a_value_is_freed_after_its_last_use(skips, at_most, monkeypatch):
         return value
 
     monkeypatch.setattr(forward, "apply_layer", apply)
-    network = random_network(Architecture((4,), (Linear(4, 4),) * 8, skips), 2)
+    network = random_network(chain((4,), (Linear(4, 4),) * 8, skips), 2)
     with torch.no_grad():
         network(draw_inputs(3, 4))
     assert max(alive) == at_most
@@ -199,6 +199,6 @@ def test_a_value_is_freed_after_its_last_use(skips, at_most, monkeypatch):
 
 
 def test_the_output_is_the_last_value_bit_for_bit():
-    network = random_network(Architecture((4,), (Linear(4, 4), Activation("tanh")) * 3, (Skip(0, 2), Skip(0, 5))), 2)
+    network = random_network(chain((4,), (Linear(4, 4), Activation("tanh")) * 3, (Skip(0, 2), Skip(0, 5))), 2)
     inputs = draw_inputs(3, 4)
     assert torch.equal(network(inputs), network.values(inputs)[-1])

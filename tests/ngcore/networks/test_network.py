@@ -8,13 +8,13 @@ from torch import nn
 
 from ngcore.errors import ArchitectureError, ShapeMismatchError
 from ngcore.networks import (
-    Architecture,
     BatchNorm,
     Conv2d,
     LayerNorm,
     Linear,
     Network,
     Skip,
+    chain,
     from_module,
     mlp,
     siren,
@@ -27,8 +27,8 @@ from ngcore.testing import random_network
 ARCHITECTURES = [
     siren((2, 5, 1)),
     small_cnn((1, 3, 3), image_size=(8, 8), activation="silu"),
-    Architecture((2, 4, 4), (Conv2d(2, 2, groups=2), BatchNorm(2))),
-    Architecture((4,), (Linear(4, 3, bias=False), LayerNorm(3), BatchNorm(3)), (Skip(1, 3),)),
+    chain((2, 4, 4), (Conv2d(2, 2, groups=2), BatchNorm(2))),
+    chain((4,), (Linear(4, 3, bias=False), LayerNorm(3), BatchNorm(3)), (Skip(1, 3),)),
 ]
 
 
@@ -192,6 +192,6 @@ def test_networks_that_a_sequential_cannot_express_are_refused():
     with pytest.raises(ArchitectureError, match=r"Expected one network without skips, got Network\(2 × 2-1 none"):
         to_module(random_network(mlp((2, 1)), 2))
     with pytest.raises(ArchitectureError, match=r"Skip\(source=0, target=1\)"):
-        to_module(random_network(Architecture((2,), (Linear(2, 2),), (Skip(0, 1),))))
+        to_module(random_network(chain((2,), (Linear(2, 2),), (Skip(0, 1),))))
     with pytest.raises(ArchitectureError, match="got one over the channels of a map"):
-        to_module(random_network(Architecture((2, 3, 3), (LayerNorm(2),))))
+        to_module(random_network(chain((2, 3, 3), (LayerNorm(2),))))

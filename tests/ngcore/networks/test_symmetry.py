@@ -18,6 +18,7 @@ from ngcore.networks import (
     Network,
     Permutation,
     Skip,
+    chain,
     draw_permutation,
     flip_signs,
     mlp,
@@ -42,14 +43,14 @@ def conv(n_in, n_out, groups=1, size=3):
 def residual_mlp(function):
     """Values: 0 input, 1-2 first hidden, 3-4 second, 5 their sum with value 2, 6 output."""
     layers = (Linear(2, 5), function, Linear(5, 7), function, Linear(7, 5), Linear(5, 3))
-    return Architecture((2,), layers, (Skip(2, 5),))
+    return chain((2,), layers, (Skip(2, 5),))
 
 
 def residual_cnn(function, norm):
     """Convolutions in a residual block, depthwise and grouped ones, then Flatten and two Linears."""
     layers = (conv(3, 8), norm, function, conv(8, 8, groups=8), conv(8, 8), function, conv(8, 12, groups=4))
     layers += (function, conv(12, 4, groups=2, size=1), function, Flatten(), Linear(4 * 20, 6), function, Linear(6, 2))
-    return Architecture((3, 4, 5), layers, (Skip(3, 5), Skip(3, 6)))
+    return chain((3, 4, 5), layers, (Skip(3, 5), Skip(3, 6)))
 
 
 ARCHITECTURES = {
@@ -58,18 +59,16 @@ ARCHITECTURES = {
     "small cnn": small_cnn((1, 4, 4), num_classes=3, image_size=(6, 6), activation="silu"),
     "batch norm cnn": residual_cnn(RELU, BatchNorm(8)),
     "layer norm cnn": residual_cnn(Activation("sigmoid"), LayerNorm(8)),
-    "norms after flatten": Architecture(
+    "norms after flatten": chain(
         (2, 3, 4),
         (conv(2, 5), Flatten(), LayerNorm(60), RELU, BatchNorm(60), Linear(60, 60), TANH, Linear(60, 2)),
         (Skip(3, 5),),
     ),
-    "skip across flatten": Architecture(
+    "skip across flatten": chain(
         (2, 3, 4), (conv(2, 3), conv(3, 5), Flatten(), Linear(60, 60), Linear(60, 2)), (Skip(3, 4),)
     ),
-    "channel multiplier": Architecture(
-        (3, 4, 4), (conv(3, 4), conv(4, 8, groups=4), RELU, conv(8, 4, groups=4), conv(4, 2))
-    ),
-    "skip to the output": Architecture((3,), (Linear(3, 4), TANH, Linear(4, 3)), (Skip(0, 3),)),
+    "channel multiplier": chain((3, 4, 4), (conv(3, 4), conv(4, 8, groups=4), RELU, conv(8, 4, groups=4), conv(4, 2))),
+    "skip to the output": chain((3,), (Linear(3, 4), TANH, Linear(4, 3)), (Skip(0, 3),)),
 }
 
 
@@ -153,7 +152,7 @@ def test_a_2_2_1_network_by_hand():
 
 def test_activations_norms_pooling_and_depthwise_convolutions_keep_the_space():
     layers = (conv(3, 4), BatchNorm(4), RELU, conv(4, 4, groups=4), LayerNorm(4), GlobalAveragePool(), Linear(4, 2))
-    spaces = symmetry_spaces(Architecture((3, 5, 5), layers))
+    spaces = symmetry_spaces(chain((3, 5, 5), layers))
     assert spaces.of_value == (0, 1, 1, 1, 1, 1, 1, 2)
     assert [(space.size, space.is_fixed) for space in spaces.spaces] == [(3, True), (4, False), (2, True)]
     assert spaces.spaces[1].values == (1, 2, 3, 4, 5, 6)
@@ -165,13 +164,13 @@ def test_a_skip_merges_the_spaces_of_its_ends():
 
 
 def test_flatten_keeps_the_space_and_counts_positions():
-    spaces = symmetry_spaces(Architecture((1, 4, 5), (conv(1, 3), Flatten(), Linear(60, 2))))
+    spaces = symmetry_spaces(chain((1, 4, 5), (conv(1, 3), Flatten(), Linear(60, 2))))
     assert spaces.of_value == (0, 1, 1, 2)
     assert spaces.positions == (1, 1, 20, 1)
 
 
 def test_a_skip_that_reaches_input_or_output_fixes_the_space():
-    architecture = Architecture((4,), (Linear(4, 4), RELU, Linear(4, 5), Linear(5, 2)), (Skip(0, 1),))
+    architecture = chain((4,), (Linear(4, 4), RELU, Linear(4, 5), Linear(5, 2)), (Skip(0, 1),))
     assert [space.is_fixed for space in symmetry_spaces(architecture).spaces] == [True, False, True]
 
 
@@ -186,7 +185,7 @@ def test_groups_move_as_blocks_only_where_all_their_spaces_are_free(generator):
     first, second = draw_permutation(free, generator).orders[1:3]
     assert torch.equal(first.repeat_interleave(2, dim=1), second // 2)
     assert (first != torch.arange(4)).any()
-    pinned = random_network(Architecture((4, 3, 3), (conv(4, 8, groups=4), RELU, conv(8, 2))), 20)
+    pinned = random_network(chain((4, 3, 3), (conv(4, 8, groups=4), RELU, conv(8, 2))), 20)
     order = draw_permutation(pinned, generator).orders[1]
     assert torch.equal(order // 2, torch.arange(4).repeat_interleave(2).expand(20, -1))
     assert (order != torch.arange(8)).any()
@@ -194,7 +193,7 @@ def test_groups_move_as_blocks_only_where_all_their_spaces_are_free(generator):
 
 def test_spaces_between_unlike_groups_are_cut_at_both_their_boundaries():
     layers = (conv(1, 12), conv(12, 12, groups=4), conv(12, 12, groups=6), conv(12, 2))
-    spaces = symmetry_spaces(Architecture((1, 3, 3), layers)).spaces
+    spaces = symmetry_spaces(chain((1, 3, 3), layers)).spaces
     assert spaces[2].blocks == (2, 1, 1, 2, 2, 1, 1, 2)
     assert {space.block_family for space in spaces} == {None}
 
@@ -241,7 +240,7 @@ def test_only_fitting_activations_and_no_norms_allow_signs_and_scales():
     assert scale_spaces(siren((2, 3, 3, 1))) == ()
     assert sign_spaces(mlp((2, 3, 1))) == ()
     assert scale_spaces(mlp((2, 3, 1))) == (1,)
-    normed = Architecture((2,), (Linear(2, 3), BatchNorm(3), RELU, Linear(3, 4), TANH, LayerNorm(4), Linear(4, 1)))
+    normed = chain((2,), (Linear(2, 3), BatchNorm(3), RELU, Linear(3, 4), TANH, LayerNorm(4), Linear(4, 1)))
     assert sign_spaces(normed) == scale_spaces(normed) == ()
     assert sign_spaces(residual_mlp(SINE)) == (1, 2)
 
@@ -299,7 +298,7 @@ def test_permutations_of_another_architecture_or_stack_are_refused(generator):
 
 
 def test_a_permutation_that_breaks_groups_is_refused():
-    network = random_network(Architecture((1, 3, 3), (conv(1, 4), conv(4, 4, groups=2), conv(4, 1))), 1)
+    network = random_network(chain((1, 3, 3), (conv(1, 4), conv(4, 4, groups=2), conv(4, 1))), 1)
     orders = (torch.tensor([[0]]), torch.tensor([[0, 2, 1, 3]]), torch.tensor([[0, 1, 2, 3]]), torch.tensor([[0]]))
     with pytest.raises(ShapeMismatchError, match="keeps the groups of Conv2d"):
         permute_hidden(network, Permutation(orders))

@@ -8,12 +8,12 @@ import safetensors.torch
 import torch
 
 from ngcore.errors import ShapeMismatchError, UnsupportedNetworkError
-from ngcore.networks import Architecture, BatchNorm, Conv2d, Flatten, Linear, Skip, mlp, siren, small_cnn, to_module
+from ngcore.networks import BatchNorm, Conv2d, Flatten, Linear, Skip, chain, mlp, siren, small_cnn, to_module
 from ngcore.testing import random_network
 from ngcore.upload import export_network, read_network
 from ngcore.upload.export import ARCHITECTURE_KEY, parse_architecture
 
-RESIDUAL = Architecture(
+RESIDUAL = chain(
     (2, 4, 4), (Conv2d(2, 2, padding=(1, 1), groups=2), BatchNorm(2, 1e-3), Flatten(), Linear(32, 1)), (Skip(0, 2),)
 )
 

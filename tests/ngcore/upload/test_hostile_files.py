@@ -14,7 +14,7 @@ import torch
 from refusals import assert_refused
 
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
-from ngcore.networks import Activation, Architecture, Conv2d, GlobalAveragePool, Linear, Skip
+from ngcore.networks import Activation, Conv2d, GlobalAveragePool, Linear, Skip, chain
 from ngcore.testing import random_network
 from ngcore.upload import Hints, export_network, read_network, reader
 from ngcore.upload.limits import LOCAL
@@ -327,7 +327,7 @@ def test_a_network_with_huge_maps_is_refused():
 
 def test_a_small_file_with_one_large_kernel_is_refused_before_all_kernels_are_padded_to_it():
     layers = (Conv2d(1, 1, (64, 64)), GlobalAveragePool(), Linear(1, 400), Linear(400, 400), Linear(400, 2))
-    data = export_network(random_network(Architecture((1, 64, 64), layers), dtype=torch.float32))
+    data = export_network(random_network(chain((1, 64, 64), layers), dtype=torch.float32))
     assert len(data) < 700_000
     message = (
         "Expected a neural graph of at most 512 MiB, got 2,519 MiB: every kernel is padded to the largest of the "
@@ -338,7 +338,7 @@ def test_a_small_file_with_one_large_kernel_is_refused_before_all_kernels_are_pa
 
 def test_a_small_file_with_hours_of_work_is_refused():
     layers = (Conv2d(1, 1, (100, 100), padding=(50, 50)), GlobalAveragePool(), Linear(1, 2))
-    data = export_network(random_network(Architecture((1, 1000, 1000), layers), dtype=torch.float32))
+    data = export_network(random_network(chain((1, 1000, 1000), layers), dtype=torch.float32))
     assert len(data) < 50_000
     message = (
         "Running this network on one input would take 10.0 billion multiply-adds; at most 10.0 billion are allowed. "
@@ -352,5 +352,5 @@ def test_skips_count_as_edges():
     skips = tuple(Skip(i, i + 1) for i in range(1, 400)) * 9
     message = "Expected a neural graph of at most 4,000,000 edges, got 4,591,000."
     with pytest.raises(TooLargeError) as caught:
-        check_architecture(Architecture((1000,), layers, skips), LOCAL)
+        check_architecture(chain((1000,), layers, skips), LOCAL)
     assert str(caught.value) == message
