@@ -11,13 +11,14 @@ import ngcore.graph
 from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.graph import GraphStructure
+    from ngcore.graph import EdgeBlock, GraphStructure, NodeBlock
     from ngcore.networks import Network
 
 MAX_EDGES = 2_000_000  # arrays of 40 MB; beyond that a picture of edges shows nothing
 MAX_DRAWN_EDGES = 2_000  # what a browser draws and moves without delay
 MAX_DRAWN_NODES = 2_000
 KIND_NAMES = {"linear": "linear", "conv2d": "convolution", "norm": "norm", "skip": "skip connection"}
+EDGES_WITHOUT_WEIGHT = {"skip": "skip connection"}
 
 
 class TooManyEdgesError(NeuralGraphError):
@@ -34,7 +35,8 @@ class NodeLayer:
         size: How many there are.
         role: "input", "hidden" or "output".
         activation: The function that follows them.
-        layer: Position of the layer in the network; None for the input.
+        layer: Name of the layer in the network; None for the input.
+        bias: Where the tensors hold the bias of the first of them: the tensor and the index; None: they have none.
     """
 
     name: str
@@ -42,7 +44,8 @@ class NodeLayer:
     size: int
     role: str
     activation: str
-    layer: int | None
+    layer: str | None
+    bias: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class GraphView:
         block: (edges,) which block an edge belongs to.
         kernels: One array a block, (edges of the block, height, width).
         kinds: One kind a block: "linear", "conv2d", "norm" or "skip".
-        block_layers: Position of the layer of each block in the network; None for skips.
+        blocks: The edge blocks of the graph.
     """
 
     layers: tuple[NodeLayer, ...]
@@ -85,7 +88,7 @@ class GraphView:
     block: np.ndarray
     kernels: tuple[np.ndarray, ...]
     kinds: tuple[str, ...]
-    block_layers: tuple[int | None, ...]
+    blocks: "tuple[EdgeBlock, ...]"
 
     @property
     def num_nodes(self) -> int:
@@ -100,7 +103,7 @@ class GraphView:
     @cached_property
     def is_weight(self) -> np.ndarray:
         """(edges,) whether an edge stands for a parameter; skip connections do not."""
-        return np.array([kind != "skip" for kind in self.kinds])[self.block]
+        return np.array([block.parameter is not None for block in self.blocks])[self.block]
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -149,19 +152,23 @@ class GraphView:
 
     def _paths(self, block: int, sources: np.ndarray, targets: np.ndarray) -> list[str]:
         """Where the tensors hold edges of one block."""
-        layer, kind, kernel = self.block_layers[block], self.kinds[block], self.kernels[block].shape[1:]
-        if layer is None:
-            return ["skip connection"] * len(sources)
+        own = self.blocks[block]
+        if own.parameter is None:
+            return [EDGES_WITHOUT_WEIGHT.get(own.kind, own.kind)] * len(sources)
         starts = np.array([column.start for column in self.layers])
-        into = (targets - starts[self.node_layer[targets]]).tolist()
-        if kind == "norm":
-            return [f"{layer}.weight[{i}]" for i in into]
-        out_of = ((sources - starts[self.node_layer[sources]]) % self._group_inputs[block]).tolist()
-        pairs = zip(into, out_of, strict=True)
-        if kind == "linear" and kernel != (1, 1):
-            area = kernel[0] * kernel[1]
-            return [f"{layer}.weight[{i}, {o * area}:{(o + 1) * area}]" for i, o in pairs]
-        return [f"{layer}.weight[{i}, {o}]" for i, o in pairs]
+        into = (targets - starts[self.node_layer[targets]] + own.rows[0]).tolist()
+        if own.layout == "diagonal":
+            return [f"{own.parameter}[{i}]" for i in into]
+        out_of = (sources - starts[self.node_layer[sources]]) % self._group_inputs[block]
+        area = own.kernel[0] * own.kernel[1]
+        if own.layout == "in_out":
+            return [f"{own.parameter}[{o}, {i}]" for i, o in zip(into, (out_of + own.columns[0]).tolist(), strict=True)]
+        if own.kind == "linear" and area > 1 and not own.interleaved:
+            first = (out_of * area + own.columns[0]).tolist()
+            return [f"{own.parameter}[{i}, {o}:{o + area}]" for i, o in zip(into, first, strict=True)]
+        first = (out_of + own.columns[0] // area).tolist()
+        step = f"::{own.interleaved}" if own.interleaved else ""
+        return [f"{own.parameter}[{i}, {o}{step}]" for i, o in zip(into, first, strict=True)]
 
     @cached_property
     def _group_inputs(self) -> tuple[int, ...]:
@@ -172,7 +179,7 @@ class GraphView:
     def bias_path(self, node: int) -> str | None:
         """Where the tensors hold a neuron's bias, such as "2.bias[5]"; None if it has none."""
         layer = self.layers[int(self.node_layer[node])]
-        return f"{layer.layer}.bias[{node - layer.start}]" if self.has_bias[node] else None
+        return f"{layer.bias[0]}[{node - layer.start + layer.bias[1]}]" if layer.bias else None
 
 
 def view_of(network: "Network") -> GraphView:
@@ -197,14 +204,14 @@ def view_of(network: "Network") -> GraphView:
     return GraphView(
         layers=_node_layers(structure),
         bias=nodes,
-        has_bias=_has_bias(structure),
+        has_bias=np.repeat([bool(_bias_of(b)) for b in structure.node_blocks], [b.size for b in structure.node_blocks]),
         source=index[0],
         target=index[1],
         value=np.concatenate(values).astype(float),
         block=np.repeat(np.arange(len(kernels)), [len(block) for block in kernels]),
         kernels=kernels,
         kinds=tuple(block.kind for block in structure.edge_blocks),
-        block_layers=tuple(block.layer for block in structure.edge_blocks),
+        blocks=structure.edge_blocks,
     )
 
 
@@ -217,19 +224,24 @@ def _signed_size(kernels: np.ndarray) -> np.ndarray:
 
 
 def _node_layers(structure: "GraphStructure") -> tuple[NodeLayer, ...]:
-    names = {"input": "input", "output": "output"}
+    names = {"input": "input", "output": "output", "position": "positions"}
     return tuple(
-        NodeLayer(names.get(b.role, f"layer {number}"), b.start, b.size, b.role, b.activation, b.layer)
-        for number, b in enumerate(structure.node_blocks)
+        NodeLayer(
+            names.get(block.role, f"layer {number}"),
+            block.start,
+            block.size,
+            block.role,
+            block.activation,
+            block.layer,
+            _bias_of(block),
+        )
+        for number, block in enumerate(structure.node_blocks)
     )
 
 
-def _has_bias(structure: "GraphStructure") -> np.ndarray:
-    layers = structure.architecture.layers
-    flags = [
-        block.layer is not None and "bias" in layers[block.layer].parameter_shapes() for block in structure.node_blocks
-    ]
-    return np.repeat(flags, [block.size for block in structure.node_blocks])
+def _bias_of(block: "NodeBlock") -> tuple[str, int] | None:
+    first = block.parameters[0] if block.parameters else None
+    return None if first is None else (first[0], first[1] or 0)
 
 
 def activations(network: "Network", x: np.ndarray) -> np.ndarray:
@@ -244,11 +256,7 @@ def activations(network: "Network", x: np.ndarray) -> np.ndarray:
     """
     import torch
 
-    blocks = ngcore.graph.graph_structure(network.architecture).node_blocks
+    structure = ngcore.graph.graph_structure(network.architecture)
     with torch.inference_mode():
         values = network[:1].values(torch.as_tensor(x, dtype=network.dtype, device=network.device)[None])
-    found = []
-    for block in blocks:
-        responses = values[block.response][0, 0].reshape(block.size, -1)  # neurons, positions
-        found.append(responses.mean(dim=1).cpu().numpy())
-    return np.concatenate(found)
+    return torch.cat([own[0, 0] for own in ngcore.graph.node_responses(structure, values)]).cpu().numpy()

@@ -23,7 +23,11 @@ def sine_frequencies(architecture: "Architecture") -> tuple[float, ...] | None:
     Linear with biases and without skip connections.
     """
     linears, sines = architecture.layers[::2], architecture.layers[1::2]
-    if not ngcore.inr.is_inr(architecture) or architecture.skips or architecture.num_parameters > MAX_PARAMETERS:
+    if (
+        not ngcore.inr.is_inr(architecture)
+        or not architecture.is_sequential
+        or architecture.num_parameters > MAX_PARAMETERS
+    ):
         return None
     if len(linears) != len(sines) + 1 or not all(
         isinstance(layer, ngcore.networks.Linear) and layer.bias for layer in linears

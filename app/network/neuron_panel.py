@@ -117,15 +117,16 @@ def _edge_row(view: GraphView, edge: Edge, limit: float, theme: Theme, *, incomi
 
 def _weight_paths(view: GraphView, node: int) -> list[str]:
     """Where the tensors hold all weights into a neuron, and all out of it."""
-    layer = view.layers[int(view.node_layer[node])]
-    place = node - layer.start
-    paths = [] if layer.layer is None else [f"{layer.layer}.weight[{place}]"]
-    after = {
-        block_layer
-        for block, block_layer in enumerate(view.block_layers)
-        if block_layer is not None
-        and view.kinds[block] == "linear"
-        and view.kernels[block].shape[1:] == (1, 1)
-        and view.node_layer[view.source[view.block_starts[block]]] == view.node_layer[node]
-    }
-    return [*paths, *(f"{number}.weight[:, {place}]" for number in sorted(after))]
+    column = int(view.node_layer[node])
+    place = node - view.layers[column].start
+    paths: dict[str, None] = {}
+    for block in view.blocks:
+        if block.parameter is None:
+            continue
+        if block.target == column:
+            own = f"{place + block.rows[0]}"
+            paths[f"{block.parameter}[:, {own}]" if block.layout == "in_out" else f"{block.parameter}[{own}]"] = None
+        is_plain = block.layout == "out_in" and block.kernel == (1, 1) and block.groups == 1 and not block.interleaved
+        if block.source == column and is_plain:
+            paths[f"{block.parameter}[:, {place + block.columns[0]}]"] = None
+    return list(paths)

@@ -17,6 +17,7 @@ from .layout import FlatLayout as FlatLayout
 from .layout import Layout as Layout
 from .layout import map_edges as map_edges
 from .neural_graph import NeuralGraph as NeuralGraph
+from .responses import node_responses as node_responses
 from .structure import EdgeBlock as EdgeBlock
 from .structure import GraphStructure as GraphStructure
 from .structure import NodeBlock as NodeBlock

@@ -1,5 +1,7 @@
 """Network → neural graph and back: two inverse functions side by side."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -8,7 +10,7 @@ from torch.nn import functional
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph.neural_graph import NeuralGraph
 from ngcore.graph.structure import EdgeBlock, GraphStructure, NodeBlock, graph_structure
-from ngcore.networks import Layer, Network
+from ngcore.networks import Network, Shape
 
 
 def to_graph(network: Network, *, kernel_size: tuple[int, int] | None = None) -> NeuralGraph:
@@ -32,7 +34,8 @@ def to_graph(network: Network, *, kernel_size: tuple[int, int] | None = None) ->
         functional.pad(kernels, _padding(block.kernel, size)).flatten(4)
         for block, kernels in zip(structure.edge_blocks, edge_kernels(network), strict=True)
     ]
-    return NeuralGraph(structure, node_features(network), tuple(edges), size)
+    constants = {name: network.parameters[name] for name in structure.constants}
+    return NeuralGraph(structure, node_features(network), tuple(edges), size, constants)
 
 
 def node_features(network: Network) -> Float[Tensor, "networks nodes d_node"]:
@@ -53,54 +56,95 @@ def edge_kernels(network: Network) -> list[Float[Tensor, "networks _ _ _ _ _"]]:
 def to_network(graph: NeuralGraph) -> Network:
     """The network of a neural graph, bit for bit: `to_network(to_graph(network))` equals `network`.
 
-    Features that stand for no parameter (padding, absent biases, skips) are left out.
+    Features that stand for no parameter (padding, absent biases, skips) are left out. Of weights that are tied, the
+    edges of the first layer count.
     """
-    structure, parameters = graph.structure, {}
-    layers = structure.architecture.layers
+    structure = graph.structure
+    pieces: dict[str, list[tuple[EdgeBlock, Tensor]]] = {}
     for block, features in graph.blocks:
-        if block.layer is None:
-            continue
-        shape = layers[block.layer].parameter_shapes()["weight"]
-        parameters[f"{block.layer}.weight"] = _weight(block, features, graph.kernel_size).reshape(-1, *shape)
+        if block.parameter is not None:
+            pieces.setdefault(block.parameter, []).append((block, _unpadded(block, features, graph.kernel_size)))
+    columns: dict[str, dict[int | None, Tensor]] = {}
     for node_block in structure.node_blocks:
-        if node_block.layer is None:
-            continue
-        columns = graph.node_features[:, node_block.start : node_block.stop].unbind(dim=-1)
-        for name, column in zip(_node_parameters(layers[node_block.layer]), columns, strict=False):
-            parameters[f"{node_block.layer}.{name}"] = column
+        own = graph.node_features[:, node_block.start : node_block.stop].unbind(dim=-1)
+        for parameter, column in zip(node_block.parameters, own, strict=False):
+            if parameter is not None:
+                columns.setdefault(parameter[0], {}).setdefault(parameter[1], column)
+    shapes = structure.architecture.parameter_shapes
+    parameters = dict(graph.constants)
+    parameters |= {name: _whole_weight(parts, shapes[name]) for name, parts in pieces.items()}
+    parameters |= {name: _whole_column(parts) for name, parts in columns.items()}
     return Network(structure.architecture, parameters)
 
 
-def _node_parameters(layer: Layer) -> list[str]:
-    """The parameters that the nodes of a layer carry, in the order of the feature's entries."""
-    return [name for name in ("bias", "running_mean", "running_var") if name in layer.parameter_shapes()]
+def _whole_weight(parts: list[tuple[EdgeBlock, Tensor]], shape: Shape) -> Tensor:
+    """A parameter of the pieces that edge blocks carry."""
+    block, kernels = parts[0]
+    if kernels[0].numel() == math.prod(shape) and not block.interleaved:
+        return _as_stored(kernels, block).reshape(-1, *shape)
+    whole = kernels.new_zeros(len(kernels), *shape)
+    for own, piece in reversed(parts):
+        stored = _stored(whole, own)
+        stored.copy_(_as_stored(piece, own).reshape(stored.shape))
+    return whole
+
+
+def _whole_column(parts: dict[int | None, Tensor]) -> Tensor:
+    """A parameter of the features of node blocks by their places; at None stands what all neurons share."""
+    if None in parts:
+        return parts[None][:, :1]
+    return torch.cat([parts[place] for place in sorted(place for place in parts if place is not None)], dim=1)
 
 
 def _node_features(block: NodeBlock, network: Network, width: int) -> Tensor:
     first = next(iter(network.parameters.values()))
-    columns: list[Tensor] = []
-    if block.layer is not None:
-        names = _node_parameters(network.architecture.layers[block.layer])
-        columns = [network.parameters[f"{block.layer}.{name}"] for name in names]
-    columns += [first.new_zeros(len(network), block.size)] * (width - len(columns))
+    columns = [first.new_zeros(len(network), block.size)] * width
+    for number, own in enumerate(block.parameters):
+        if own is not None:
+            tensor, place = network.parameters[own[0]], own[1]
+            columns[number] = tensor.expand(-1, block.size) if place is None else tensor[:, place : place + block.size]
     return torch.stack(columns, dim=-1)
 
 
 def _edge_kernels(block: EdgeBlock, structure: GraphStructure, network: Network) -> Tensor:
     groups, sources, targets = structure.edge_shape(block)
-    if block.layer is None:
+    if block.parameter is None:
         first = next(iter(network.parameters.values()))
         return first.new_ones(len(network), groups, sources, targets, 1, 1)
-    weight = network.parameters[f"{block.layer}.weight"]
-    if block.kind == "norm":
-        return weight.reshape(len(network), groups, sources, targets, 1, 1)
-    return weight.reshape(len(network), groups, targets, sources, *block.kernel).transpose(2, 3)
+    stored = _stored(network.parameters[block.parameter], block)
+    if block.layout == "out_in":
+        if block.interleaved:
+            stored = stored.transpose(2, 3)  # networks, targets, sources, positions
+        return stored.reshape(len(network), groups, targets, sources, *block.kernel).transpose(2, 3)
+    return stored.reshape(len(network), groups, sources, targets, *block.kernel)
 
 
-def _weight(block: EdgeBlock, features: Tensor, size: tuple[int, int]) -> Tensor:
+def _stored(tensor: Tensor, block: EdgeBlock) -> Tensor:
+    """The entries of a parameter (networks, *shape) that an edge block carries, as a view."""
+    rows, columns = slice(*block.rows), slice(*block.columns)
+    match block.layout:
+        case "diagonal":
+            return tensor[:, rows]
+        case "in_out":
+            return tensor[:, columns, rows]
+        case "out_in":
+            matrix = tensor.flatten(2)  # networks, targets, sources of a group · kernel
+            if block.interleaved:
+                return matrix.unflatten(2, (-1, block.interleaved))[:, rows, :, columns]
+            return matrix[:, rows, columns]
+
+
+def _as_stored(kernels: Tensor, block: EdgeBlock) -> Tensor:
+    """Kernels (networks, groups, sources, targets, height, width) in the order of the parameter's entries."""
+    if block.layout != "out_in":
+        return kernels
+    by_target = kernels.transpose(2, 3)
+    return by_target.flatten(4).transpose(3, 4) if block.interleaved else by_target
+
+
+def _unpadded(block: EdgeBlock, features: Tensor, size: tuple[int, int]) -> Tensor:
     left, right, top, bottom = _padding(block.kernel, size)
-    kernels = features.unflatten(4, size)[..., top : size[0] - bottom, left : size[1] - right]
-    return kernels if block.kind == "norm" else kernels.transpose(2, 3)
+    return features.unflatten(4, size)[..., top : size[0] - bottom, left : size[1] - right]
 
 
 def _padding(kernel: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:

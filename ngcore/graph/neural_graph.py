@@ -1,6 +1,7 @@
 """The neural graph: neurons as nodes with their biases, weights as edges, in dense blocks."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from jaxtyping import Float
 from torch import Tensor
@@ -27,12 +28,14 @@ class NeuralGraph:
         edge_features: One tensor per edge block, (networks, groups, sources per group, targets per group, kernel
             area): kernels zero-padded around their centre to the common size.
         kernel_size: (height, width) that the kernels are padded to.
+        constants: Fixed tables that are on no node and no edge, (networks, *shape) by name.
     """
 
     structure: GraphStructure
     node_features: Float[Tensor, "networks nodes d_node"]
     edge_features: tuple[Float[Tensor, "networks _ _ _ d_edge"], ...]
     kernel_size: tuple[int, int]
+    constants: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.node_features.shape[0]

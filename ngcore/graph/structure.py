@@ -5,33 +5,57 @@ import functools
 import math
 from typing import Literal
 
-from ngcore.networks import Activation, ActivationKind, Architecture, BatchNorm, Conv2d, Layer, LayerNorm, Linear
+from ngcore.networks import ActivationKind, Architecture
 
-Role = Literal["input", "hidden", "output"]
-EdgeKind = Literal["linear", "conv2d", "norm", "skip"]
+Role = Literal["input", "hidden", "output", "position"]
+EdgeKind = Literal[
+    "linear",
+    "conv2d",
+    "norm",
+    "skip",
+    "conv",
+    "embedding",
+    "constant",
+    "recurrent",
+    "product",
+    "attention",
+    "pool",
+    "turn",
+]
+WeightLayout = Literal["out_in", "in_out", "diagonal"]
+Feature = tuple[str, int | None]
+"""A parameter that is a feature of neurons, and the index of the first one in it; None where all share one number."""
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeBlock:
-    """The neurons (channels) that one layer produces.
+    """Neurons (channels) that one layer produces and that no layer takes apart.
 
     Attributes:
         size: Number of neurons.
         start: Position of the first one among all nodes of the graph.
-        role: Whether their order has meaning ("input", "output") or not ("hidden").
+        role: Whether their order has meaning ("input", "output", the places of a "position" table) or not ("hidden").
         activation: The activation that follows them.
-        layer: Position of the layer in the chain; None for the input.
-        value: The first value (see `Architecture`) whose channels they are.
+        layer: Name of the step that makes them; None for inputs and for what has no parameters.
+        value: The first value (see `Architecture`) among whose channels they are; None where no value holds them.
         response: The value that holds their activations: after their own activation where one follows.
+        first: The first of them among the channels of `value`.
+        channel: Their first channel in `response`.
+        spread: Channels of that value that each of them stands for, above 1 after Flatten.
+        parameters: The parameters that their features are, bias first; None where there is none.
     """
 
     size: int
     start: int
     role: Role
     activation: ActivationKind
-    layer: int | None
-    value: int
-    response: int
+    layer: str | None
+    value: int | None
+    response: int | None
+    first: int = 0
+    channel: int = 0
+    spread: int = 1
+    parameters: tuple[Feature | None, ...] = ()
 
     @property
     def stop(self) -> int:
@@ -47,11 +71,17 @@ class EdgeBlock:
 
     Attributes:
         source: Index of the node block that the edges leave.
-        target: Index of the node block that they enter.
+        target: Index of the node block that they enter; at or before the source in recurrences.
         groups: Number of groups; neurons of different groups are not connected.
         kind: What made them.
         kernel: (height, width) of the kernel that an edge carries; (1, 1) for scalars.
-        layer: Position of the layer in the chain; None for a skip.
+        layer: Name of the step; None for what has no parameters.
+        parameter: The parameter that they carry; None: all are 1.
+        layout: How it is stored.
+        rows: Its entries for the targets, (first, one after the last).
+        columns: Its entries for the sources, those of one group where there are several.
+        interleaved: Channels of a position, where all of them stand side by side in a flattened value; 0 where all
+            positions of a channel do.
     """
 
     source: int
@@ -59,7 +89,12 @@ class EdgeBlock:
     groups: int
     kind: EdgeKind
     kernel: tuple[int, int]
-    layer: int | None
+    layer: str | None
+    parameter: str | None = None
+    layout: WeightLayout = "out_in"
+    rows: tuple[int, int] = (0, 0)
+    columns: tuple[int, int] = (0, 0)
+    interleaved: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +121,10 @@ class GraphStructure:
         return self.node_blocks[-1].stop
 
     @functools.cached_property
-    def topology(self) -> tuple[tuple[int, ...], tuple[EdgeBlock, ...]]:
-        """Sizes of the node blocks, and the edge blocks: graphs that agree in both differ in activations only."""
-        return tuple(block.size for block in self.node_blocks), self.edge_blocks
+    def topology(self) -> tuple[object, ...]:
+        """What graphs that run together must agree in; they may differ in activations."""
+        edges = tuple((e.source, e.target, e.groups, e.kind, e.kernel) for e in self.edge_blocks)
+        return tuple((block.size, block.role) for block in self.node_blocks), edges
 
     @functools.cached_property
     def num_edges(self) -> int:
@@ -103,13 +139,30 @@ class GraphStructure:
     @functools.cached_property
     def kernel_size(self) -> tuple[int, int]:
         """The smallest (height, width) that holds every kernel centred."""
-        heights, widths = zip(*(block.kernel for block in self.edge_blocks), strict=True)
+        heights, widths = zip((1, 1), *(block.kernel for block in self.edge_blocks), strict=True)
         return (max(heights), max(widths))
 
     @functools.cached_property
     def node_width(self) -> int:
         """Numbers a node carries: its bias, and with batch normalisation also running mean and variance."""
-        return 3 if any(isinstance(layer, BatchNorm) for layer in self.architecture.layers) else 1
+        return max(1, *(len(block.parameters) for block in self.node_blocks))
+
+    @functools.cached_property
+    def outputs(self) -> tuple[int, ...]:
+        """Indices of the node blocks whose neurons are outputs."""
+        return tuple(i for i, block in enumerate(self.node_blocks) if block.role == "output")
+
+    @functools.cached_property
+    def inputs(self) -> tuple[int, ...]:
+        """Indices of the node blocks whose neurons are inputs."""
+        return tuple(i for i, block in enumerate(self.node_blocks) if block.role == "input")
+
+    @functools.cached_property
+    def constants(self) -> tuple[str, ...]:
+        """Parameters that are on no node and no edge: fixed tables, such as rotary positions and masks."""
+        carried = {own[0] for block in self.node_blocks for own in block.parameters if own}
+        carried |= {block.parameter for block in self.edge_blocks if block.parameter}
+        return tuple(name for name in self.architecture.parameter_shapes if name not in carried)
 
 
 def table_row(position: int, count: int, num_rows: int) -> int:
@@ -124,50 +177,10 @@ def table_row(position: int, count: int, num_rows: int) -> int:
 def graph_structure(architecture: Architecture) -> GraphStructure:
     """The blocks of the neural graph of `architecture` (paper, Sec. 2.1 to 2.3).
 
-    Every Linear, Conv2d and norm layer opens a block of nodes. A Linear after Flatten is a convolution whose kernel
-    covers the whole map, so its edges carry one number per position. Norms are diagonal blocks, skips too.
+    Every layer of weights and every norm opens a block of nodes; one that is sliced later opens one for each run that
+    stays whole. A Linear after Flatten is a convolution whose kernel covers the whole map, so its edges carry one
+    number per position. Norms are diagonal blocks, residual sums and products too.
     """
-    shapes, layers = architecture.shapes, architecture.layers
-    opening = [i for i, layer in enumerate(layers) if isinstance(layer, Linear | Conv2d | BatchNorm | LayerNorm)]
-    node_blocks: list[NodeBlock] = []
-    for number, layer in enumerate([None, *opening]):
-        value = 0 if layer is None else layer + 1
-        role: Role = "input" if layer is None else "output" if number == len(opening) else "hidden"
-        stop = opening[number] if number < len(opening) else len(layers)
-        start = node_blocks[-1].stop if node_blocks else 0
-        activation, response = _activation_of(layers, value, stop)
-        node_blocks.append(NodeBlock(shapes[value][0], start, role, activation, layer, value, response))
-    block_of_value = [max(i for i, block in enumerate(node_blocks) if block.value <= v) for v in range(len(shapes))]
-    edge_blocks = [_edges_of(architecture, i, number, node_blocks[number].size) for number, i in enumerate(opening)]
-    for skip in architecture.skips:
-        source, target = block_of_value[skip.source], block_of_value[skip.target]
-        groups = min(node_blocks[source].size, node_blocks[target].size)
-        edge_blocks.append(EdgeBlock(source, target, groups, "skip", (1, 1), None))
-    return GraphStructure(architecture, tuple(node_blocks), tuple(edge_blocks))
+    from ngcore.graph.blocks import build  # the one place that needs it
 
-
-def _activation_of(layers: tuple[Layer, ...], value: int, stop: int) -> tuple[ActivationKind, int]:
-    """The first activation among layers `value` … `stop` − 1, and the value that it makes."""
-    for position in range(value, stop):
-        layer = layers[position]
-        if isinstance(layer, Activation):
-            return layer.function, position + 1
-    return "none", value
-
-
-def _edges_of(architecture: Architecture, position: int, source: int, source_size: int) -> EdgeBlock:
-    layer = architecture.layers[position]
-    match layer:
-        case Conv2d():
-            return EdgeBlock(source, source + 1, layer.groups, "conv2d", layer.kernel_size, position)
-        case Linear():
-            is_vector = layer.in_features == source_size
-            kernel = (1, 1) if is_vector else _flattened_map(architecture, position)
-            return EdgeBlock(source, source + 1, 1, "linear", kernel, position)
-    return EdgeBlock(source, source + 1, source_size, "norm", (1, 1), position)
-
-
-def _flattened_map(architecture: Architecture, position: int) -> tuple[int, int]:
-    """(height, width) of the map that was flattened before the Linear at `position`."""
-    _, height, width = next(shape for shape in reversed(architecture.shapes[: position + 1]) if len(shape) == 3)
-    return (height, width)
+    return build(architecture)

@@ -101,7 +101,8 @@ def map_values(
     """
     architecture = network.architecture
     position, last = len(architecture.layers) - 1, architecture.layers[-1]
-    ends_plainly = isinstance(last, Linear) and last.bias and all(s.target <= position for s in architecture.skips)
+    ends_plainly = isinstance(last, Linear) and last.bias and architecture.chain is not None
+    ends_plainly = ends_plainly and all(skip.target <= position for skip in architecture.skips)
     if not is_inr(architecture) or not ends_plainly:
         raise ArchitectureError(f"Expected INRs that end in one Linear layer with a bias, got {architecture.name}.")
     matrix, shift = (tensor.to(device=network.device, dtype=network.dtype) for tensor in (matrix, shift))

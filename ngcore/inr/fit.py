@@ -160,7 +160,7 @@ def _omega_0(architecture: Architecture) -> float | None:
     frequencies = {layer.omega_0 for layer in sines if layer.function == "sine"}
     linears = architecture.weight_layers.values()
     alternating = len(architecture.layers) == 2 * len(linears) - 1 and all(layer.bias for layer in linears)
-    alternating &= not architecture.skips
+    alternating &= architecture.is_sequential
     all_sines = len(sines) == len(linears) - 1 and all(s.function == "sine" for s in sines)
     return frequencies.pop() if alternating and all_sines and len(frequencies) == 1 else None
 

@@ -23,7 +23,8 @@ def move_images(network: Network, matrix: Float[Tensor, "networks 2 2"], shift: 
         ArchitectureError: If the networks are not INRs, or read their coordinates more than once.
     """
     first = network.architecture.layers[0]
-    reads_once = all(skip.source != 0 for skip in network.architecture.skips)
+    steps = network.architecture.steps
+    reads_once = steps[0].name == "0" and sum(0 in step.reads for step in steps) == 1
     if not is_inr(network.architecture) or not isinstance(first, Linear) or not first.bias or not reads_once:
         raise ArchitectureError(
             "Expected INRs that read their coordinates in one Linear layer with a bias, "

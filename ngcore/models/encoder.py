@@ -12,7 +12,7 @@ from ngcore.models.config import GraphConfig
 from ngcore.models.input_spec import InputSpec
 from ngcore.models.normaliser import Normaliser, fold_running_statistics
 from ngcore.models.probe_features import ProbeFeatures
-from ngcore.networks import ACTIVATION_KINDS, Network
+from ngcore.networks import ACTIVATION_KINDS, NUM_FIRST_KINDS, Network
 
 
 class FourierEmbedding(nn.Module):
@@ -70,7 +70,7 @@ class GraphEncoder(nn.Module):
         self.node_embedding = fourier(1, config.d_node)
         num_positions = spec.input_shape[0] + spec.num_outputs + spec.max_hidden_layers
         self.positional_embedding = nn.Embedding(num_positions, config.d_node)
-        self.activation_embedding = nn.Embedding(len(ACTIVATION_KINDS), config.d_node)
+        self.activation_embedding = nn.Embedding(NUM_FIRST_KINDS, config.d_node)
         self.probes = (
             ProbeFeatures(
                 num_probes=config.num_probes,
@@ -118,6 +118,6 @@ def _embedding_indices(
         else:
             own = torch.full((block.size,), num_inputs + num_outputs + structure.row(number, num_hidden + 2) - 1)
         positions.append(own)
-        activations.append(torch.full((block.size,), ACTIVATION_KINDS.index(block.activation)))
+        activations.append(torch.full((block.size,), ACTIVATION_KINDS.index(block.activation) % NUM_FIRST_KINDS))
     kinds = [{"linear": 0, "conv2d": 0, "norm": 1, "skip": 2}[block.kind] for block in structure.edge_blocks]
     return torch.cat(positions), torch.cat(activations), torch.tensor(kinds)

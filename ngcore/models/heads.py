@@ -82,6 +82,6 @@ class ParameterHead(nn.Module):
         rows = {block.layer: structure.row(i, len(self.scales)) for i, block in enumerate(structure.node_blocks)}
         scaled = {}
         for name, tensor in change.parameters.items():
-            layer, parameter = name.split(".")
-            scaled[name] = tensor * self.scales[rows[int(layer)], int(parameter == "bias")]
+            layer, _, parameter = name.rpartition(".")
+            scaled[name] = tensor * self.scales[rows[layer], int(parameter == "bias")]
         return Network(structure.architecture, scaled)

@@ -92,7 +92,8 @@ def fold_running_statistics(network: Network) -> Network:
     see on the edges and nodes of the graph.
     """
     parameters = dict(network.parameters)
-    for position, layer in enumerate(network.architecture.layers):
+    for step in network.architecture.steps:
+        layer, position = step.layer, step.name
         if not isinstance(layer, BatchNorm):
             continue
         scale = parameters[f"{position}.weight"] * (parameters[f"{position}.running_var"] + layer.eps).rsqrt()

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import GraphStructure, graph_structure
+from ngcore.graph import GraphStructure, graph_structure, node_responses
 from ngcore.models.probes import Probes
 from ngcore.networks import Network
 
@@ -56,9 +56,4 @@ def probe_responses(network: Network, inputs: Tensor, structure: GraphStructure)
     """
     with torch.autocast(inputs.device.type, enabled=False):
         values = network.values(inputs.to(network.dtype))
-    responses = []
-    for block in structure.node_blocks:
-        value = values[block.response]
-        pooled = value.flatten(3).mean(dim=3) if value.dim() > 3 else value  # networks, probes, neurons
-        responses.append(pooled.mT)  # networks, neurons, probes
-    return responses
+    return [response.mT for response in node_responses(structure, values)]  # networks, neurons, probes

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.graph import Direction, Edges, GraphStructure
-from ngcore.networks import ACTIVATION_KINDS, sign_spaces, symmetry_spaces
+from ngcore.networks import ACTIVATION_KINDS, NUM_FIRST_KINDS, sign_spaces, symmetry_spaces
 
 FREQUENCY = 1.5
 """What a collected unit of standardised weights turns a sine by at first, about what it does in a SIREN."""
@@ -54,7 +54,7 @@ class Sweep(nn.Module):
         if d_output:
             self.update.append(OutputUpdate(d, d_output, follows=follows))
         self.bias_direction = nn.Parameter(torch.full((num_entries, d), 0.5))
-        self.activation_gain = nn.Parameter(torch.zeros(len(ACTIVATION_KINDS), d))
+        self.activation_gain = nn.Parameter(torch.zeros(NUM_FIRST_KINDS, d))
 
     def forward(
         self, structure: GraphStructure, edges: Edges, biases: States, positions: States, before: States | None
@@ -75,7 +75,9 @@ class Sweep(nn.Module):
             entry = structure.row(number, self.num_entries)
             collected = biases[number] * self.bias_direction[entry] + positions[number]
             collected = collected + sum(self._messages(structure, edges, number, states))
-            collected = collected * (1 + self.activation_gain[ACTIVATION_KINDS.index(block.activation)])
+            collected = collected * (
+                1 + self.activation_gain[ACTIVATION_KINDS.index(block.activation) % NUM_FIRST_KINDS]
+            )
             states[number] = self.update[entry](
                 collected, before[number] if before else None, has_sign=number in free_signs(structure)
             )
@@ -157,6 +159,9 @@ def _near_identity(linear: nn.Linear, factor: float = 1.0) -> nn.Linear:
 @functools.lru_cache(maxsize=256)
 def free_signs(structure: GraphStructure) -> frozenset[int]:
     """Numbers of the node blocks whose neurons may be negated without a change of the function."""
-    spaces = symmetry_spaces(structure.architecture).spaces
-    free = {value for number in sign_spaces(structure.architecture) for value in spaces[number].values}
-    return frozenset(number for number, block in enumerate(structure.node_blocks) if block.value in free)
+    found, free = symmetry_spaces(structure.architecture), sign_spaces(structure.architecture)
+    return frozenset(
+        number
+        for number, block in enumerate(structure.node_blocks)
+        if block.value is not None and found.of_channels(block.value)[block.first] in free
+    )

@@ -12,6 +12,7 @@ from .cost import check_cost as check_cost
 from .cost import cost_of as cost_of
 from .cost import inputs_that_fit as inputs_that_fit
 from .layers import ACTIVATION_KINDS as ACTIVATION_KINDS
+from .layers import NUM_FIRST_KINDS as NUM_FIRST_KINDS
 from .layers import Activation as Activation
 from .layers import ActivationKind as ActivationKind
 from .layers import AdaptivePool as AdaptivePool
@@ -62,10 +63,10 @@ from .rescaling import flip_signs as flip_signs
 from .rescaling import rescale as rescale
 from .rescaling import scale_spaces as scale_spaces
 from .rescaling import sign_spaces as sign_spaces
+from .spaces import Space as Space
+from .spaces import SymmetrySpaces as SymmetrySpaces
+from .spaces import symmetry_spaces as symmetry_spaces
 from .symmetry import Permutation as Permutation
-from .symmetry import Space as Space
-from .symmetry import SymmetrySpaces as SymmetrySpaces
 from .symmetry import draw_permutation as draw_permutation
 from .symmetry import node_permutations as node_permutations
 from .symmetry import permute_hidden as permute_hidden
-from .symmetry import symmetry_spaces as symmetry_spaces

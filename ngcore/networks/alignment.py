@@ -13,7 +13,8 @@ from ngcore.networks.architecture import Architecture
 from ngcore.networks.labels import Indices, parameter_axes
 from ngcore.networks.network import Network
 from ngcore.networks.rescaling import flip_signs, sign_spaces
-from ngcore.networks.symmetry import Permutation, Space, permute_hidden, symmetry_spaces
+from ngcore.networks.spaces import Space, symmetry_spaces
+from ngcore.networks.symmetry import Permutation, permute_hidden
 
 MAX_SWEEPS = 100
 

@@ -168,6 +168,11 @@ class Architecture:
         return _as_chain(self)
 
     @property
+    def is_sequential(self) -> bool:
+        """Whether it is a chain of layers without residual connections."""
+        return self.chain is not None and not self.chain.skips
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers in the order of the forward pass, without those that join values of a chain."""
         return self.chain.layers if self.chain else tuple(step.layer for step in self.steps)
@@ -186,9 +191,13 @@ class Architecture:
     @cached_property
     def name(self) -> str:
         """A short human name such as "2-32-32-1 sine"."""
-        functions = dict.fromkeys(step.layer.function for step in self.steps if isinstance(step.layer, Activation))
+        functions: dict[str, None] = dict.fromkeys(
+            step.layer.function for step in self.steps if isinstance(step.layer, Activation)
+        )
         prefix = "CNN " if self.is_convolutional else ""
-        return f"{prefix}{'-'.join(_short(self.layer_sizes, is_chain=bool(self.chain)))} {_listed(functions)}"
+        return (
+            f"{prefix}{'-'.join(_short(self.layer_sizes, is_chain=bool(self.chain)))} {'/'.join(functions) or 'none'}"
+        )
 
     @cached_property
     def id(self) -> str:
@@ -260,10 +269,6 @@ def _short(sizes: Sequence[int], *, is_chain: bool) -> Iterator[str]:
     return iter((*texts[:3], f"…{len(texts) - 5} layers…", *texts[-2:]))
 
 
-def _listed(functions: Mapping[str, None]) -> str:
-    return "/".join(functions) or "none"
-
-
 def _check_ties(steps: Sequence[Step]) -> None:
     """Check that steps of one name agree in the shapes of their parameters."""
     shapes: dict[str, dict[str, Shape]] = {}
@@ -286,9 +291,15 @@ def chain(input_shape: Sequence[int], layers: Sequence[Layer], skips: Sequence[S
     Raises:
         ArchitectureError: Where two layers, or the ends of a skip, do not fit.
     """
+    shapes = tuple(itertools.accumulate(layers, lambda shape, own: own.output_shape(shape), initial=tuple(input_shape)))
     for skip in skips:
         if not 0 <= skip.source < skip.target <= len(layers):
             raise ArchitectureError(f"Expected a skip forwards between values 0 … {len(layers)}, got {skip}.")
+        if shapes[skip.source] != shapes[skip.target]:
+            raise ArchitectureError(
+                f"Expected a skip between values of equal shape, got {shapes[skip.source]} and {shapes[skip.target]} "
+                f"in {skip}."
+            )
     steps: list[Step] = []
     places = [0]  # of what each layer makes, skips added
     for number, layer in enumerate(layers):
@@ -299,12 +310,7 @@ def chain(input_shape: Sequence[int], layers: Sequence[Layer], skips: Sequence[S
                 steps.append(Step(Add(), (places[skip.source], place)))
                 place = len(steps)
         places.append(place)
-    architecture = Architecture((tuple(input_shape),), tuple(steps), (len(steps),))
-    for step in steps:
-        shapes = [architecture.shapes[value] for value in step.reads]
-        if isinstance(step.layer, Add) and shapes[0] != shapes[1]:
-            raise ArchitectureError(f"Expected a skip between values of equal shape, got {shapes[0]} and {shapes[1]}.")
-    return architecture
+    return Architecture((tuple(input_shape),), tuple(steps), (len(steps),))
 
 
 def _as_chain(architecture: Architecture) -> Chain | None:

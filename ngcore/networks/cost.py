@@ -5,7 +5,21 @@ import math
 
 from ngcore.errors import TooLargeError
 from ngcore.networks.architecture import Architecture
-from ngcore.networks.layers import BatchNorm, Conv2d, LayerNorm, Linear, Shape
+from ngcore.networks.layers import (
+    Add,
+    Attend,
+    BatchNorm,
+    ChannelPool,
+    Constant,
+    Convolution,
+    Embedding,
+    Linear,
+    Multiply,
+    Recurrence,
+    Shape,
+    TransposedConvolution,
+    Turn,
+)
 
 FLOAT_BYTES = 4
 MEBI = 1024 * 1024
@@ -116,42 +130,92 @@ def in_billions(count: int) -> str:
 
 def _multiply_adds(architecture: Architecture) -> int:
     """Work of one input."""
-    total = 0
-    for layer, after in zip(architecture.layers, architecture.shapes[1:], strict=True):
+    total, shapes = 0, architecture.shapes
+    for number, step in enumerate(architecture.steps):
+        layer, after = step.layer, shapes[architecture.num_inputs + number]
         match layer:
             case Linear():
-                total += layer.in_features * layer.out_features
-            case Conv2d():
+                total += layer.in_features * math.prod(after)
+            case TransposedConvolution():
+                before = math.prod(shapes[step.reads[0]])
+                total += before * (layer.out_channels // layer.groups) * math.prod(layer.kernel_size)
+            case Convolution():
                 total += math.prod(after) * (layer.in_channels // layer.groups) * math.prod(layer.kernel_size)
+            case Recurrence():
+                total += layer.num_gates * (layer.input_size + layer.hidden_size) * math.prod(after)
+            case Attend():
+                tokens = shapes[step.reads[1]][1]
+                total += tokens * (math.prod(shapes[step.reads[0]]) + math.prod(after))
             case _:
                 total += math.prod(after)
-    return total + sum(math.prod(architecture.shapes[skip.target]) for skip in architecture.skips)
+    return total
 
 
 def _edges(architecture: Architecture) -> tuple[int, list[Shape]]:
     """Number of edges of the neural graph, and the (height, width) of the kernels that they carry."""
     edges, kernels = 0, []
-    neurons, grid = [architecture.input_shape[0]], architecture.input_shape[1:]  # of the block that each value is in
-    for layer, after in zip(architecture.layers, architecture.shapes[1:], strict=True):
-        grid = after[1:] if len(after) == 3 else grid
-        count = neurons[-1]
+    neurons, grids = _neurons(architecture)
+    for number, step in enumerate(architecture.steps):
+        layer, made = step.layer, architecture.num_inputs + number
+        read = [neurons[value] for value in step.reads]
+        count = neurons[made]
         match layer:
             case Linear():
-                kernels.append((1, 1) if layer.in_features == count else grid)
-                edges += count * layer.out_features
-                count = layer.out_features
-            case Conv2d():
-                kernels.append(layer.kernel_size)
+                kernels.append((1, 1) if layer.in_features == read[0] else grids[step.reads[0]])
+                edges += read[0] * layer.out_features
+            case Convolution():
+                *first, last = layer.kernel_size
+                kernels.append((math.prod(first), last))
                 edges += layer.in_channels * layer.out_channels // layer.groups
-                count = layer.out_channels
-            case BatchNorm() | LayerNorm():
-                count = layer.num_features
+            case Recurrence():
+                edges += layer.num_gates * layer.hidden_size * (layer.input_size + layer.hidden_size + 2)
+            case Attend():
+                edges += 2 * read[0] + read[1] + read[2] + count
+            case Embedding():
+                edges += math.prod(layer.parameter_shapes()["weight"])
+            case Constant():
+                edges += math.prod(layer.shape) if layer.is_learned and len(layer.shape) > 1 else 0
+            case Turn() | ChannelPool() if count != read[0]:
+                edges += read[0] * count
+            case Add() | Multiply():
+                edges += sum(max(count, own) for own in read[isinstance(layer, Add) :])
+            case _ if layer.flow == "norm":
                 edges += count
+    return edges, kernels
+
+
+def _neurons(architecture: Architecture) -> tuple[list[int], list[Shape]]:
+    """Neurons of the block that each value is in, and the (height, width) of the map that they were flattened from."""
+    neurons = [shape[0] for shape in architecture.input_shapes]
+    grids = [_grid(shape) for shape in architecture.input_shapes]
+    for step, shape in zip(architecture.steps, architecture.shapes[architecture.num_inputs :], strict=True):
+        count = shape[0]
+        match step.layer.flow:
+            case "keep" | "spread":
+                count = neurons[step.reads[0]]
+            case "join" | "add":
+                read = [neurons[value] for value in step.reads]
+                count = sum(read) if step.layer.flow == "join" else read[-1]
         neurons.append(count)
-    return edges + sum(max(neurons[skip.source], neurons[skip.target]) for skip in architecture.skips), kernels
+        grids.append(_grid(shape) if len(shape) > 1 or not step.reads else grids[step.reads[-1]])
+    return neurons, grids
+
+
+def _grid(shape: Shape) -> Shape:
+    return (math.prod(shape[1:-1]), shape[-1]) if len(shape) > 1 else (1, 1)
 
 
 def _num_nodes(architecture: Architecture) -> int:
-    """Neurons of the neural graph: the input's, and one block for each layer with parameters."""
-    shapes = zip(architecture.layers, architecture.shapes[1:], strict=True)
-    return architecture.input_shape[0] + sum(after[0] for layer, after in shapes if layer.parameter_shapes())
+    """Neurons of the neural graph: the inputs', and those of each layer that makes new ones."""
+    total = sum(shape[0] for shape in architecture.input_shapes)
+    for step, shape in zip(architecture.steps, architecture.shapes[architecture.num_inputs :], strict=True):
+        match step.layer:
+            case Recurrence():
+                total += (step.layer.num_gates + 3) * shape[0]
+            case Attend():
+                total += architecture.shapes[step.reads[0]][0] + step.layer.num_heads + shape[0]
+            case Constant():
+                total += shape[0] + step.layer.num_positions
+            case _ if step.layer.flow in ("mix", "norm", "multiply", "turn", "reduce"):
+                total += shape[0]
+    return total

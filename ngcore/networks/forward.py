@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.networks.architecture import Architecture
+from ngcore.networks.layers import Layer
 
 
 def forward_values(
@@ -41,7 +42,7 @@ def forward_values(
         yield held[number]
     for number, step in enumerate(architecture.steps):
         own = {name: parameters[f"{step.name}.{name}"] for name in step.layer.parameter_shapes()}
-        value = step.layer.run(own, *(held[i] for i in step.reads))
+        value = apply_layer(step.layer, own, *(held[i] for i in step.reads))
         place = architecture.num_inputs + number
         if place in last_uses:
             held[place] = value
@@ -68,6 +69,11 @@ def run(
         if place in wanted:
             found[place] = value
     return tuple(found[i].expand(-1, batch, *found[i].shape[2:]) for i in architecture.outputs)
+
+
+def apply_layer(layer: Layer, parameters: Mapping[str, Tensor], *values: Tensor) -> Tensor:
+    """Apply one layer of N networks to values (networks, batch, *shape)."""
+    return layer.run(parameters, *values)
 
 
 def _last_uses(architecture: Architecture) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """Input networks from and to `torch.nn.Sequential`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,8 +98,8 @@ def to_module(network: Network) -> nn.Sequential:
         ArchitectureError: If the stack holds more than one network, or the network has skips or normalises channels
             of maps, which a Sequential of torch's own modules cannot express.
     """
-    if len(network) != 1 or network.architecture.skips:
-        raise ArchitectureError(f"Expected one network without skips, got {network} with {network.architecture.skips}.")
+    if len(network) != 1 or network.architecture.chain is None or network.architecture.skips:
+        raise ArchitectureError(f"Expected one network that is a chain without skips, got {network}.")
     layers, shapes = network.architecture.layers, network.architecture.shapes
     modules = [_module_of(layer, shape) for layer, shape in zip(layers, shapes, strict=False)]
     sequential = nn.Sequential(*modules).to(device=network.device, dtype=network.dtype)
@@ -111,8 +112,9 @@ def _module_of(layer: Layer, shape: tuple[int, ...]) -> nn.Module:
         case Linear():
             return nn.Linear(layer.in_features, layer.out_features, layer.bias)
         case Conv2d():
-            sizes = (layer.kernel_size, layer.stride, layer.padding)
-            return nn.Conv2d(layer.in_channels, layer.out_channels, *sizes, groups=layer.groups, bias=layer.bias)
+            sizes: dict[str, Any] = {"kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding}
+            more: dict[str, Any] = {"dilation": layer.dilation, "groups": layer.groups, "bias": layer.bias}
+            return nn.Conv2d(layer.in_channels, layer.out_channels, **sizes, **more)
         case BatchNorm():
             return (nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d)(layer.num_features, layer.eps)
         case LayerNorm():
@@ -123,6 +125,7 @@ def _module_of(layer: Layer, shape: tuple[int, ...]) -> nn.Module:
             return _GlobalAveragePool()
         case Flatten():
             return nn.Flatten()
+    assert isinstance(layer, Activation)
     functions: dict[str, nn.Module] = {
         "none": nn.Identity(),
         "relu": nn.ReLU(),

@@ -13,7 +13,7 @@ from ngcore.networks.architecture import Architecture
 from ngcore.networks.labels import parameter_axes
 from ngcore.networks.layers.base import Symmetry
 from ngcore.networks.network import Network
-from ngcore.networks.symmetry import symmetry_spaces
+from ngcore.networks.spaces import symmetry_spaces
 
 
 def sign_spaces(architecture: Architecture) -> tuple[int, ...]:
@@ -44,6 +44,8 @@ def _spaces_that_pass(architecture: Architecture, symmetry: Symmetry) -> tuple[i
             reads = [] if step.layer.is_learned else [made]  # type: ignore[attr-defined]
         elif flow == "scan":
             reads = [*reads[1:], made]
+        elif flow == "reduce":
+            reads = [*reads, made]
         elif symmetry in step.layer.passes:
             continue
         for value in reads:

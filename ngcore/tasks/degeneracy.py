@@ -1,14 +1,14 @@
 """Networks that compute nothing: all weights 0, a layer that puts out one thing, a picture of one colour."""
 
 import dataclasses
-import itertools
 
 import torch
 from torch import Tensor
 
 from ngcore.errors import BlankNetworkError, ShapeMismatchError
 from ngcore.inr import image_coordinates, is_inr
-from ngcore.networks import Network
+from ngcore.networks import Architecture, Network
+from ngcore.networks.architecture import has_weights
 
 SIDE = 28  # pixels at which an INR is looked at
 NUM_INPUTS, NUM_IMAGES = 16, 4  # random inputs of other networks; fewer where they are images, which cost more
@@ -82,9 +82,24 @@ def _inputs(network: Network) -> Tensor:
 
 def _layers(network: Network, values: list[Tensor]) -> dict[str, Tensor]:
     """What each layer with weights puts out, norm and activation included, by what to call it."""
-    bounds = [*network.architecture.weight_layers, len(values) - 1]
-    names = [*(f"Layer {number}" for number in range(1, len(bounds) - 1)), "The last layer"]
-    return {name: values[stop] for name, (_, stop) in zip(names, itertools.pairwise(bounds), strict=True)}
+    architecture = network.architecture
+    steps = enumerate(architecture.steps, start=architecture.num_inputs)
+    settled = [_settled(architecture, value) for value, step in steps if has_weights(step.layer)]
+    found = {f"Layer {number}": values[value] for number, value in enumerate(settled[:-1], start=1)}
+    return found | {"The last layer": values[architecture.outputs[0]]}
+
+
+def _settled(architecture: Architecture, value: int) -> int:
+    """The value that holds what becomes of a layer's neurons before any other layer of weights reads them."""
+    while True:
+        readers = [
+            (made, step.layer.flow)
+            for made, step in enumerate(architecture.steps, start=architecture.num_inputs)
+            if value in step.reads
+        ]
+        if len(readers) != 1 or readers[0][1] not in ("keep", "norm", "add", "spread"):
+            return value
+        value = readers[0][0]
 
 
 def _spread(value: Tensor) -> Tensor:

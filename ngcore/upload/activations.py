@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from ngcore.networks import ACTIVATION_KINDS, Activation
+from ngcore.networks import Activation
 from ngcore.upload.conventions import INR_OUTPUTS, suggest_convention
-from ngcore.upload.hints import CHOICES, Hints
+from ngcore.upload.hints import ASKED_ACTIVATIONS, CHOICES, Hints
 from ngcore.upload.modules import Module
 from ngcore.upload.questions import Question
 
@@ -126,7 +126,9 @@ def activation_questions(
         elif is_image and _has_small_weights(modules, tensors):
             suggestion, why = "sine", "small weights and few inputs, as in a SIREN"
         questions.append(
-            Question(field="activation", text="Activation", suggestion=suggestion, choices=ACTIVATION_KINDS, reason=why)
+            Question(
+                field="activation", text="Activation", suggestion=suggestion, choices=ASKED_ACTIVATIONS, reason=why
+            )
         )
     if is_image and hints.spoken_convention is None:
         questions.append(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ngcore.errors import UnsupportedNetworkError
-from ngcore.networks import Architecture, Linear, Network
+from ngcore.networks import Architecture, Linear, Network, chain
 
 Range = tuple[float, float]
 COORDINATE_ORDERS = ("xy", "yx")
@@ -99,6 +99,8 @@ def convert(network: Network, convention: Convention) -> Network:
     """
     if convention.is_own:
         return network
+    if network.architecture.chain is None:
+        raise UnsupportedNetworkError("Only chains of layers have coordinates and outputs that can be converted.")
     layers = list(network.architecture.layers)
     last = len(layers) - 1
     if not {type(layers[0]), type(layers[last])} == {Linear}:
@@ -112,7 +114,7 @@ def convert(network: Network, convention: Convention) -> Network:
     for i in {0, last}:
         outputs, inputs = parameters[f"{i}.weight"].shape[1:]
         layers[i] = Linear(inputs, outputs, bias=f"{i}.bias" in parameters)
-    architecture = dataclasses.replace(network.architecture, layers=tuple(layers))
+    architecture = chain(network.architecture.input_shape, layers, network.architecture.skips)
     return Network(architecture, {name: parameters[name].float() for name in architecture.parameter_shapes})
 
 

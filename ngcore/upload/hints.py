@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ngcore.errors import UnsupportedNetworkError, UploadError
-from ngcore.networks import ACTIVATION_KINDS
+from ngcore.networks import ACTIVATION_KINDS, NUM_FIRST_KINDS
 from ngcore.text import MAX_NAME_LENGTH, clean_text
 from ngcore.upload.conventions import CONVENTIONS, COORDINATE_ORDERS, Convention, Range
 from ngcore.upload.limits import MAX_SIDE, MAX_SIZE
 
 HINTS_KEY = "ngcore.hints"
 Sizes = int | tuple[int, ...]
+ASKED_ACTIVATIONS = ACTIVATION_KINDS[:NUM_FIRST_KINDS]
+"""The activations to choose from for a file that does not say its own."""
+
 CHOICES: dict[str, tuple[str, ...]] = {
-    "activation": ACTIVATION_KINDS,
+    "activation": ASKED_ACTIVATIONS,
     "activation_side": ("before_norm", "after_norm"),
     "convention": tuple(CONVENTIONS),
     "coordinate_order": COORDINATE_ORDERS,
@@ -35,7 +38,7 @@ class Hints:
     """What the names and shapes in a file cannot tell; None where not given.
 
     Attributes:
-        activation: The activation between layers, one of `ngcore.networks.ACTIVATION_KINDS`.
+        activation: The activation between layers, one of `ASKED_ACTIVATIONS`.
         activation_side: Whether it is "before_norm" or "after_norm", where layers are normalised.
         omega_0: Frequency of the sine activation.
         first_omega_0: Frequency of the sine after the first layer, where it differs.

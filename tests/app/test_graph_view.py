@@ -148,7 +148,7 @@ def test_the_table_of_weights_says_what_each_edge_says_alone(name):
 
 def test_one_large_kernel_makes_no_other_edge_large():
     from app.graph_view import view_of
-    from ngcore.networks import Conv2d, GlobalAveragePool, Linear
+    from ngcore.networks import Conv2d, GlobalAveragePool, Linear, chain
     from ngcore.testing import random_network
 
     layers = (Conv2d(1, 1, (64, 64)), GlobalAveragePool(), Linear(1, 40), Linear(40, 40))

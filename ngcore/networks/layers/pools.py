@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -226,7 +226,7 @@ class AdaptivePool(Layer):
         (x,) = values
         maximum = (functional.adaptive_max_pool1d, functional.adaptive_max_pool2d, functional.adaptive_max_pool3d)
         mean = (functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d, functional.adaptive_avg_pool3d)
-        pool = (maximum if self.reduction == "max" else mean)[len(self.output_size) - 1]
+        pool: Callable[..., Tensor] = (maximum if self.reduction == "max" else mean)[len(self.output_size) - 1]
         return pool(folded(x), self.output_size).unflatten(0, x.shape[:2])
 
 
@@ -316,6 +316,6 @@ class Resize(Layer):
         """See `Layer`."""
         (x,) = values
         corners = None if self.mode in ("nearest", "nearest-exact", "area") else self.align_corners
-        asked = {"scale_factor": list(self.scale)} if self.scale else {"size": self.size}
-        y = functional.interpolate(folded(x), mode=self.mode, align_corners=corners, **asked)  # type: ignore[arg-type]
+        asked: dict[str, Any] = {"scale_factor": list(self.scale)} if self.scale else {"size": self.size}
+        y = functional.interpolate(folded(x), mode=self.mode, align_corners=corners, **asked)
         return y.unflatten(0, x.shape[:2])

@@ -50,7 +50,8 @@ class Linear(Layer):
     def output_shape(self, *shapes: Shape) -> Shape:
         """See `Layer`."""
         (shape,) = shapes
-        require(shape[0] == self.in_features, self, f"({self.in_features}, …)", shape)
+        rest = " …" if len(shape) > 1 else ""
+        require(shape[0] == self.in_features, self, f"({self.in_features},{rest})", shape)
         return (self.out_features, *shape[1:])
 
     def run(self, parameters: Parameters, *values: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ from ngcore.errors import ArchitectureError, NeuralGraphError
 from ngcore.inr import FitConfig, edit_images, fit_sirens, image_coordinates, render, render_at
 from ngcore.models import LearnedDescent
 from ngcore.models.descent import START, UNIT
-from ngcore.networks import Network, mlp, siren
-from ngcore.networks.symmetry import flip_signs
+from ngcore.networks import Network, flip_signs, mlp, siren
 from ngcore.testing import assert_equivariant, random_network
 
 SIDE = 12

@@ -7,8 +7,7 @@ from ngcore.errors import NeuralGraphError
 from ngcore.models import build_model, preset
 from ngcore.models.config import GNNConfig
 from ngcore.models.signs import canonical_signs
-from ngcore.networks import mlp, siren
-from ngcore.networks.symmetry import flip_signs
+from ngcore.networks import flip_signs, mlp, siren
 from ngcore.testing import assert_invariant, random_network
 
 

@@ -11,8 +11,7 @@ from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure, to_graph
 from ngcore.models import PRESETS
 from ngcore.models.sweeps import Sweep, free_signs
-from ngcore.networks import Conv2d, Linear, Network, chain, mlp, siren, small_cnn
-from ngcore.networks.symmetry import flip_signs
+from ngcore.networks import Conv2d, Linear, Network, chain, flip_signs, mlp, siren, small_cnn
 from ngcore.testing import random_network
 
 SWEEPS = [name for name in ANY_NETWORK if PRESETS[name].kind == "ng-sweep"]

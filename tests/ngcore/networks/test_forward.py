@@ -37,7 +37,31 @@ TORCH_FUNCTIONS = {
     "sigmoid": torch.sigmoid,
     "leaky_relu": lambda x: F.leaky_relu(x, 0.3),
     "sine": lambda x: torch.sin(7.0 * x),
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "quick_gelu": lambda x: x / (1 + torch.exp(-1.702 * x)),
+    "elu": lambda x: F.elu(x, 0.4),
+    "celu": lambda x: F.celu(x, 0.4),
+    "selu": F.selu,
+    "mish": F.mish,
+    "softplus": lambda x: F.softplus(x, 0.7),
+    "softsign": F.softsign,
+    "hard_tanh": lambda x: F.hardtanh(x, -0.5, 0.8),
+    "hard_sigmoid": F.hardsigmoid,
+    "hard_swish": F.hardswish,
+    "log_sigmoid": F.logsigmoid,
+    "tanh_shrink": F.tanhshrink,
+    "soft_shrink": lambda x: F.softshrink(x, 0.4),
+    "hard_shrink": lambda x: F.hardshrink(x, 0.4),
+    "threshold": lambda x: F.threshold(x, 0.7, 0.4),
+    "cosine": lambda x: torch.cos(7.0 * x),
+    "exp": torch.exp,
+    "log": torch.log,
+    "abs": torch.abs,
+    "power": lambda x: x**0.4,
+    "clamp": lambda x: x.clamp(-0.5, 0.8),
 }
+NUMBERS = {"omega_0": 7.0, "negative_slope": 0.3, "alpha": 0.4, "beta": 0.7, "low": -0.5, "high": 0.8}
+ON_POSITIVES = ("log", "power")
 MAP, VECTOR = (6, 7, 5), (6,)
 LAYERS = [
     (Linear(6, 4), nn.Linear(6, 4), VECTOR),
@@ -86,14 +110,14 @@ def test_layer_norm_of_a_map_normalises_the_channels_at_each_position():
 
 @pytest.mark.parametrize("function", ACTIVATION_KINDS)
 def test_every_activation_equals_its_torch_function(function):
-    inputs = draw_inputs(100)
-    activation = Activation(function, omega_0=7.0, negative_slope=0.3)
+    inputs = draw_inputs(100).abs() if function in ON_POSITIVES else draw_inputs(100)
+    activation = Activation(function, **NUMBERS)
     assert_equal(activate(activation, inputs), TORCH_FUNCTIONS[function](inputs))
 
 
-@pytest.mark.parametrize("function", ACTIVATION_KINDS)
+@pytest.mark.parametrize("function", [kind for kind in ACTIVATION_KINDS if kind not in ON_POSITIVES])
 def test_a_perceptron_with_every_activation_equals_torch(function):
-    network = random_network(mlp((3, 5, 5, 2), Activation(function, omega_0=7.0, negative_slope=0.3)), 1)
+    network = random_network(mlp((3, 5, 5, 2), Activation(function, **NUMBERS)), 1)
     w1, b1, w2, b2, w3, b3 = (tensor[0] for tensor in network.parameters.values())
     inputs, f = draw_inputs(4, 3), TORCH_FUNCTIONS[function]
     assert_equal(network(inputs)[0], F.linear(f(F.linear(f(F.linear(inputs, w1, b1)), w2, b2)), w3, b3))

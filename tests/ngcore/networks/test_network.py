@@ -189,9 +189,9 @@ def test_layer_norm_over_the_width_of_a_map_is_refused():
 
 
 def test_networks_that_a_sequential_cannot_express_are_refused():
-    with pytest.raises(ArchitectureError, match=r"Expected one network without skips, got Network\(2 × 2-1 none"):
+    with pytest.raises(ArchitectureError, match=r"a chain without skips, got Network\(2 × 2-1 none"):
         to_module(random_network(mlp((2, 1)), 2))
-    with pytest.raises(ArchitectureError, match=r"Skip\(source=0, target=1\)"):
+    with pytest.raises(ArchitectureError, match="a chain without skips"):
         to_module(random_network(chain((2,), (Linear(2, 2),), (Skip(0, 1),))))
     with pytest.raises(ArchitectureError, match="got one over the channels of a map"):
         to_module(random_network(chain((2, 3, 3), (LayerNorm(2),))))

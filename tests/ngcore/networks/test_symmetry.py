@@ -1,5 +1,6 @@
 """Permuting, flipping and rescaling hidden neurons: parameters change, functions do not."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from ngcore.errors import ArchitectureError, ShapeMismatchError
 from ngcore.networks import (
     Activation,
+    Add,
     Architecture,
     BatchNorm,
+    Concat,
     Conv2d,
     Flatten,
     GlobalAveragePool,
@@ -18,6 +21,8 @@ from ngcore.networks import (
     Network,
     Permutation,
     Skip,
+    Slice,
+    Step,
     chain,
     draw_permutation,
     flip_signs,
@@ -153,20 +158,20 @@ def test_a_2_2_1_network_by_hand():
 def test_activations_norms_pooling_and_depthwise_convolutions_keep_the_space():
     layers = (conv(3, 4), BatchNorm(4), RELU, conv(4, 4, groups=4), LayerNorm(4), GlobalAveragePool(), Linear(4, 2))
     spaces = symmetry_spaces(chain((3, 5, 5), layers))
-    assert spaces.of_value == (0, 1, 1, 1, 1, 1, 1, 2)
     assert [(space.size, space.is_fixed) for space in spaces.spaces] == [(3, True), (4, False), (2, True)]
     assert spaces.spaces[1].values == (1, 2, 3, 4, 5, 6)
 
 
 def test_a_skip_merges_the_spaces_of_its_ends():
-    spaces = symmetry_spaces(residual_mlp(RELU))
-    assert spaces.of_value == (0, 1, 1, 2, 2, 1, 3)
+    """Value 6 is the sum of values 5 and 2."""
+    spaces = symmetry_spaces(residual_mlp(RELU)).spaces
+    assert [space.values for space in spaces] == [(0,), (1, 2, 5, 6), (3, 4), (7,)]
 
 
 def test_flatten_keeps_the_space_and_counts_positions():
     spaces = symmetry_spaces(chain((1, 4, 5), (conv(1, 3), Flatten(), Linear(60, 2))))
-    assert spaces.of_value == (0, 1, 1, 2)
-    assert spaces.positions == (1, 1, 20, 1)
+    assert [(space.size, space.values) for space in spaces.spaces] == [(1, (0,)), (3, (1, 2)), (2, (3,))]
+    assert spaces.of_channels(2).tolist() == [1] * 60
 
 
 def test_a_skip_that_reaches_input_or_output_fixes_the_space():
@@ -174,9 +179,39 @@ def test_a_skip_that_reaches_input_or_output_fixes_the_space():
     assert [space.is_fixed for space in symmetry_spaces(architecture).spaces] == [True, False, True]
 
 
-def test_a_skip_between_differently_flattened_values_fixes_both_spaces():
+def test_a_skip_across_flatten_ties_the_neurons_of_a_linear_to_the_channels_of_the_map():
+    """Values 5 and 6 of twelve neurons at each of five channels: a channel moves with its twelve neurons."""
     spaces = symmetry_spaces(ARCHITECTURES["skip across flatten"])
-    assert [space.is_fixed for space in spaces.spaces] == [True, False, True, True, True]
+    free = [(space.size, space.values) for space in spaces.spaces if not space.is_fixed]
+    assert free == [(3, (1,)), (5, (2, 3, 4, 5))]
+    assert np.bincount(spaces.of_channels(4)).max() == 60
+
+
+def test_a_run_of_neurons_that_only_some_values_hold_is_a_space_of_its_own():
+    """Of four neurons two are read by one Linear and all four by another."""
+    steps = (Step(Linear(2, 4), (0,), "a"), Step(Slice(0, 2), (1,)), Step(Linear(2, 3), (2,), "b"))
+    steps += (Step(Linear(4, 3), (1,), "c"), Step(Add(), (3, 4)), Step(Linear(3, 1), (5,), "d"))
+    spaces = symmetry_spaces(Architecture(((2,),), steps, (6,))).spaces
+    assert [(space.size, space.is_fixed) for space in spaces] == [
+        (2, True),
+        (2, False),
+        (2, False),
+        (3, False),
+        (1, True),
+    ]
+
+
+def test_a_value_that_stands_twice_side_by_side_and_is_cut_across_is_fixed_where_it_does_not_fit():
+    """Neurons 4 and 5 of one copy and 0 … 3 of the other are read together, so none may leave its part."""
+    steps = (Step(Linear(3, 6), (0,), "a"), Step(Activation("gelu"), (1,)), Step(Concat(), (1, 2)))
+    steps += (Step(Slice(4, 10), (3,)), Step(Linear(6, 2), (4,), "b"))
+    architecture = Architecture(((3,),), steps, (5,))
+    generator = torch.Generator().manual_seed(0)
+    network = random_network(architecture, 3)
+    permutation = draw_permutation(network, generator)
+    assert_same_function(network, permute_hidden(network, permutation))
+    order = node_permutations(architecture, permutation)[1]
+    assert ((order < 4) == (torch.arange(6) < 4)).all()
 
 
 def test_groups_move_as_blocks_only_where_all_their_spaces_are_free(generator):
@@ -195,7 +230,7 @@ def test_spaces_between_unlike_groups_are_cut_at_both_their_boundaries():
     layers = (conv(1, 12), conv(12, 12, groups=4), conv(12, 12, groups=6), conv(12, 2))
     spaces = symmetry_spaces(chain((1, 3, 3), layers)).spaces
     assert spaces[2].blocks == (2, 1, 1, 2, 2, 1, 1, 2)
-    assert {space.block_family for space in spaces} == {None}
+    assert {space.family for space in spaces} == {None}
 
 
 @pytest.mark.parametrize("function", [SINE, TANH, Activation("none")])
@@ -300,7 +335,7 @@ def test_permutations_of_another_architecture_or_stack_are_refused(generator):
 def test_a_permutation_that_breaks_groups_is_refused():
     network = random_network(chain((1, 3, 3), (conv(1, 4), conv(4, 4, groups=2), conv(4, 1))), 1)
     orders = (torch.tensor([[0]]), torch.tensor([[0, 2, 1, 3]]), torch.tensor([[0, 1, 2, 3]]), torch.tensor([[0]]))
-    with pytest.raises(ShapeMismatchError, match="keeps the groups of Conv2d"):
+    with pytest.raises(ShapeMismatchError, match=r"keeps the groups of '1\.weight' together"):
         permute_hidden(network, Permutation(orders))
 
 

@@ -11,7 +11,7 @@ from tiny_zoos import write_cnns
 
 from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.inr.siren import initial_siren
-from ngcore.networks import siren
+from ngcore.networks import chain, siren
 from ngcore.paths import ASSETS
 from ngcore.tasks import (
     can_read,
@@ -137,7 +137,7 @@ def test_a_cnn_of_larger_kernels_than_a_model_was_built_for_is_not_offered_to_it
     (known,) = cnns.architectures.values()
     larger = dataclasses.replace(known.layers[0], kernel_size=(5, 5), padding=(2, 2))
     assert can_read(card, known)
-    assert not can_read(card, dataclasses.replace(known, layers=(larger, *known.layers[1:])))
+    assert not can_read(card, chain(known.input_shape, (larger, *known.layers[1:])))
 
 
 def test_a_damaged_checkpoint_is_listed_with_its_reason_and_the_others_go_on(roots):

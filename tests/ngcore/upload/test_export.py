@@ -72,7 +72,8 @@ def described(*, input_shape=(2,), layers=(LINEAR,), skips=()):
     [
         ("{", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
-        ("[]", "it does not consist of input_shape, layers and skips"),
+        ("[]", "it is no object"),
+        ("{}", "it does not consist of input_shape, layers and skips, or of input_shapes, steps and outputs"),
         (described(input_shape=[2, 2]), NO_SHAPE),
         (described(input_shape=[1, 1, 10**6]), NO_SHAPE),
         (described(layers=[LINEAR] * 501), "layers and skips are no lists of at most 500"),
