@@ -21,6 +21,7 @@ STYLE = """<style>
 .loose-matrix{image-rendering:pixelated;object-fit:fill}
 .loose-card .loose-matrix{width:100%;height:112px;border-radius:4px;display:block}
 .loose-card .loose-vector{height:26px}
+.loose-card .loose-kernels{height:150px;object-fit:contain;object-position:left top}
 .loose-card .loose-bars{width:100%;height:34px;display:block;margin-top:6px}
 .loose-name{font-weight:600;font-size:.88rem;overflow-wrap:anywhere;line-height:1.25}
 .loose-small{font-size:.76rem;opacity:.8;line-height:1.45;font-variant-numeric:tabular-nums}
@@ -50,6 +51,7 @@ class Card:
         is_said: Whether the mark is no guess.
         thumbnail: A small matrix, NaN where nothing is finite.
         counts: Counts of a histogram.
+        is_kernels: Whether the thumbnail is a sheet of kernels, which must not be stretched.
         zero_bin: Which of its bins holds zero, as a fraction of all; below 0 or above 1 if none does.
     """
 
@@ -60,6 +62,7 @@ class Card:
     mark: str
     is_said: bool
     thumbnail: np.ndarray
+    is_kernels: bool
     counts: tuple[int, ...]
     zero_bin: float
 
@@ -71,14 +74,14 @@ def card_html(card: Card, theme: Theme) -> str:
     return (
         f"<div class='loose-card'><div class='loose-name'>{escape(card.name)}</div>"
         f"<div class='loose-small' style='margin-bottom:6px'>{escape(card.facts)}</div>"
-        f"{picture_html(card.thumbnail, card.name, theme)}{_histogram(card, theme)}"
+        f"{picture_html(card.thumbnail, card.name, theme, is_kernels=card.is_kernels)}{_histogram(card, theme)}"
         f"<div class='loose-small'>{escape(card.numbers)}</div>{warning if card.warning else ''}"
         + (f"<div class='loose-mark{said}'>{escape(card.mark)}</div>" if card.mark else "")
         + "</div>"
     )
 
 
-def picture_html(matrix: np.ndarray, name: str, theme: Theme) -> str:
+def picture_html(matrix: np.ndarray, name: str, theme: Theme, *, is_kernels: bool = False) -> str:
     """A small matrix as a picture of as many pixels, in colours about zero; NaN is a hole."""
     if not matrix.size:
         return ""
@@ -88,7 +91,7 @@ def picture_html(matrix: np.ndarray, name: str, theme: Theme) -> str:
     Image.fromarray(pixels).save(buffer, format="PNG")
     encoded = base64.b64encode(buffer.getvalue()).decode()
     alt = f"Values of {escape(name, quote=True)}"
-    kind = "loose-matrix loose-vector" if len(matrix) == 1 else "loose-matrix"
+    kind = "loose-matrix" + (" loose-kernels" if is_kernels else " loose-vector" if len(matrix) == 1 else "")
     return f"<img class='{kind}' src='data:image/png;base64,{encoded}' alt='{alt}'>"
 
 

@@ -48,6 +48,7 @@ def card_of(file: WeightFile, name: str, connections: tuple[Connection, ...]) ->
         mark=mark,
         is_said=is_said,
         thumbnail=card_picture(file.sha256, name, tensor),
+        is_kernels=has_kernels(tensor),
         counts=summary.counts,
         zero_bin=-summary.min / span if span > 0 else float(summary.max < 0),
     )

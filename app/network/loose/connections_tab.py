@@ -18,7 +18,7 @@ MAX_CHOICES = 400  # tensors before and behind one that may be named as its sour
 @fragment
 def connections_tab(kept: KeptWeights) -> None:
     """Draw a page of weights with what may connect them, and let the viewer say what does."""
-    weights = [name for name, tensor in kept.file.tensors.items() if len(tensor.shape) >= 2]
+    weights = [name for name in kept.file.likely_order if len(kept.file.tensors[name].shape) >= 2]
     names = find_tensors(kept, "loose.links", per_page=PER_PAGE, names=weights)
     if not names:
         return

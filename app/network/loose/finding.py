@@ -40,7 +40,7 @@ def find_tensors(kept: KeptWeights, key: str, *, per_page: int, names: Sequence[
     if not shown:
         st.caption("No tensor has such a name.")
     else:
-        st.caption(f"{first + 1:,} – {first + len(shown):,} of {len(found):,} tensors, in the order of the file")
+        st.caption(f"{first + 1:,} – {first + len(shown):,} of {len(found):,} tensors")
     return shown
 
 

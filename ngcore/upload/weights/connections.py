@@ -66,12 +66,13 @@ class _Sides:
 
 
 def guess_connections(file: WeightFile) -> tuple[Connection, ...]:
-    """For each weight the nearest one before it that puts out as much as it takes, in the order of the file.
+    """For each weight the nearest one before it that puts out as much as it takes, in `file.likely_order`.
 
     Weights are the tensors of two or more axes. A linear layer may also take the flattened map of a convolution. What
     nothing fits stays unconnected. These are guesses: files store no connections, and sizes may match by chance.
     """
-    sides = {name: _sides(tensor, file) for name, tensor in file.tensors.items() if 2 <= len(tensor.shape) <= 5}
+    names = [name for name in file.likely_order if 2 <= len(file.tensors[name].shape) <= 5]
+    sides = {name: _sides(file.tensors[name], file) for name in names}
     before: list[str] = []
     connections = []
     for name, own in sides.items():
@@ -128,6 +129,6 @@ def correct(file: WeightFile, connections: tuple[Connection, ...], said: Correct
             if name not in file.tensors:
                 raise UnknownNameError("tensor", name, list(file.tensors)[:REACH])
     kept = [c for c in connections if (c.source, c.target) not in said.removed | said.added]
-    order = {name: position for position, name in enumerate(file.tensors)}
+    order = {name: position for position, name in enumerate(file.likely_order)}
     added = [Connection(source, target, "as stated", is_guess=False) for source, target in said.added]
     return tuple(sorted([*kept, *added], key=lambda c: (order[c.target], order[c.source])))

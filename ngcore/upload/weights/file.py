@@ -11,6 +11,7 @@ from ngcore.errors import TooLargeError
 from ngcore.upload.limits import MAX_PARAMETERS
 from ngcore.upload.weights.buffer import Buffer
 from ngcore.upload.weights.tensor import WeightTensor
+from ngcore.upload.weights.tree import natural_key
 
 DIGEST_BLOCK = 1 << 24  # bytes that are hashed in one go
 
@@ -70,6 +71,14 @@ class WeightFile:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each tensor by its name."""
         return {name: tensor.shape for name, tensor in self.tensors.items()}
+
+    @property
+    def likely_order(self) -> list[str]:
+        """Names in the order in which the layers are likely to follow each other.
+
+        It is that of the file; where writers sort names by their letters, layer 2 comes before layer 10 all the same.
+        """
+        return list(self.tensors) if self.is_ordered else sorted(self.tensors, key=natural_key)
 
     @property
     def num_numbers(self) -> int:

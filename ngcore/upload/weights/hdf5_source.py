@@ -4,8 +4,6 @@ The C library of HDF5 is not made for hostile files, and Keras can run code that
 that hold weights are walked by hand, in Python, where the worst that a damaged file can do is to be refused.
 """
 
-import re
-
 from ngcore.errors import UnknownFormatError, UnsupportedNetworkError
 from ngcore.text import clean_text
 from ngcore.upload.archive import first_name
@@ -18,6 +16,7 @@ from ngcore.upload.weights.hdf5_groups import links_of
 from ngcore.upload.weights.hdf5_objects import DATASPACE, DATATYPE, LAYOUT, SIGNATURE, Hdf5
 from ngcore.upload.weights.source import Stored, WeightFormat
 from ngcore.upload.weights.tensor import WeightTensor
+from ngcore.upload.weights.tree import natural_key
 from ngcore.upload.weights.zipped import list_entries
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
@@ -90,12 +89,6 @@ def _walk(data: memoryview, limits: Limits) -> Stored:
             recipe=KERAS_TO_NPZ,
         )
     return Stored(tensors, aside, is_ordered=False)
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts dense_2 before dense_10."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part[:18]), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 KERAS_FORMAT = WeightFormat("keras", lambda head: first_name(head) in KERAS_ENTRIES, list_keras_tensors)

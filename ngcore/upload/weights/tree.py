@@ -1,6 +1,7 @@
 """Names of tensors as a tree: the pieces between dots and slashes are its levels."""
 
 import dataclasses
+import re
 from collections.abc import Iterable
 
 from ngcore.upload.checkpoints import SEPARATOR
@@ -42,6 +43,12 @@ class Group:
             found.append(group)
             waiting += reversed(group.groups.values())
         return found
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts dense_2 before dense_10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part[:18]), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def group_names(names: Iterable[str]) -> Group:

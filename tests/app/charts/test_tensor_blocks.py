@@ -25,6 +25,7 @@ def card(**fields):
         "mark": "",
         "is_said": False,
         "thumbnail": np.ones((3, 2)),
+        "is_kernels": False,
         "counts": (1, 0, 4),
         "zero_bin": 0.5,
     }

@@ -78,3 +78,10 @@ def test_keras_matrices_stand_as_inputs_times_outputs():
 def test_an_embedding_table_puts_out_its_columns(opened):
     module = nn.ModuleDict({"wte": nn.Embedding(50, 8), "fc": nn.Linear(8, 3)})
     assert pairs(guess_connections(opened(module))) == [("wte.weight", "fc.weight")]
+
+
+def test_layers_that_a_writer_sorted_by_letters_are_connected_by_their_numbers(save_as):
+    state = {f"layers.{i}.weight": torch.ones(i + 2, i + 1) for i in range(12)}
+    file = open_weights(save_as("safetensors", state))
+    expected = [(f"layers.{i}.weight", f"layers.{i + 1}.weight") for i in range(11)]
+    assert pairs(guess_connections(file)) == expected
