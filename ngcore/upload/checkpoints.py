@@ -25,7 +25,7 @@ MAX_VISITED = 200_000  # values that are looked at; one that is held in two plac
 MAX_ASIDE = 1_000  # names that are listed
 
 SEPARATOR = re.compile(r"[./]")
-OPTIMISER = re.compile(r"(optim(izer|iser)?s?|opt)(_.*)?", re.IGNORECASE)
+OPTIMISER = re.compile(r"(\w+_)?(?i:optim(izer|iser)?s?|opt)(_.*|[A-Z]\w*)?")
 OPTIMISER_TENSORS = frozenset({"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta"})
 TRAINING = re.compile(r"(lr_)?schedulers?|(grad_)?scaler|amp|callbacks|loops|.*rng_states?", re.IGNORECASE)
 PARAMETER = re.compile(r"(weight|bias|kernel|gamma|beta|embeddings?|running_(mean|var))(_\w+)?(:0)?")
@@ -70,7 +70,8 @@ def flatten(loaded: Any, is_tensor: Callable[[Any], bool]) -> tuple[dict[str, An
             return tensors, aside
         path, value, depth = waiting.pop()
         if is_tensor(value):
-            tensors[path if path not in tensors else f"{path} ({len(tensors)})"] = value
+            name = path or "tensor"  # a file may hold a single one
+            tensors[name if name not in tensors else f"{name} ({len(tensors)})"] = value
         elif isinstance(value, dict | list | tuple) and depth < MAX_DEPTH:
             items = value.items() if isinstance(value, dict) else enumerate(value)
             inner = [(f"{path}.{key}" if path else str(key), item, depth + 1) for key, item in items]

@@ -132,6 +132,7 @@ def _rebuild_tensor(storage: Storage, offset: int, shape: Any, strides: Any, *_:
 
 CALLS: dict[str, Callable[..., Any]] = {
     "collections OrderedDict": dict,
+    "collections defaultdict": lambda *_: {},
     "torch._utils _rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils _rebuild_parameter": lambda tensor, *_: tensor,
 }

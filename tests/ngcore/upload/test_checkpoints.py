@@ -40,6 +40,17 @@ def test_the_state_of_an_optimiser_is_set_aside_and_said():
     assert set(found.aside.values()) == {"state of the optimiser"}
 
 
+@pytest.mark.parametrize("key", ["optG", "opt_d", "optimizerD", "g_optim", "optim", "critic_optimizer_state_dict"])
+def test_optimisers_are_known_by_many_names(key):
+    found = unwrap({**under("netG"), f"{key}.state.0.step": ()})
+    assert found.aside == {f"{key}.state.0.step": "state of the optimiser"}
+
+
+@pytest.mark.parametrize("key", ["optical", "adopt", "option", "optimal_transport"])
+def test_layers_whose_names_begin_alike_are_no_optimisers(key):
+    assert not unwrap({**under("net"), **under(key)}).aside
+
+
 @pytest.mark.parametrize("copy", ["model_ema", "ema", "state_dict_ema", "ema_state_dict.module", "shadow_params"])
 def test_averaged_copies_are_set_aside_and_said(copy):
     found = unwrap({**under("state_dict"), **under(copy)})

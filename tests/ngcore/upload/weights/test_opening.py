@@ -1,6 +1,8 @@
 """Any file of weights is opened: its tensors, what is set aside, and numbers of every kind."""
 
+import collections
 import io
+import pathlib
 
 import h5py
 import numpy as np
@@ -125,6 +127,22 @@ def test_a_training_checkpoint_shows_the_weights_and_says_what_else_it_holds(sav
     reasons = {aside.name: aside.reason for aside in file.aside}
     assert reasons["epoch"] == "no tensor"
     assert reasons["optimizer.state.0.exp_avg"] == "state of the optimiser"
+
+
+def test_settings_beside_the_weights_are_no_obstacle(save_as, small_mlp):
+    beside = {
+        "log": collections.defaultdict(list, loss=[0.5, 0.25]),
+        "path": pathlib.Path("x"),
+        "device": torch.device("cpu"),
+        "generator": np.random.RandomState(0).get_state(),
+        "size": torch.Size([3, 2]),
+    }
+    file = open_weights(save_as("torch", {"state_dict": small_mlp.state_dict(), **beside}))
+    assert list(file.tensors) == list(small_mlp.state_dict())
+
+
+def test_a_file_of_a_single_tensor_shows_it(save_as):
+    assert open_weights(save_as("torch", torch.ones(3, 2))).shapes == {"tensor": (3, 2)}
 
 
 def test_views_of_one_storage_and_columns_first_are_read_right(save_as, zipped, npy):
