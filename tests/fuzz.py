@@ -81,11 +81,11 @@ def look_at(data: bytes) -> None:
 
 def look_at_torch(data: bytes) -> None:
     """As `look_at`, with the pickle described in this process: starting one for each file takes long."""
-    from ngcore.upload.torch_reader import describe_all
+    from ngcore.upload.torch_reader import WANTED
     from ngcore.upload.weights import torch_source
 
     original = torch_source.describe_pickle
-    torch_source.describe_pickle = lambda pickle, **_: json.loads(json.dumps(describe_all(pickle)))
+    torch_source.describe_pickle = lambda pickle, wanted: json.loads(json.dumps(WANTED[wanted](pickle)))
     try:
         look_at(data)
     finally:
@@ -139,6 +139,14 @@ def torch_files():
     return files
 
 
+def legacy_torch_files():
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({"epoch": 3, "state_dict": _state()}, buffer, _use_new_zipfile_serialization=False)
+    return [buffer.getvalue()]
+
+
 def hdf5_files():
     import h5py
     import numpy as np
@@ -170,6 +178,7 @@ TARGETS: dict[str, Target] = {
     "safetensors": Target(safetensors_files, look_at),
     "npz": Target(npz_files, look_at),
     "torch": Target(torch_files, look_at_torch),
+    "legacy-torch": Target(legacy_torch_files, look_at_torch),
     "hdf5": Target(hdf5_files, look_at),
     "keras": Target(keras_files, look_at),
 }

@@ -68,6 +68,26 @@ def check_pickle(pickle: bytes) -> None:
         raise UnsafeFileError("The pickle of this torch file is followed by something else.")
 
 
+def end_of_pickle(stream: bytes) -> int:
+    """How many bytes the first pickle of a stream takes.
+
+    Raises:
+        UnknownFormatError: If it is damaged, or does not end.
+        TooLargeError: If it is too long.
+    """
+    end = 0
+    try:
+        for number, (_, _, position) in enumerate(pickletools.genops(stream)):
+            if number == MAX_PICKLE_OPERATIONS:
+                raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_OPERATIONS:,} operations, got more.")
+            end = 1 + (position or 0)
+    except TooLargeError:
+        raise
+    except (ValueError, IndexError, OverflowError, struct.error):
+        raise UnknownFormatError("This torch file is damaged: its pickle cannot be read.") from None
+    return end
+
+
 def _check_operation(opcode: str, argument: object) -> None:
     if opcode == "GLOBAL" and argument not in GLOBALS:
         raise _refused(f"a file that would call {clean_text(str(argument)).replace(' ', '.', 1)!r}")

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from ngcore.errors import BusyError, TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
 from ngcore.text import clean_text
@@ -35,6 +35,7 @@ READ = "from ngcore.upload.torch_reader import main; main()"
 FOLDERS = [str(folder) for folder in reversed(Path(__file__).resolve().parents[:2])]
 ERRORS = {error.__name__: error for error in (TooLargeError, UnknownFormatError, UnsafeFileError)}
 MAX_MESSAGE_LENGTH = 500
+Wanted = Literal["state_dict", "everything", "legacy"]
 _running = threading.BoundedSemaphore(MAX_READERS)
 _waiting = threading.BoundedSemaphore(MAX_READERS + MAX_WAITING_READERS)
 
@@ -42,7 +43,7 @@ _waiting = threading.BoundedSemaphore(MAX_READERS + MAX_WAITING_READERS)
 def describe_pickle(
     pickle: bytes,
     *,
-    everything: bool = False,
+    wanted: Wanted = "state_dict",
     seconds: float = PICKLE_SECONDS,
     cpu_seconds: int = PICKLE_CPU_SECONDS,
     memory_bytes: int = PICKLE_MEMORY_BYTES,
@@ -54,7 +55,8 @@ def describe_pickle(
 
     Args:
         pickle: The structure of a torch file, from a stranger.
-        everything: Whether to describe the tensors at all depths, instead of those of one state dict.
+        wanted: The tensors of one state dict, "everything", which are those at all depths, or "legacy", the same of the
+            head of a file that torch wrote before 1.6.
         seconds: Wall time for all.
         cpu_seconds: Processor time for reading.
         memory_bytes: Address space for reading, beyond what Python itself takes.
@@ -71,7 +73,7 @@ def describe_pickle(
         raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_BYTES:,} bytes, got {len(pickle):,}.")
     with _turn(seconds):
         rules = {"cpu_seconds": cpu_seconds, "memory_bytes": memory_bytes}
-        raw = _exchange(["everything" if everything else "state_dict", json.dumps(rules)], pickle, seconds)
+        raw = _exchange([wanted, json.dumps(rules)], pickle, seconds)
     try:
         answer = json.loads(raw)
     except (ValueError, RecursionError):

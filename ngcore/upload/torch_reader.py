@@ -14,11 +14,11 @@ from ngcore.text import clean_text
 from ngcore.upload.checkpoints import find_state_dict, flatten
 from ngcore.upload.limits import MAX_NDIM, MAX_STORED_NDIM, MAX_STORED_TENSORS, MAX_TENSORS
 from ngcore.upload.lockdown import lock_process
-from ngcore.upload.pickles import check_pickle
+from ngcore.upload.pickles import check_pickle, end_of_pickle
 from ngcore.upload.unpickle import TensorView, load_pickle
 
 MAX_INTEGER = 2**63
-EVERYTHING = "everything"  # what is wanted: all tensors, or a state dict
+NUM_LEGACY_PICKLES = 5  # a number that marks the format, its version, the machine, the content, keys of storages
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     held = lock_process(**json.loads(rules))
     try:
         pickle = sys.stdin.buffer.read()
-        answer = describe_all(pickle) if wanted == EVERYTHING else describe(pickle)
+        answer = WANTED[wanted](pickle)
     except UploadError as error:
         answer = {"error": type(error).__name__, "message": str(error), "has_recipe": bool(error.recipe)}
     except MemoryError:
@@ -59,6 +59,32 @@ def describe_all(pickle: bytes) -> dict[str, Any]:
     if len(tensors) > MAX_STORED_TENSORS:
         raise TooLargeError(f"Expected at most {MAX_STORED_TENSORS:,} tensors, got {len(tensors):,}.")
     return {"aside": aside, "tensors": [_describe(name, tensor, MAX_STORED_NDIM) for name, tensor in tensors.items()]}
+
+
+def describe_legacy(head: bytes) -> dict[str, Any]:
+    """The answer about the head of a file that torch wrote before 1.6: five pickles, behind which the numbers stand.
+
+    Args:
+        head: The first bytes of the file, the pickles among them.
+
+    Returns:
+        As `describe_all`, and "keys", those of the storages in their order, and "end", where these start.
+
+    Raises:
+        UploadError: If one of the pickles is refused, or they do not end within the head.
+    """
+    start, loaded = 0, []
+    for _ in range(NUM_LEGACY_PICKLES):
+        end = start + end_of_pickle(head[start:])
+        check_pickle(head[start:end])
+        loaded.append(load_pickle(head[start:end]))
+        start = end
+    tensors, aside = flatten(loaded[3], lambda value: isinstance(value, TensorView))
+    if len(tensors) > MAX_STORED_TENSORS:
+        raise TooLargeError(f"Expected at most {MAX_STORED_TENSORS:,} tensors, got {len(tensors):,}.")
+    rows = [_describe(name, tensor, MAX_STORED_NDIM) for name, tensor in tensors.items()]
+    keys = [str(key) for key in loaded[4]] if isinstance(loaded[4], list) else []
+    return {"aside": aside, "tensors": rows, "keys": keys, "end": start}
 
 
 def set_aside(state: dict[Any, Any]) -> tuple[dict[Any, Any], list[str]]:
@@ -99,3 +125,6 @@ def _describe(name: str, tensor: TensorView, max_ndim: int) -> list[Any]:
         raise UnsupportedNetworkError(f"Expected whole numbers as the shape of {clean_text(name)!r}.")
     storage = tensor.storage
     return [name, storage.dtype, storage.key, storage.numel, tensor.offset, tensor.shape, tensor.strides]
+
+
+WANTED = {"state_dict": describe, "everything": describe_all, "legacy": describe_legacy}

@@ -32,6 +32,7 @@ FORMATS: tuple[WeightFormat, ...] = (
     safetensors_source.FORMAT,
     npz_source.FORMAT,
     torch_source.FORMAT,
+    torch_source.LEGACY_FORMAT,
     hdf5_source.KERAS_FORMAT,
     hdf5_source.FORMAT,
 )

@@ -141,6 +141,18 @@ def test_settings_beside_the_weights_are_no_obstacle(save_as, small_mlp):
     assert list(file.tensors) == list(small_mlp.state_dict())
 
 
+def test_a_file_that_torch_wrote_before_1_6_shows_its_weights(small_mlp):
+    base = torch.arange(12.0)
+    state = {**small_mlp.state_dict(), "half": torch.ones(3).half(), "view": base.view(3, 4).T, "row": base[4:8]}
+    buffer = io.BytesIO()
+    torch.save({"epoch": 3, "state_dict": state}, buffer, _use_new_zipfile_serialization=False)
+    file = open_weights(buffer.getvalue())
+    assert file.format == "legacy torch" and list(file.tensors) == list(state)
+    assert all(np.array_equal(tensor.array(), state[name].float().numpy()) for name, tensor in file.tensors.items())
+    with pytest.raises(NeuralGraphError, match="beyond its end"):
+        open_weights(buffer.getvalue()[:-8])
+
+
 def test_a_file_of_a_single_tensor_shows_it(save_as):
     assert open_weights(save_as("torch", torch.ones(3, 2))).shapes == {"tensor": (3, 2)}
 
