@@ -174,6 +174,29 @@ def keras_files():
     return [buffer.getvalue()]
 
 
+def onnx_files():
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = {
+        "0.weight": np.ones((4, 3), np.float32),
+        "0.bias": np.ones(4, np.float16),
+        "1.weight": np.ones((2, 4), np.int8),
+    }
+    packed = helper.make_tensor("2.weight", TensorProto.FLOAT, (2, 2), [1.0, 2.0, 3.0, 4.0])
+    half = helper.make_tensor("3.weight", TensorProto.BFLOAT16, (2, 2), [1.0, 2.0, 3.0, 4.0])
+    constant = helper.make_node("Constant", [], ["shape"], value=numpy_helper.from_array(np.array([0, -1])))
+    nodes = [
+        helper.make_node("Gemm", ["x", "0.weight", "0.bias"], ["h"], transB=1),
+        constant,
+        helper.make_node("Reshape", ["h", "shape"], ["y"]),
+    ]
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ("batch", n)) for name, n in (("x", 3), ("y", 4))]
+    tensors = [*(numpy_helper.from_array(array, name) for name, array in weights.items()), packed, half]
+    graph = helper.make_graph(nodes, "main", value[:1], value[1:], tensors)
+    return [helper.make_model(graph).SerializeToString()]
+
+
 TARGETS: dict[str, Target] = {
     "safetensors": Target(safetensors_files, look_at),
     "npz": Target(npz_files, look_at),
@@ -181,6 +204,7 @@ TARGETS: dict[str, Target] = {
     "legacy-torch": Target(legacy_torch_files, look_at_torch),
     "hdf5": Target(hdf5_files, look_at),
     "keras": Target(keras_files, look_at),
+    "onnx": Target(onnx_files, look_at),
 }
 
 

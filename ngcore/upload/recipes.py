@@ -83,6 +83,13 @@ for i, node in enumerate(graph.node):
 np.savez("model.npz", **arrays)
 """
 
+INLINE_ONNX = """\
+import onnx
+
+# onnx.load reads the files beside model.onnx, too.
+onnx.save(onnx.load("model.onnx"), "model-inline.onnx", save_as_external_data=False)
+"""
+
 ARRAY_TO_NPZ = """\
 import numpy as np
 
