@@ -82,6 +82,7 @@ class Plan:
         fit_steps: Adam steps of these fits.
         fit_processes: Processes that fit at once.
         fit_is_compiled: Whether their step is compiled.
+        forward_networks: Input networks of the stacks whose forward passes are measured.
         is_isolated: Whether every row has a process of its own, so that its peak memory is its own.
         threads: Threads of torch.
     """
@@ -98,6 +99,7 @@ class Plan:
     fit_steps: int = 500
     fit_processes: int = dataclasses.field(default_factory=num_cores)
     fit_is_compiled: bool = True
+    forward_networks: int = 64
     is_isolated: bool = True
     threads: int = dataclasses.field(default_factory=num_cores)
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ngcore.benchmark.fit_speed import prepare_fit
+from ngcore.benchmark.forward_speed import forward_cases, measure_forward
 from ngcore.benchmark.model_speed import layout_agreement, measure_model
 from ngcore.benchmark.plan import FULL, MODES, QUICK, FitCase, ModelCase, Plan, num_cores, num_edges
 from ngcore.benchmark.processes import measure_in_processes
@@ -29,19 +30,25 @@ def run_benchmark(
 
     Returns:
         Plain values and lists of rows: "machine", "all_agree", "agreement" (layouts in float64), "models", "sizes",
-        "fitting", "published" and "ratios".
+        "forward" (stacks of input networks beside written-out code and `torch.func.vmap`), "fitting", "published" and
+        "ratios".
     """
     plan = plan or (QUICK if quick else FULL)
     if not can_compile(torch.device("cpu")):
         plan = dataclasses.replace(plan, has_compiled=False, fit_is_compiled=False)
     models, sizes, fits = plan.model_cases(), plan.size_cases(), plan.fit_cases()
-    total = len(models) + len(sizes) + bool(fits)
+    forward = forward_cases()
+    total = len(models) + len(sizes) + len(forward) + bool(fits)
     report = progress or (lambda done, total, note: None)
     agreement = [r for name in plan.presets for r in layout_agreement(name, plan.layer_sizes, min(plan.batch, 8))]
     rows = []
     for number, case in enumerate([*models, *sizes]):
         report(number, total, note=_describe(case))
         rows.append(_measure([case], plan)[0])
+    forward_rows = []
+    for number, own in enumerate(forward, start=len(rows)):
+        report(number, total, note=f"stacks of {own.name}, beside {own.reference}")
+        forward_rows += measure_forward(own, num_networks=plan.forward_networks, seconds=plan.seconds)
     report(total - bool(fits), total, note="fitting SIRENs")
     fitting = _fitting_row(plan, _measure(fits, plan)) if fits else []
     report(total, total, note="")
@@ -53,6 +60,7 @@ def run_benchmark(
         "agreement": agreement,
         "models": model_rows,
         "sizes": _size_rows(sizes, size_rows),
+        "forward": forward_rows,
         "fitting": fitting,
         "published": [dict(speed._asdict()) for speed in PUBLISHED],
         "ratios": ratios(model_rows),

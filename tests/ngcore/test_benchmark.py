@@ -21,6 +21,7 @@ TINY = Plan(
     fit_steps=2,
     fit_processes=2,
     fit_is_compiled=False,
+    forward_networks=2,
     is_isolated=False,
     threads=1,
 )
@@ -44,6 +45,18 @@ def test_all_layouts_give_the_same_answers(result):
     assert answer["all_agree"]
 
 
+def test_stacks_of_networks_give_the_answers_of_the_code_that_they_are_compared_with(result):
+    rows = result[0]["forward"]
+    assert len(rows) == 8
+    assert {(row["architecture"], row["reference"]) for row in rows} == {
+        ("SIREN 2-32-32-1", "written out"),
+        ("small CNN", "written out"),
+        ("small CNN", "torch.func.vmap"),
+        ("transformer", "torch.func.vmap"),
+    }
+    assert all(row["difference"] < 1e-4 and row["times_reference"] > 0 for row in rows)
+
+
 def test_every_model_is_measured_in_every_setting(result):
     answer, _ = result
     settings = {(r["preset"], r["layout"], r["mode"], r["precision"], r["compiled"]) for r in answer["models"]}
@@ -61,7 +74,7 @@ def test_every_model_is_measured_in_every_setting(result):
 def test_rows_of_a_table_have_the_same_fields_and_fit_into_json(result):
     answer, _ = result
     tables = [value for value in answer.values() if isinstance(value, list)]
-    assert len(tables) == 6
+    assert len(tables) == 7
     assert all({tuple(row) for row in table} == {tuple(table[0])} for table in tables)
     assert json.loads(json.dumps(answer)) == answer
 
@@ -83,7 +96,7 @@ def test_fitting_is_counted_over_all_processes(result):
 def test_progress_counts_every_row(result):
     _, seen = result
     assert [done for done, _, _ in seen] == [*range(len(seen) - 1), seen[-1][1]]
-    assert seen[0] == (0, 29, "ng-gnn block training float32, 2-4-1")
+    assert seen[0] == (0, 33, "ng-gnn block training float32, 2-4-1")
 
 
 def test_ratios_compare_the_fastest_row_with_the_published_figure():

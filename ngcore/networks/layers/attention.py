@@ -11,6 +11,9 @@ from torch.nn import functional
 from ngcore.errors import ArchitectureError
 from ngcore.networks.layers.base import Flow, Layer, Parameters, Shape, require, require_sizes, set_number
 
+MAX_SCORES = 256 * 256
+"""Scores of a head up to which they are kept whole; more are left to the fused function, which keeps none."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Attend(Layer):
@@ -68,20 +71,29 @@ class Attend(Layer):
         batch = max(value.shape[1] for value in values[:3])
         heads = (self.num_heads, self.kv_heads, self.kv_heads)
         query, key, value = (
-            x.expand(-1, batch, -1, -1).reshape(-1, count, x.shape[2] // count, x.shape[3]).mT
-            for x, count in zip(values[:3], heads, strict=True)
-        )  # networks · batch, heads, tokens, d
+            x.expand(-1, batch, -1, -1).unflatten(2, (count, -1)) for x, count in zip(values[:3], heads, strict=True)
+        )  # networks, batch, heads, d, tokens
         repeats = self.num_heads // self.kv_heads
-        key, value = (x.repeat_interleave(repeats, dim=1) if repeats > 1 else x for x in (key, value))
-        mask = None
-        if len(values) == 4:
-            mask = values[3].expand(-1, batch, *values[3].shape[2:]).flatten(0, 1)
-            if self.is_causal:
-                mask = mask + causal_mask(query.shape[2], key.shape[2], mask)
+        key, value = (x.repeat_interleave(repeats, dim=2) if repeats > 1 else x for x in (key, value))
+        mask = values[3] if len(values) == 4 else None
+        if self.is_causal and mask is not None:
+            mask = mask + causal_mask(query.shape[4], key.shape[4], mask)
+        if query.shape[4] * key.shape[4] <= MAX_SCORES:
+            return self._attend_by_scores(query, key, value, mask).flatten(2, 3)
         attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=self.is_causal and mask is None, scale=self.scale
+            query.mT, key.mT, value.mT, attn_mask=mask, is_causal=self.is_causal and mask is None, scale=self.scale
         )
-        return attended.mT.reshape(values[0].shape[0], batch, -1, query.shape[2])
+        return attended.mT.flatten(2, 3)
+
+    def _attend_by_scores(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """The formula itself, which spares short sequences the copies that the fused function would need."""
+        scale = 1 / math.sqrt(query.shape[3]) if self.scale is None else self.scale
+        scores = (query.mT * scale) @ key
+        if mask is not None:
+            scores = scores + mask
+        elif self.is_causal:
+            scores = scores + causal_mask(scores.shape[-2], scores.shape[-1], scores)
+        return value @ scores.softmax(dim=-1).mT
 
 
 def causal_mask(tokens: int, others: int, like: Tensor) -> Tensor:

@@ -60,9 +60,10 @@ class Linear(Layer):
         if x.dim() == 3:
             y = x @ parameters["weight"].mT
             return y + parameters["bias"][:, None] if self.bias else y
-        y = parameters["weight"][:, None] @ x.flatten(3)  # networks, batch, outputs, positions
-        y = y + parameters["bias"][:, None, :, None] if self.bias else y
-        return y.unflatten(3, x.shape[3:])
+        columns = x.transpose(1, 2).flatten(2)  # networks, inputs, batch · positions: a view of what a Linear made
+        y = parameters["weight"] @ columns
+        y = y + parameters["bias"][..., None] if self.bias else y
+        return y.unflatten(2, (x.shape[1], *x.shape[3:])).transpose(1, 2)
 
 
 @dataclasses.dataclass(frozen=True)

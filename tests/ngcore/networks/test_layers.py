@@ -48,6 +48,7 @@ from ngcore.networks import (
     Turn,
     Unflatten,
 )
+from ngcore.networks.layers import attention
 from ngcore.testing import random_network
 
 SEQUENCE, MAP, VOLUME = (6, 9), (6, 7, 5), (4, 5, 4, 6)
@@ -225,6 +226,16 @@ def test_attention_equals_the_formula_head_by_head(kv_heads, is_causal):
             scores = scores.masked_fill(torch.ones(5, 5).triu(1) > 0, -torch.inf)
         expected = v @ scores.softmax(-1).mT
         torch.testing.assert_close(attended[:, 2 * head : 2 * head + 2], expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_long_sequences_attend_as_short_ones_do(is_causal, monkeypatch):
+    """The fused function takes over where the scores grow large."""
+    architecture = alone(Attend(2, 1, is_causal=is_causal), (4, 9), (2, 9), (3, 9))
+    network, inputs = random_network(architecture), dag_inputs(architecture)
+    by_scores = network(*inputs)
+    monkeypatch.setattr(attention, "MAX_SCORES", 80)
+    torch.testing.assert_close(network(*inputs), by_scores, rtol=1e-10, atol=1e-10)
 
 
 def test_a_mask_is_added_to_the_scores_of_cross_attention():
