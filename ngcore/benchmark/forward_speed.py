@@ -25,7 +25,6 @@ from ngcore.networks import (
     siren,
     small_cnn,
 )
-from ngcore.testing import random_network
 
 D, TOKENS, HEADS, HIDDEN = 32, 16, 4, 64
 Forward = Callable[[Mapping[str, Tensor], Tensor], Tensor]
@@ -71,8 +70,13 @@ def measure_forward(
 ) -> list[dict[str, Any]]:
     """Two rows: inference, and a forward and backward pass; runs of both sides take turns, medians are compared."""
     torch.set_num_threads(threads)
-    network = random_network(case.architecture, num_networks, dtype=torch.float32)
-    inputs = torch.randn(case.batch, *case.architecture.input_shape, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    parameters = {
+        name: torch.randn(num_networks, *shape, generator=generator) / math.sqrt(math.prod(shape[1:]))
+        for name, shape in case.architecture.parameter_shapes.items()
+    }
+    network = Network(case.architecture, parameters)
+    inputs = torch.randn(case.batch, *case.architecture.input_shape, generator=generator)
     sides: dict[str, Forward] = {
         "own": lambda parameters, x: Network(case.architecture, parameters)(x),
         "reference": case.run,
