@@ -32,8 +32,21 @@ WORDS = {
     "instance_norm": "Instance norm",
     "leaky_relu": "leaky relu",
     "all": "All, as one chain",
+    "post_norm": "After each branch (post-norm)",
+    "pre_norm": "Before each branch (pre-norm)",
+    "causal": "The tokens before it (causal)",
+    "last": "The last step",
+    "final_states": "The final states of both ways",
+    "mean": "The mean over the steps",
+    "max": "The maximum over the steps",
+    "every": "Every step",
+    "stride_1": "Stride 1, no pooling",
+    "stride_1_pool": "Stride 1, then pooling",
+    "stride_2": "Stride 2, no pooling",
+    "stride_2_pool": "Stride 2, then pooling",
 }
 LISTS = ("stride", "padding")
+COUNTS = ("heads", "length")
 NAMES = ("part", "order")
 
 
@@ -97,7 +110,9 @@ def _field(key: str, question: "Question") -> Any:
         return tuple(choice.split(",")) if question.field in NAMES else choice
     if question.field in (*LISTS, "input_size"):
         return _sizes_field(question.field, label, question.suggestion, name, reason)
-    return st.number_input(label, value=float(question.suggestion or 0.0), key=name, help=reason)  # type: ignore[arg-type]
+    if question.field in COUNTS:
+        return st.number_input(label, min_value=1, step=1, value=int(question.suggestion), key=name, help=reason)  # type: ignore[arg-type]
+    return st.number_input(label, value=float(question.suggestion or 0.0), format="%g", key=name, help=reason)  # type: ignore[arg-type]
 
 
 def _sizes_field(field: str, label: str, suggestion: Any, name: str, reason: str | None) -> Any:

@@ -25,6 +25,10 @@ def _number(name: str, help_text: str) -> Any:
     return Annotated[float | None, typer.Option(name, callback=finite, help=help_text, rich_help_panel=PANEL)]
 
 
+def _whole(name: str, help_text: str) -> Any:
+    return Annotated[int | None, typer.Option(name, help=help_text, rich_help_panel=PANEL)]
+
+
 OPTIONS: dict[str, Any] = {
     "activation": _option("--activation", "Activation between layers, such as relu or sine."),
     "activation_side": _option("--activation-side", "Where the activation is: before_norm or after_norm."),
@@ -45,6 +49,14 @@ OPTIONS: dict[str, Any] = {
     "norm": _option("--norm", "Kind of the norms without running statistics, such as layer_norm."),
     "convolution": _option("--convolution", "Kind of convolution where both are possible: conv2d or transposed."),
     "table": _option("--table", "Kind of table where both are possible: linear or embedding."),
+    "heads": _whole("--heads", "Attention heads of a transformer."),
+    "norm_order": _option("--norm-order", "Norms of a transformer: pre_norm or post_norm."),
+    "mask": _option("--mask", "What a token attends to: none (all tokens) or causal."),
+    "length": _whole("--length", "Tokens or steps of the sequence that the network is looked at with."),
+    "rotary_base": _number("--rotary-base", "Base of the angles of rotary positions, such as 10000."),
+    "eps": _number("--eps", "What the norms add to the variance."),
+    "readout": _option("--readout", "What a recurrent network's head reads: last, final_states, mean, max or every."),
+    "stem": _option("--stem", "First convolution of a ResNet: stride_1, stride_2, stride_1_pool or stride_2_pool."),
     "part": _option("--part", "Part of the file that is the network, or all.", "NAME[,NAME...]"),
     "order": _option("--order", "Layers or parts, in forward order.", "NAME,NAME..."),
 }

@@ -26,10 +26,15 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "norm": ("layer_norm", "batch_norm", "group_norm", "instance_norm"),
     "convolution": ("conv2d", "transposed"),
     "table": ("linear", "embedding"),
+    "norm_order": ("post_norm", "pre_norm"),
+    "mask": ("none", "causal"),
+    "readout": ("last", "final_states", "mean", "max", "every"),
+    "stem": ("stride_1", "stride_1_pool", "stride_2", "stride_2_pool"),
 }
-NUMBERS = ("omega_0", "first_omega_0", "negative_slope")
+NUMBERS = ("omega_0", "first_omega_0", "negative_slope", "rotary_base", "eps")
 RANGES = ("coordinate_range", "output_range")
 SIZES = {"stride": 1, "padding": 0, "input_size": 1}
+COUNTS = ("heads", "length")
 NAMES = ("part", "order")
 
 
@@ -53,6 +58,15 @@ class Hints:
         norm: Kind of the norms that store no statistics; only "layer_norm" can be read.
         convolution: Kind of the weights of 4 axes; only "conv2d" can be read.
         table: Kind of weights without bias that could be a table; only "linear" can be read.
+        heads: Attention heads of a transformer.
+        norm_order: Whether a transformer normalises before ("pre_norm") or after ("post_norm") each residual branch.
+        mask: Whether a token attends to all tokens ("none") or to those before it ("causal").
+        length: Tokens or steps of the sequence that the network is looked at with.
+        rotary_base: Base of the angles of rotary positions.
+        eps: What the norms add to the variance.
+        readout: What a head reads of a recurrent network: the "last" step's outputs, the "final_states" of both ways,
+            the "mean" or "max" over the steps, or "every" step.
+        stem: Stride of the first convolution of a residual network, and whether it is pooled.
         part: Names of the parts of the file that make up the network; "all" for the whole file.
         order: Names of layers, or of parts, in the order in which they are computed.
 
@@ -75,6 +89,14 @@ class Hints:
     norm: str | None = None
     convolution: str | None = None
     table: str | None = None
+    heads: int | None = None
+    norm_order: str | None = None
+    mask: str | None = None
+    length: int | None = None
+    rotary_base: float | None = None
+    eps: float | None = None
+    readout: str | None = None
+    stem: str | None = None
     part: tuple[str, ...] | None = None
     order: tuple[str, ...] | None = None
 
@@ -140,6 +162,8 @@ def check_fields(values: Mapping[str, Any]) -> None:
         _check(values, field, choices.__contains__, f"one of {', '.join(choices)}")
     for field in NUMBERS:
         _check(values, field, _is_number, "a finite number")
+    for field in COUNTS:
+        _check(values, field, _is_count, f"a whole number between 1 and {MAX_SIDE}")
     for field in RANGES:
         _check(values, field, _is_range, "two different finite numbers")
     for field, least in SIZES.items():
@@ -164,6 +188,10 @@ def _shown(value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= MAX_SIZE and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MAX_SIDE
 
 
 def _is_range(value: Any) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UploadError
+from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError, UploadError
 from ngcore.networks import Network
 from ngcore.text import clean_text
 from ngcore.upload import npz_format, safetensors_format, torch_format
@@ -22,6 +22,8 @@ from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, PUBLIC, Limits
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
+from ngcore.upload.schemes.origin import Origin
+from ngcore.upload.schemes.recognise import Recognition, Structure, recognise, with_tensors
 from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
 from ngcore.upload.tensors import aside_notes, clean_tensors, set_counters_aside, tensor_table
 
@@ -57,6 +59,7 @@ class Upload:
         tensors: The table of tensors as the file has them.
         notes: What was inferred or converted, in plain words.
         filename: The name of the file, cleaned of control characters.
+        origin: Which tensors the parameters are, where the names are those of a library; its `state_dict` goes back.
     """
 
     network: Network
@@ -66,6 +69,7 @@ class Upload:
     tensors: tuple[TensorInfo, ...]
     notes: tuple[str, ...]
     filename: str
+    origin: Origin | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,18 +169,47 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
         UploadError: If it is no network, or one about which more must be said.
     """
     said = (hints or Hints()).over(_own_hints(file))
-    inferred = _architecture(file, said)
+    recognition = _recognise(file, said)
+    if recognition.structure is not None:
+        return _whole(file, recognition.structure.settled())
+    inferred = _architecture(file, said, recognition.near_misses)
     check_architecture(inferred.architecture, file.limits)
     network, converted = _in_own_convention(_network(inferred, file.tensors), said)
+    return _upload(file, network, (*inferred.notes, *recognition.near_misses, *converted))
+
+
+def _upload(file: OpenedFile, network: Network, notes: tuple[str, ...], origin: Origin | None = None) -> Upload:
     return Upload(
         network=network,
         format=file.format,
         sha256=file.sha256,
         size=file.size,
         tensors=file.table,
-        notes=(*file.notes, *inferred.notes, *converted),
+        notes=(*file.notes, *notes),
         filename=file.filename,
+        origin=origin,
     )
+
+
+def _recognise(file: OpenedFile, hints: Hints) -> Recognition:
+    """The naming scheme of a file that does not say its architecture; none where the user says how a chain is read."""
+    if ARCHITECTURE_KEY in file.metadata or hints.part is not None or hints.order is not None:
+        return Recognition(None)
+    shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
+    return recognise(
+        shapes,
+        hints,
+        metadata=file.metadata,
+        are_equal=lambda one, other: torch.equal(file.tensors[one], file.tensors[other]),
+    )
+
+
+def _whole(file: OpenedFile, structure: Structure) -> Upload:
+    """The network of a known library."""
+    check_architecture(structure.architecture, file.limits)
+    origin = with_tensors(structure, file.tensors, {row.name: row.dtype for row in file.table})
+    network = origin.network(structure.architecture, file.tensors)
+    return _upload(file, network, structure.notes, origin)
 
 
 def find_format(head: bytes) -> Format:
@@ -195,9 +228,14 @@ def find_format(head: bytes) -> Format:
     raise UnknownFormatError(f"Expected a file of one of the formats {names}, got one that starts like none of them.")
 
 
-def _architecture(file: OpenedFile, hints: Hints) -> Inferred:
+def _architecture(file: OpenedFile, hints: Hints, near_misses: tuple[str, ...]) -> Inferred:
     if ARCHITECTURE_KEY not in file.metadata:
-        return infer_architecture(file.tensors, hints, is_ordered=file.is_ordered)
+        try:
+            return infer_architecture(file.tensors, hints, is_ordered=file.is_ordered)
+        except UnsupportedNetworkError as error:
+            if not near_misses:
+                raise
+            raise UnsupportedNetworkError(" ".join((*near_misses, str(error)))) from None
     architecture = parse_architecture(file.metadata[ARCHITECTURE_KEY])
     check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in file.tensors.items()})
     notes = ("The architecture was read from the file itself.",)

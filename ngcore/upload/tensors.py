@@ -1,5 +1,6 @@
 """Tensors as a file gave them → clean names and finite float32 numbers."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -11,6 +12,8 @@ from ngcore.upload.contents import TensorInfo
 from ngcore.upload.modules import COUNTER
 
 MAX_NAMES = 8  # that a note lists
+BUFFERS = re.compile(r"(^|\.)(position_ids|attn\.bias|relative_position_index)$")
+"""Names of whole numbers that libraries keep beside the weights: positions, masks, places in a table."""
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -23,7 +26,7 @@ def tensor_table(tensors: Mapping[str, Tensor]) -> tuple[TensorInfo, ...]:
 
 
 def set_counters_aside(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """Tensors without those that are a single whole number, such as how many steps were averaged, and their names.
+    """Tensors without those that are a single whole number, or a buffer of a known name; and the names of these.
 
     The counters of batch norms stay; they are known to belong to a layer. Where there is nothing else, all stay, so
     that the refusal can name one.
@@ -31,7 +34,7 @@ def set_counters_aside(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor]
     weights = {
         name: tensor
         for name, tensor in tensors.items()
-        if tensor.dim() > 0 or tensor.dtype in FLOATS or name.endswith(COUNTER)
+        if tensor.dtype in FLOATS or name.endswith(COUNTER) or (tensor.dim() > 0 and not BUFFERS.search(name))
     }
     return (weights, [name for name in tensors if name not in weights]) if weights else (dict(tensors), [])
 

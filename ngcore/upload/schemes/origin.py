@@ -1,0 +1,99 @@
+"""Which tensors of a file the parameters of a network are, so that a state dict becomes a network and goes back."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ngcore.errors import ShapeMismatchError
+from ngcore.networks import Architecture, Network
+from ngcore.upload.shapes import Shape
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A parameter as a view of a tensor: a run of rows, reshaped, its axes in another order.
+
+    Attributes:
+        tensor: Name of the tensor.
+        rows: First row and the one after the last; None: all.
+        shape: Shape that the rows are given, before the axes change places; None: their own.
+        order: Axis i of the parameter is axis `order[i]` of the reshaped rows; None: as they are.
+    """
+
+    tensor: str
+    rows: tuple[int, int] | None = None
+    shape: Shape | None = None
+    order: tuple[int, ...] | None = None
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """The parameter, in the memory of the (contiguous) tensor."""
+        view = tensor if self.rows is None else tensor[self.rows[0] : self.rows[1]]
+        view = view if self.shape is None else view.view(self.shape)
+        return view if self.order is None else view.permute(self.order)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Origin:
+    """The state dict that a network was read from.
+
+    Example:
+        >>> from ngcore.upload import read_network
+        >>> upload = read_network(data)                          # of a ResNet of torchvision, say
+        >>> upload.origin.state_dict(upload.network).keys()      # the names in the file
+        dict_keys(['conv1.weight', 'bn1.weight', …])
+
+    Attributes:
+        shapes: Shape of every tensor in the state dict by its name, in its order.
+        dtypes: Data type of those that were not float32.
+        views: For each parameter where its numbers are.
+        fixed: Parameters that no tensor holds, such as tables of rotary positions.
+        copies: For each tensor that is another one again (tied weights) the name of that one.
+        kept: Tensors that are no parameters, such as masks; they go back as they came.
+    """
+
+    shapes: Mapping[str, Shape]
+    views: Mapping[str, View]
+    fixed: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
+    copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kept: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
+    dtypes: Mapping[str, torch.dtype] = dataclasses.field(default_factory=dict)
+
+    def network(self, architecture: Architecture, tensors: Mapping[str, Tensor]) -> Network:
+        """The network whose parameters are these tensors; nothing is copied."""
+        return Network(architecture, {name: self._parameter(name, tensors) for name in architecture.parameter_shapes})
+
+    def _parameter(self, name: str, tensors: Mapping[str, Tensor]) -> Tensor:
+        if name in self.fixed:
+            return self.fixed[name][None]
+        view = self.views[name]
+        return view.of(tensors[view.tensor])[None]
+
+    def state_dict(self, network: Network) -> dict[str, Tensor]:
+        """The state dict of a network of the same architecture, with the names, shapes and types of the original.
+
+        Raises:
+            ShapeMismatchError: If the stack does not hold exactly one network, or one of other parameters.
+        """
+        if len(network) != 1 or network.parameters.keys() != self.views.keys() | self.fixed.keys():
+            raise ShapeMismatchError("Expected one network, with the parameters of the one that was read.")
+        parameters = network.detach().to("cpu").parameters
+        state = {name: torch.empty(shape, dtype=network.dtype) for name, shape in self.shapes.items()}
+        for name, view in self.views.items():
+            view.of(state[view.tensor]).copy_(parameters[name][0])
+        state |= {name: state[original].clone() for name, original in self.copies.items()}
+        state |= self.kept
+        return {name: tensor.to(self.dtypes[name]) if name in self.dtypes else tensor for name, tensor in state.items()}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every number of the state dict is one of a parameter, of a copy, or kept."""
+        held = dict.fromkeys(self.shapes, 0)
+        for view in self.views.values():
+            shape = self.shapes[view.tensor]
+            rows = view.rows or (0, shape[0] if shape else 1)
+            held[view.tensor] += (rows[1] - rows[0]) * math.prod(shape[1:])
+        others = self.copies.keys() | self.kept.keys()
+        return all(name in others or count == math.prod(self.shapes[name]) for name, count in held.items())
