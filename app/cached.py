@@ -16,6 +16,7 @@ from app.state import Selection
 from ngcore.errors import CheckpointError, NeuralGraphError, ZooError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MAX_ZOOS = 32
 MAX_NETWORKS = 64
 MAX_VIEW_BYTES = 512 * 1024 * 1024  # several of the largest that are drawn
+MAX_PART_BYTES = 128 * 1024 * 1024
 MAX_RENDERS, MAX_RENDER_SIZE = 256, "128MB"
 
 
@@ -187,14 +189,25 @@ def _graph_view(key: str, _network: "Network") -> graph_views.GraphView:
     return graph_views.view_of(_network)
 
 
+def part_view(selection: Selection, blocks: tuple[int, ...]) -> graph_views.GraphView:
+    """Some node blocks of the selected network's graph as arrays; see `app.graph_view.part_of`."""
+    return _part_view(content_key(selection), blocks, network(selection))
+
+
+@remembered(max_bytes=MAX_PART_BYTES)
+def _part_view(key: str, blocks: tuple[int, ...], _network: "Network") -> graph_views.GraphView:
+    return graph_views.part_of(_network, blocks)
+
+
 def content_key(selection: Selection) -> str:
     """Text that changes whenever the selected network does; a key for caches."""
     return selection.key if selection.is_upload else f"{zoo(selection.zoo).hash}/{selection.id}"
 
 
-def activations(selection: Selection, x: "np.ndarray") -> "np.ndarray":
+def activations(selection: Selection, inputs: "Sequence[np.ndarray]") -> "np.ndarray":
     """What every neuron of the selected network puts out for one input; see `app.graph_view.activations`."""
-    return graph_views.activations(network(selection), x)
+    ngcore.networks.check_cost(network(selection).architecture)
+    return graph_views.activations(network(selection), inputs)
 
 
 def checkpoints(task: str | None = None) -> list[dict[str, Any]]:

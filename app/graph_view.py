@@ -1,13 +1,16 @@
 """A network's neural graph as plain arrays: what the charts draw and the tables list."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 import ngcore.graph
+from app.block_map import BlockMap, block_map
+from app.edge_paths import edge_paths
 from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 MAX_EDGES = 2_000_000  # arrays of 40 MB; beyond that a picture of edges shows nothing
 MAX_DRAWN_EDGES = 2_000  # what a browser draws and moves without delay
 MAX_DRAWN_NODES = 2_000
-KIND_NAMES = {"linear": "linear", "conv2d": "convolution", "norm": "norm", "skip": "skip connection"}
-EDGES_WITHOUT_WEIGHT = {"skip": "skip connection"}
+MAX_STRUCTURAL_EDGES = 600  # drawn edges without weights: skips, products, pools
+MAX_PART_EDGES = 200_000  # that a part of a network holds; of larger blocks the strongest ones
 
 
 class TooManyEdgesError(NeuralGraphError):
@@ -37,6 +40,8 @@ class NodeLayer:
         activation: The function that follows them.
         layer: Name of the layer in the network; None for the input.
         bias: Where the tensors hold the bias of the first of them: the tensor and the index; None: they have none.
+        depth: Which column of the drawing they stand in.
+        has_values: Whether the forward pass holds what they put out, as it does not for the scores of attention.
     """
 
     name: str
@@ -46,6 +51,8 @@ class NodeLayer:
     activation: str
     layer: str | None
     bias: tuple[str, int] | None = None
+    depth: int = 0
+    has_values: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,9 @@ class GraphView:
         block: (edges,) which block an edge belongs to.
         kernels: One array a block, (edges of the block, height, width).
         kinds: One kind a block: "linear", "conv2d", "norm" or "skip".
-        blocks: The edge blocks of the graph.
+        blocks: The edge blocks, whose sources and targets are numbers of layers of this view.
+        num_left_out: Weights between these neurons that the view does not hold, the weakest of large blocks.
+        rest: Their total size.
     """
 
     layers: tuple[NodeLayer, ...]
@@ -89,6 +98,13 @@ class GraphView:
     kernels: tuple[np.ndarray, ...]
     kinds: tuple[str, ...]
     blocks: "tuple[EdgeBlock, ...]"
+    num_left_out: int = 0
+    rest: float = 0.0
+
+    @property
+    def num_weights(self) -> int:
+        """Number of edges that stand for parameters, those left out included."""
+        return len(self.order) + self.num_left_out
 
     @property
     def num_nodes(self) -> int:
@@ -122,13 +138,15 @@ class GraphView:
         return f"{layer.name} · {node - layer.start}"
 
     def strongest(self, count: int) -> np.ndarray:
-        """Numbers of the `count` strongest edges, and of all skip connections."""
-        return np.concatenate([self.order[:count], np.flatnonzero(~self.is_weight)])
+        """Numbers of the `count` strongest edges, and of skip connections and others without weight."""
+        others = np.flatnonzero(~self.is_weight)
+        kept = np.linspace(0, len(others) - 1, min(len(others), MAX_STRUCTURAL_EDGES)).round().astype(int)
+        return np.concatenate([self.order[:count], others[kept]])
 
     def share(self, count: int) -> float:
         """Which part of the total |weight| the `count` strongest edges have."""
         sizes = np.abs(self.value[self.order])
-        total = float(sizes.sum())
+        total = float(sizes.sum()) + self.rest
         return float(sizes[:count].sum()) / total if total else 1.0
 
     def edges_of(self, node: int, *, incoming: bool) -> np.ndarray:
@@ -153,28 +171,9 @@ class GraphView:
     def _paths(self, block: int, sources: np.ndarray, targets: np.ndarray) -> list[str]:
         """Where the tensors hold edges of one block."""
         own = self.blocks[block]
-        if own.parameter is None:
-            return [EDGES_WITHOUT_WEIGHT.get(own.kind, own.kind)] * len(sources)
-        starts = np.array([column.start for column in self.layers])
-        into = (targets - starts[self.node_layer[targets]] + own.rows[0]).tolist()
-        if own.layout == "diagonal":
-            return [f"{own.parameter}[{i}]" for i in into]
-        out_of = (sources - starts[self.node_layer[sources]]) % self._group_inputs[block]
-        area = own.kernel[0] * own.kernel[1]
-        if own.layout == "in_out":
-            return [f"{own.parameter}[{o}, {i}]" for i, o in zip(into, (out_of + own.columns[0]).tolist(), strict=True)]
-        if own.kind == "linear" and area > 1 and not own.interleaved:
-            first = (out_of * area + own.columns[0]).tolist()
-            return [f"{own.parameter}[{i}, {o}:{o + area}]" for i, o in zip(into, first, strict=True)]
-        first = (out_of + own.columns[0] // area).tolist()
-        step = f"::{own.interleaved}" if own.interleaved else ""
-        return [f"{own.parameter}[{i}, {o}{step}]" for i, o in zip(into, first, strict=True)]
-
-    @cached_property
-    def _group_inputs(self) -> tuple[int, ...]:
-        """How many neurons each neuron after a block reads, a number a block."""
-        targets = (self.target[start:stop] for start, stop in itertools.pairwise(self.block_starts.tolist()))
-        return tuple(int((own == own[0]).sum()) for own in targets)
+        source, target = self.layers[own.source], self.layers[own.target]
+        places = (sources - source.start).tolist(), (targets - target.start).tolist()
+        return edge_paths(own, *places, per_group=source.size // own.groups)
 
     def bias_path(self, node: int) -> str | None:
         """Where the tensors hold a neuron's bias, such as "2.bias[5]"; None if it has none."""
@@ -192,26 +191,91 @@ def view_of(network: "Network") -> GraphView:
     if structure.num_edges > MAX_EDGES:
         raise TooManyEdgesError(
             f"This network has {structure.num_edges:,} weights as edges; up to {MAX_EDGES:,} are drawn. Look at its "
-            "weights layer by layer instead."
+            "blocks one by one instead."
         )
+    return _view(network, range(len(structure.node_blocks)), MAX_EDGES)
+
+
+def part_of(network: "Network", blocks: Sequence[int]) -> GraphView:
+    """Some node blocks of a network and the edges between them, the strongest ones where there are very many.
+
+    Args:
+        network: A stack whose first network is shown.
+        blocks: Numbers of node blocks of its graph, in order.
+    """
+    return _view(network, blocks, MAX_PART_EDGES)
+
+
+def _view(network: "Network", blocks: Sequence[int], max_edges: int) -> GraphView:
+    structure = ngcore.graph.graph_structure(network.architecture)
+    layers = _node_layers(structure, block_map(network.architecture), blocks)
+    place = {block: number for number, block in enumerate(blocks)}
+    chosen = [edge for edge in structure.edge_blocks if edge.source in place and edge.target in place]
+    own = tuple(replace(edge, source=place[edge.source], target=place[edge.target]) for edge in chosen)
     one = network[:1].detach().to("cpu")
-    index = ngcore.graph.block_edge_index(structure).numpy()
-    kernels = tuple(
-        block_kernels[0].flatten(0, 2).numpy() for block_kernels in ngcore.graph.edge_kernels(one)
-    )  # edges, h, w
-    values = [_signed_size(block_kernels) for block_kernels in kernels]
+    limit = max(1, max_edges // max(len(own), 1)) if max_edges < MAX_EDGES else max_edges
+    parts = [
+        _held(kernels[0].flatten(0, 2).numpy(), structure.edge_shape(edge), limit)
+        for edge, kernels in zip(chosen, ngcore.graph.edge_kernels(one, chosen), strict=True)
+    ]
     nodes = ngcore.graph.node_features(one)[0, :, 0].numpy()
+    counts = [len(part.value) for part in parts]
     return GraphView(
-        layers=_node_layers(structure),
-        bias=nodes,
-        has_bias=np.repeat([bool(_bias_of(b)) for b in structure.node_blocks], [b.size for b in structure.node_blocks]),
-        source=index[0],
-        target=index[1],
-        value=np.concatenate(values).astype(float),
-        block=np.repeat(np.arange(len(kernels)), [len(block) for block in kernels]),
-        kernels=kernels,
-        kinds=tuple(block.kind for block in structure.edge_blocks),
-        blocks=structure.edge_blocks,
+        layers=layers,
+        bias=np.concatenate(
+            [nodes[slice(structure.node_blocks[b].start, structure.node_blocks[b].stop)] for b in blocks]
+        ),
+        has_bias=np.repeat([layer.bias is not None for layer in layers], [layer.size for layer in layers]),
+        source=_joined([part.source + layers[edge.source].start for part, edge in zip(parts, own, strict=True)], int),
+        target=_joined([part.target + layers[edge.target].start for part, edge in zip(parts, own, strict=True)], int),
+        value=_joined([part.value for part in parts], float),
+        block=np.repeat(np.arange(len(own)), counts),
+        kernels=tuple(part.kernels for part in parts),
+        kinds=tuple(edge.kind for edge in own),
+        blocks=own,
+        num_left_out=sum(part.num_left_out for part, edge in zip(parts, own, strict=True) if edge.parameter),
+        rest=sum(part.rest for part, edge in zip(parts, own, strict=True) if edge.parameter),
+    )
+
+
+def _joined(parts: list[np.ndarray], kind: type) -> np.ndarray:
+    return np.concatenate([np.zeros(0, kind), *parts]).astype(kind, copy=False)
+
+
+class _Held(NamedTuple):
+    """Edges of a block that a view holds, neurons counted from 0 in their node blocks."""
+
+    source: np.ndarray
+    target: np.ndarray
+    value: np.ndarray
+    kernels: np.ndarray
+    num_left_out: int
+    rest: float
+
+
+def _held(kernels: np.ndarray, shape: tuple[int, int, int], limit: int) -> _Held:
+    """The strongest `limit` edges of a block, in their order.
+
+    Args:
+        kernels: (edges, height, width).
+        shape: (groups, sources per group, targets per group).
+        limit: How many are kept.
+    """
+    value = _signed_size(kernels)
+    kept = np.arange(len(value))
+    if len(value) > limit:
+        kept = np.sort(np.argpartition(-np.abs(value), limit)[:limit])
+    groups, sources, targets = np.unravel_index(kept, shape)
+    rest = (
+        float(np.abs(value).sum(dtype=float) - np.abs(value[kept]).sum(dtype=float)) if len(kept) < len(value) else 0.0
+    )
+    return _Held(
+        groups * shape[1] + sources,
+        groups * shape[2] + targets,
+        value[kept],
+        kernels[kept] if len(kept) < len(value) else kernels,
+        len(value) - len(kept),
+        max(rest, 0.0),
     )
 
 
@@ -223,20 +287,28 @@ def _signed_size(kernels: np.ndarray) -> np.ndarray:
     return np.where(kernels.sum(axis=(1, 2)) < 0, -sizes, sizes)
 
 
-def _node_layers(structure: "GraphStructure") -> tuple[NodeLayer, ...]:
-    names = {"input": "input", "output": "output", "position": "positions"}
-    return tuple(
-        NodeLayer(
-            names.get(block.role, f"layer {number}"),
-            block.start,
-            block.size,
-            block.role,
-            block.activation,
-            block.layer,
-            _bias_of(block),
+def _node_layers(structure: "GraphStructure", units: BlockMap, blocks: Sequence[int]) -> tuple[NodeLayer, ...]:
+    found, start = [], 0
+    for number in blocks:
+        block, unit = structure.node_blocks[number], units.units[units.of_block[number]]
+        name = unit.name if len(unit.blocks) == 1 else f"{unit.name}, part {unit.blocks.index(number) + 1}"
+        depth = units.depth[units.of_block[number]]
+        has_values = block.response is not None
+        found.append(
+            NodeLayer(
+                name,
+                start,
+                block.size,
+                block.role,
+                block.activation,
+                block.layer,
+                _bias_of(block),
+                depth,
+                has_values,
+            )
         )
-        for number, block in enumerate(structure.node_blocks)
-    )
+        start += block.size
+    return tuple(found)
 
 
 def _bias_of(block: "NodeBlock") -> tuple[str, int] | None:
@@ -244,19 +316,23 @@ def _bias_of(block: "NodeBlock") -> tuple[str, int] | None:
     return None if first is None else (first[0], first[1] or 0)
 
 
-def activations(network: "Network", x: np.ndarray) -> np.ndarray:
+def activations(network: "Network", inputs: Sequence[np.ndarray]) -> np.ndarray:
     """What every neuron puts out for one input, after its activation; the mean over positions for maps.
 
     Args:
         network: A stack whose first network is asked.
-        x: The input, of the architecture's input shape.
+        inputs: For each input of the architecture an array of its shape; tokens are whole numbers without an axis of
+            channels.
 
     Returns:
-        (nodes,), in the order of the graph's nodes.
+        (nodes,), in the order of the graph's nodes; 0 where `NodeLayer.has_values` is not true.
     """
     import torch
 
+    one = network[:1]
+    tensors = [torch.as_tensor(x, device=network.device)[None] for x in inputs]
+    tensors = [x.to(network.dtype) if x.is_floating_point() else x for x in tensors]
     structure = ngcore.graph.graph_structure(network.architecture)
     with torch.inference_mode():
-        values = network[:1].values(torch.as_tensor(x, dtype=network.dtype, device=network.device)[None])
+        values = one.values(*tensors)
     return torch.cat([own[0, 0] for own in ngcore.graph.node_responses(structure, values)]).cpu().numpy()

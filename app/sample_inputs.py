@@ -30,7 +30,17 @@ def picture(name: str, shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
     return np.broadcast_to(formulas[name], (channels, height, width)).astype(np.float32).copy()
 
 
-def random_inputs(architecture: Architecture, *, count: int = 64, seed: int = 0) -> np.ndarray:
-    """Random inputs to compare networks on, float32 (count, *input shape) in [−1, 1]; fewer where they are large."""
+def random_inputs(architecture: Architecture, *, count: int = 64, seed: int = 0) -> list[np.ndarray]:
+    """Random inputs to compare networks on, one array for each input of the architecture; fewer where they are large.
+
+    Returns:
+        float32 (count, *input shape) in [−1, 1]; tokens are whole numbers (count, *positions).
+    """
     count = inputs_that_fit(architecture, count, max_bytes=MAX_BYTES, max_multiply_adds=MAX_MULTIPLY_ADDS)
-    return np.random.default_rng(seed).uniform(-1, 1, (count, *architecture.input_shape)).astype(np.float32)
+    draws = np.random.default_rng(seed)
+    return [
+        draws.integers(shape[0], size=(count, *shape[1:]))
+        if number in architecture.token_values
+        else draws.uniform(-1, 1, (count, *shape)).astype(np.float32)
+        for number, shape in enumerate(architecture.input_shapes)
+    ]

@@ -6,13 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.block_names import shortened
 from app.charts.colours import CATEGORIES
 from app.charts.network_graph import (
     HEIGHT,
     WIDTH,
+    columns_of,
     drawn_nodes,
     edge_limit,
     line_style,
+    name_places,
     node_colours,
     positions,
     symbol_sizes,
@@ -23,7 +26,8 @@ from app.graph_view import GraphView
 SIDE, TOP, BOTTOM = 70, 70, 130
 SCALE = 1.5  # of symbols and lines, whose sizes are meant for drawings of 560 px
 BAR, BAR_HEIGHT = 150, 12
-CURVE = 0.25
+MAX_KEYS = 10  # of layers in the key of colours
+LETTER, MIN_LETTERS, MAX_NAMES_IN_LINE = 9.0, 10, 8
 
 
 class NodeValues(NamedTuple):
@@ -91,12 +95,14 @@ def _lines(view: GraphView, edges: np.ndarray, place: np.ndarray, theme: Theme) 
         style = line_style(view, number, min(abs(float(view.value[number])) / limit, 1.0), theme)
         (x1, y1), (x2, y2) = place[view.source[number]], place[view.target[number]]
         pen = f'stroke="{style["color"]}" stroke-width="{SCALE * style["width"]:.2f}" opacity="{style["opacity"]:.2f}"'
-        if view.is_weight[number]:
+        bend = style.get("curveness", 0.0)
+        if not bend:
             yield f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {pen}/>'
-        else:
-            bend = (y1 + y2) / 2 - CURVE * (x2 - x1)
-            path = f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {bend:.1f} {x2:.1f} {y2:.1f}"
-            yield f'<path d="{path}" fill="none" stroke-dasharray="6 5" {pen}/>'
+            continue
+        x, y = (x1 + x2) / 2 - bend * (y1 - y2), (y1 + y2) / 2 - bend * (x2 - x1)
+        dashes = "" if view.is_weight[number] else ' stroke-dasharray="6 5"'
+        path = f"M{x1:.1f} {y1:.1f}Q{x:.1f} {y:.1f} {x2:.1f} {y2:.1f}"
+        yield f'<path d="{path}" fill="none"{dashes} {pen}/>'
 
 
 def _circles(view: GraphView, nodes: np.ndarray, place: np.ndarray, colours: list[str], theme: Theme) -> Iterator[str]:
@@ -111,11 +117,21 @@ def _circles(view: GraphView, nodes: np.ndarray, place: np.ndarray, colours: lis
 
 
 def _layer_names(view: GraphView, place: np.ndarray) -> Iterator[str]:
-    for layer in view.layers:
-        x = float(place[layer.start : layer.start + layer.size, 0].mean())
+    """Names below the layers, in two lines where all stand in one line and those would touch."""
+    columns = columns_of(view)
+    letters = max(MIN_LETTERS, int(WIDTH / len(columns) / LETTER))
+    for number, (x, y) in name_places(view, place - (SIDE, TOP)).items():
+        layer = view.layers[number]
         function = "" if layer.activation == "none" else f" · {layer.activation}"
-        yield _text(x, HEIGHT + TOP + 42, f"{layer.name}{function}", anchor="middle")
-        yield _text(x, HEIGHT + TOP + 62, f"{layer.size:,}", anchor="middle")
+        if [number] in columns:
+            is_low = columns.index([number]) % 2 and len(columns) > MAX_NAMES_IN_LINE
+            y += (28 if is_low else -10) + TOP
+            yield _text(x + SIDE, y, shortened(f"{layer.name}{function}", letters), anchor="middle")
+            yield _text(x + SIDE, y + 18, f"{layer.size:,}", anchor="middle")
+        else:
+            yield _text(
+                x + SIDE, y + TOP + 8, f"{shortened(layer.name, letters)} · {layer.size:,}", anchor="middle", size=12
+            )
 
 
 def _gradients(theme: Theme) -> str:
@@ -146,7 +162,7 @@ def _key(view: GraphView, edge_title: str, nodes: NodeValues | None, theme: Them
         low = "0" if nodes.is_size else f"−{nodes.limit:.3g}"
         yield _scale(x, y, f"neurons: {nodes.title}", low, f"+{nodes.limit:.3g}", shape)
         return
-    for number, layer in enumerate(view.layers):
+    for number, layer in enumerate(view.layers[:MAX_KEYS]):
         colour = CATEGORIES[number % len(CATEGORIES)]
         yield f'<circle cx="{x:.1f}" cy="{y - 5:.1f}" r="6" fill="{colour}" stroke="{theme.muted}"/>'
         yield _text(x + 12, y, layer.name)

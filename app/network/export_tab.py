@@ -1,5 +1,6 @@
 """The tab of the exports: the network as a file, its graph as a page that works offline, its weights as a table."""
 
+import functools
 import io
 import itertools
 
@@ -12,6 +13,7 @@ from app.components.appearance import is_dark
 from app.components.render_panel import SIZES
 from app.errors import fragment
 from app.graph_view import GraphView
+from app.network.levels import has_whole_view
 from app.network.offline_graph import MAX_PAGE_EDGES, offline_page
 from app.state import Selection
 from ngcore.upload import export_network
@@ -23,7 +25,8 @@ PNG_SIDE = 512
 @fragment
 def export_tab(selection: Selection) -> None:
     """Offer what of the selected network can be taken along."""
-    network, view = cached.network(selection), cached.graph_view(selection)
+    network = cached.network(selection)
+    view = cached.graph_view(selection) if has_whole_view(network.architecture) else None
     name = selection.file_name
     with st.container(horizontal=True):
         st.download_button(
@@ -36,16 +39,17 @@ def export_tab(selection: Selection) -> None:
             type="primary",
             help="Its tensors and its architecture; this app and `ngcore` read it back bit for bit.",
         )
-        st.download_button(
-            "Weights (.csv)",
-            lambda: weights_csv(view),
-            f"{name}-weights.csv",
-            "text/csv",
-            key="export.weights",
-            icon=":material/table:",
-            on_click="ignore",
-            help="One row per edge of the graph.",
-        )
+        if view is not None:
+            st.download_button(
+                "Weights (.csv)",
+                functools.partial(weights_csv, view),
+                f"{name}-weights.csv",
+                "text/csv",
+                key="export.weights",
+                icon=":material/table:",
+                on_click="ignore",
+                help="One row per edge of the graph.",
+            )
         if cached.is_inr(network.architecture):
             st.download_button(
                 f"Picture ({PNG_SIDE} × {PNG_SIDE}, .png)",
@@ -58,6 +62,14 @@ def export_tab(selection: Selection) -> None:
             )
     st.caption("To save a chart as a picture, point at it: the buttons appear in its upper right corner.")
     st.markdown("**Stand-alone HTML**")
+    if view is None:
+        st.markdown("The network has too many weights for one drawing or table; the graph tab shows its blocks.")
+    else:
+        _page(view, name)
+
+
+def _page(view: GraphView, name: str) -> None:
+    """The graph as a page of its own."""
     count = min(MAX_PAGE_EDGES, len(view.order))
     st.markdown(
         f"The graph as one HTML file that opens offline, with the {count:,} strongest of "

@@ -1,10 +1,13 @@
 """The facts of a network in one line, and all of its metadata on demand."""
 
+from collections import Counter
+
 import streamlit as st
 
 from app import cached, state
 from app.errors import plain
 from app.state import Selection
+from ngcore.networks import Architecture, Shape
 
 HIDDEN = ("row",)
 
@@ -15,6 +18,8 @@ def network_facts(selection: Selection) -> None:
     row = cached.row(selection)
     label = cached.label_name(selection)
     facts = [f"**{plain(architecture.name)}**", f"{architecture.num_parameters:,} parameters"]
+    if architecture.chain is None:
+        facts += [plain(text) for text in shapes_in_words(architecture)]
     if label is not None:
         facts.append(f"label {plain(label)}")
     if "accuracy" in row:
@@ -27,6 +32,31 @@ def network_facts(selection: Selection) -> None:
         st.markdown(" · ".join(facts), width="content")
         with st.popover("Details", type="tertiary", icon=":material/info:"):
             _details(selection, row)
+
+
+def shapes_in_words(architecture: Architecture) -> list[str]:
+    """Inputs, outputs and tied weights of a network that is no chain."""
+    inputs = [
+        f"tokens {_sides(shape[1:]) or 'one'} of {shape[0]:,}" if number in architecture.token_values else _sides(shape)
+        for number, shape in enumerate(architecture.input_shapes)
+    ]
+    outputs = [_sides(architecture.shapes[value]) for value in architecture.outputs]
+    ties = tied_layers(architecture)
+    return [
+        f"input {' and '.join(inputs)}",
+        f"output {' and '.join(outputs)}",
+        *([f"tied weights: {', '.join(ties)}"] if ties else []),
+    ]
+
+
+def tied_layers(architecture: Architecture) -> list[str]:
+    """Names of the steps whose parameters another step shares."""
+    names = [step.name for step in architecture.steps if step.layer.parameter_shapes()]
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _sides(shape: Shape) -> str:
+    return " × ".join(map(str, shape))
 
 
 def _details(selection: Selection, row: dict[str, object]) -> None:

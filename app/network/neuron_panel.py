@@ -39,7 +39,7 @@ def neuron_panel(view: GraphView, theme: Theme, activation: np.ndarray | None) -
     incoming, outgoing = (view.edges_of(node, incoming=into) for into in (True, False))
     facts = [f"{len(incoming):,} in", f"{len(outgoing):,} out"]
     facts.insert(0, f"bias {view.bias[node]:+.4g}" if view.has_bias[node] else "no bias")
-    if activation is not None:
+    if activation is not None and view.layers[int(view.node_layer[node])].has_values:
         facts.append(f"activation {activation[node]:+.3g}")
     st.markdown(" · ".join(facts))
     _edges("Strongest incoming", view, incoming, theme, incoming=True)

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 from pyvis.network import Network
 
-from app.charts.network_graph import drawn_nodes, edge_limit, positions
+from app.charts.network_graph import curveness, drawn_nodes, edge_limit, positions
 from app.charts.theme import CATEGORIES, theme_for
 from app.graph_view import GraphView
 from ngcore.errors import NeuralGraphError
@@ -72,6 +72,7 @@ def offline_page(view: GraphView, count: int, *, dark: bool = False, title: str 
             physics=False,
             color=colour,
             width=0.3 + 3 * part,
+            smooth={"type": "curvedCCW", "roundness": bend} if (bend := curveness(view, number)) else False,
         )
     return without_downloads(drawing.generate_html(), title=title, background=theme.background)
 

@@ -13,6 +13,7 @@ from app.components.render_panel import enlarged
 from app.errors import fragment, reported
 from app.graph_view import GraphView, view_of
 from app.network import shuffled_answers
+from app.network.levels import has_whole_view
 from app.network.permutation_lab import Shuffled
 from app.state import Selection
 from ngcore.inr import render
@@ -28,8 +29,9 @@ MOVED_NOISE = 1e-3  # share of the outputs' size that float32 sums may differ by
 def shuffle_tab(selection: Selection) -> None:
     """Let the user shuffle the hidden neurons, and compare before and after."""
     st.markdown(
-        "Hidden neurons have no order: renumber them together with their weights, and the network computes the same "
-        "function. A model that reads networks should not notice either; one that reads neural graphs does not."
+        "Hidden neurons have no order, nor have heads of attention: renumber them together with their weights, and the "
+        "network computes the same function. A model that reads networks should not notice either; one that reads "
+        "neural graphs does not."
     )
     seed = st.session_state.setdefault(SEED_KEY, 0)
     st.button(
@@ -43,7 +45,10 @@ def shuffle_tab(selection: Selection) -> None:
         return
     shuffled = shuffled_answers.shuffled(selection, seed)
     _numbers(shuffled)
-    _drawings(cached.graph_view(selection), shuffled, theme())
+    if has_whole_view(shuffled.network.architecture):
+        _drawings(cached.graph_view(selection), shuffled, theme())
+    else:
+        st.caption("The network has too many weights to be drawn as a whole.")
     if cached.is_inr(shuffled.network.architecture):
         with reported():
             _pictures(cached.network(selection), shuffled.network)
@@ -56,10 +61,17 @@ def _next_seed() -> None:
 
 def _numbers(shuffled: Shuffled) -> None:
     drift = shuffled.drift
-    columns = st.columns(3)
-    columns[0].metric("Neurons that moved", f"{shuffled.moved} of {shuffled.hidden}", border=True)
-    columns[1].metric("Largest change of a weight", f"{shuffled.largest_change:.3g}", border=True)
-    columns[2].metric(
+    columns = iter(st.columns(4 if shuffled.heads else 3))
+    next(columns).metric("Neurons that moved", f"{shuffled.moved:,} of {shuffled.hidden:,}", border=True)
+    if shuffled.heads:
+        next(columns).metric(
+            "Heads that moved",
+            f"{shuffled.moved_heads:,} of {shuffled.heads:,}",
+            border=True,
+            help="Heads of attention move as wholes; where queries share keys, those that share them are one.",
+        )
+    next(columns).metric("Largest change of a weight", f"{shuffled.largest_change:.3g}", border=True)
+    next(columns).metric(
         "Largest change of an output",
         f"{drift.error:.1e}",
         border=True,

@@ -20,13 +20,14 @@ MAX_ROWS = 256
 
 
 def shuffled(selection: Selection, seed: int) -> Shuffled:
-    """The selected network with its hidden neurons in the order that a seed draws."""
+    """The selected network with its hidden neurons and heads in the order that a seed draws."""
     return _shuffled(cached.content_key(selection), seed, cached.network(selection))
 
 
 @st.cache_data(max_entries=MAX_NETWORKS, max_size="128MB", show_spinner=False)
 def _shuffled(key: str, seed: int, _network: Network) -> Shuffled:
-    return shuffle(_network, torch.from_numpy(random_inputs(_network.architecture)), seed=seed)
+    inputs = [torch.from_numpy(x) for x in random_inputs(_network.architecture)]
+    return shuffle(_network, inputs, seed=seed)
 
 
 def shuffled_answers(selection: Selection, seed: int) -> list[dict[str, Any]]:

@@ -11,30 +11,23 @@ from app.charts.weights import MAX_KERNELS, block_size, draw_heatmap, draw_histo
 from app.components.appearance import theme
 from app.errors import fragment
 from app.state import Selection
-from ngcore.networks import Network
+from ngcore.networks import Architecture, Network
 
+MAX_BUTTONS = 6
 NO_BAR = {"displaylogo": False, "scrollZoom": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
 @fragment
 def weights_tab(selection: Selection) -> None:
-    """Show the weights of one layer as pictures, and statistics of all tensors as a table."""
+    """Show the weights of one tensor as pictures, and statistics of all tensors as a table."""
     network, colours = cached.network(selection), theme()
-    names = [f"{position}.weight" for position in network.architecture.weight_layers]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        name = st.segmented_control(
-            "Weights of",
-            names,
-            default=names[0],
-            required=True,
-            key=f"weights.layer{len(names)}",
-            format_func=lambda name: f"{name}  {_shape(network, name)}",
-        )
+        name = _tensor_picker(network)
         is_log = st.toggle("Logarithmic counts", value=True, key="weights.log", persist_state="session")
-    weight = network.parameters[name or names[0]][0].cpu().numpy()
+    weight = network.parameters[name][0].float().cpu().numpy()
     matrix_place, spread_place = st.columns([1.35, 1], gap="medium")
     with matrix_place:
-        _matrix(weight, name or names[0], colours)
+        _matrix(weight, name, matrix_axes(network.architecture, name), colours)
     with spread_place:
         st.markdown("**Weight distribution**")
         figure = draw_histogram(weight.ravel(), theme=colours, is_log=is_log)
@@ -44,28 +37,65 @@ def weights_tab(selection: Selection) -> None:
     st.dataframe(tensor_table(network), hide_index=True, column_config=_number_columns())
 
 
-def _matrix(weight: np.ndarray, name: str, colours: Theme) -> None:
-    """The matrix of a Linear; the kernels of a convolution, or their norms where there are too many."""
-    axes: Any = {"x_title": "input", "y_title": "output"}
-    if weight.ndim == 4 and max(weight.shape[:2]) <= MAX_KERNELS and weight.shape[2:] != (1, 1):
+def _tensor_picker(network: Network) -> str:
+    """Buttons for a few tensors, a list to search for many; those that are no matrices come last."""
+    architecture = network.architecture
+    names = [f"{position}.weight" for position in architecture.weight_layers]
+    if architecture.chain is None or not names or len(names) > MAX_BUTTONS:
+        shapes = architecture.parameter_shapes
+        names = sorted(shapes, key=lambda name: len(shapes[name]) < 2)
+    options: Any = {"key": f"weights.layer{architecture.id}", "format_func": lambda name: _with_shape(network, name)}
+    if len(names) > MAX_BUTTONS:
+        return st.selectbox("Tensor", names, width=420, **options)
+    name = st.segmented_control("Weights of", names, default=names[0], required=True, **options)
+    return name or names[0]
+
+
+def matrix_axes(architecture: Architecture, name: str) -> tuple[str, str]:
+    """What the rows and the columns of a tensor are."""
+    layer_name, _, own = name.rpartition(".")
+    layer = next(step.layer for step in architecture.steps if step.name == layer_name and step.layer.parameter_shapes())
+    axes = [None if axis is None else axis.end for axis in layer.axes.get(own, ())]
+    words = {"out": "output", "in": "input", None: "position"}
+    rows = words[axes[0]] if axes else "entry"
+    columns = words[axes[1]] if len(axes) > 1 else "hidden" if own == "weight_hh" else "position"
+    return rows, "hidden" if own == "weight_hh" else columns
+
+
+def _matrix(weight: np.ndarray, name: str, axes: tuple[str, str], colours: Theme) -> None:
+    """The matrix of a tensor; kernels of convolutions, or their norms where there are too many."""
+    rows, columns = axes
+    titles: Any = {"x_title": columns, "y_title": rows}
+    kernels = as_kernels(weight)
+    if kernels is None:
+        matrix = weight if weight.ndim == 2 else weight.reshape(len(weight) if weight.ndim else 1, -1)
+        heading = f"**Matrix**, one {rows} per row" if weight.ndim > 1 else "**Vector**"
+        st.markdown("**Weight matrix**, one output per row" if (rows, columns) == ("output", "input") else heading)
+        figure = draw_heatmap(matrix, theme=colours, **titles)
+    elif max(kernels.shape[:2]) <= MAX_KERNELS and kernels.shape[2:] != (1, 1):
+        matrix = weight
         st.markdown("**Kernels**, one for each pair of channels")
-        figure = draw_kernels(weight, theme=colours)
-    elif weight.ndim == 4:
-        st.markdown("**Norms of the kernels**")
-        norms = np.sqrt(np.square(weight.astype(float)).sum(axis=(2, 3)))
-        figure = draw_heatmap(norms, theme=colours, value="norm", **axes)
+        figure = draw_kernels(kernels, theme=colours)
     else:
-        st.markdown("**Weight matrix**, one output per row")
-        figure = draw_heatmap(weight, theme=colours, **axes)
+        st.markdown("**Norms of the kernels**")
+        matrix = np.sqrt(np.square(kernels.astype(float)).sum(axis=(2, 3)))
+        figure = draw_heatmap(matrix, theme=colours, value="norm", **titles)
     alt = f"The tensor {name} of shape {_sides(weight.shape)} as colours about zero; a table of its statistics follows."
     st.plotly_chart(figure, height=380, key="weights.matrix", config=NO_BAR, alt=alt)
-    rows, columns = block_size(weight.reshape(weight.shape[0], -1) if weight.ndim == 2 else weight[:, :, 0, 0])
-    if (rows, columns) != (1, 1):
-        st.caption(f"A cell is the mean of {rows} × {columns} entries.")
+    if matrix.ndim == 2 and block_size(matrix) != (1, 1):
+        height, width = block_size(matrix)
+        st.caption(f"A cell is the mean of {height} × {width} entries.")
 
 
-def _shape(network: Network, name: str) -> str:
-    return _sides(network.architecture.parameter_shapes[name])
+def as_kernels(weight: np.ndarray) -> np.ndarray | None:
+    """Kernels of any number of axes as (channels, channels, height, width): depth and height one below the other."""
+    if weight.ndim < 3:
+        return None
+    return weight.reshape(*weight.shape[:2], -1, weight.shape[-1])
+
+
+def _with_shape(network: Network, name: str) -> str:
+    return f"{name}  {_sides(network.architecture.parameter_shapes[name])}"
 
 
 def _sides(shape: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
 """Network → neural graph and back: two inverse functions side by side."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -44,13 +45,20 @@ def node_features(network: Network) -> Float[Tensor, "networks nodes d_node"]:
     return torch.cat([_node_features(block, network, structure.node_width) for block in structure.node_blocks], dim=1)
 
 
-def edge_kernels(network: Network) -> list[Float[Tensor, "networks _ _ _ _ _"]]:
+def edge_kernels(
+    network: Network, blocks: Sequence[EdgeBlock] | None = None
+) -> list[Float[Tensor, "networks _ _ _ _ _"]]:
     """The kernel of every edge at its own size: networks, groups, sources per group, targets per group, height, width.
 
     Takes no more memory than the parameters, where one large kernel makes all edges of a `NeuralGraph` as large.
+
+    Args:
+        network: N networks.
+        blocks: Edge blocks of their graph; None: all.
     """
     structure = graph_structure(network.architecture)
-    return [_edge_kernels(block, structure, network) for block in structure.edge_blocks]
+    chosen = structure.edge_blocks if blocks is None else blocks
+    return [_edge_kernels(block, structure, network) for block in chosen]
 
 
 def to_network(graph: NeuralGraph) -> Network:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ngcore.errors import BlankNetworkError, ShapeMismatchError
 from ngcore.inr import image_coordinates, is_inr
-from ngcore.networks import Architecture, Network
+from ngcore.networks import Architecture, Network, inputs_that_fit
 from ngcore.networks.architecture import has_weights
+from ngcore.networks.random_inputs import draw_inputs
 
 SIDE = 28  # pixels at which an INR is looked at
 NUM_INPUTS, NUM_IMAGES = 16, 4  # random inputs of other networks; fewer where they are images, which cost more
@@ -43,7 +44,7 @@ def find_degeneracy(network: Network) -> Degeneracy:
     if network.largest == 0:
         return Degeneracy(("All weights are 0.",), is_blank=True)
     with torch.inference_mode():
-        values = network.values(_inputs(network))
+        values = network.values(*_inputs(network))
     layers = _layers(network, values)
     for name, value in layers.items():
         if not bool(value.isfinite().all()):
@@ -68,24 +69,26 @@ def expect_not_blank(network: Network) -> None:
         raise BlankNetworkError(f"There is nothing to read in this network. {' '.join(found.sentences)}")
 
 
-def _inputs(network: Network) -> Tensor:
-    """Inputs to look at the network with, (inputs, *input_shape)."""
+def _inputs(network: Network) -> list[Tensor]:
+    """Inputs to look at the network with, each (inputs, *input_shape)."""
     architecture = network.architecture
     if is_inr(architecture):
-        inputs = image_coordinates(SIDE, SIDE)
+        inputs = [image_coordinates(SIDE, SIDE)]
     else:
-        count = NUM_IMAGES if architecture.is_convolutional else NUM_INPUTS
-        generator = torch.Generator().manual_seed(0)
-        inputs = 2 * torch.rand(count, *architecture.input_shape, generator=generator) - 1
-    return inputs.to(network.device, network.dtype)
+        count = inputs_that_fit(architecture, NUM_IMAGES if architecture.is_convolutional else NUM_INPUTS)
+        inputs = draw_inputs(architecture, count, torch.Generator().manual_seed(0))
+    return [x.to(network.device, network.dtype if x.is_floating_point() else None) for x in inputs]
 
 
 def _layers(network: Network, values: list[Tensor]) -> dict[str, Tensor]:
     """What each layer with weights puts out, norm and activation included, by what to call it."""
     architecture = network.architecture
     steps = enumerate(architecture.steps, start=architecture.num_inputs)
-    settled = [_settled(architecture, value) for value, step in steps if has_weights(step.layer)]
-    found = {f"Layer {number}": values[value] for number, value in enumerate(settled[:-1], start=1)}
+    made = [(value, step.name) for value, step in steps if has_weights(step.layer)]
+    found = {
+        f"Layer {number if architecture.chain else name}": values[_settled(architecture, value)]
+        for number, (value, name) in enumerate(made[:-1], start=1)
+    }
     return found | {"The last layer": values[architecture.outputs[0]]}
 
 

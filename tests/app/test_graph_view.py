@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from dag_architectures import DAGS, dag_inputs
 
 
 def network_2_2_1():
@@ -92,6 +93,95 @@ def test_every_edge_carries_the_numbers_at_its_path(name):
         assert np.array_equal(np.ravel(stored), edge.kernel.ravel())
 
 
+WITHOUT_WEIGHT = {"skip connection", "product", "attention", "pooling", "exchange of axes", "norm without scale"}
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_every_edge_of_a_network_that_is_no_chain_carries_the_numbers_at_its_path(name):
+    from app.graph_view import view_of
+    from ngcore.testing import random_network
+
+    network = random_network(DAGS[name])
+    view = view_of(network)
+    paths = view.paths()
+    for number, path in enumerate(paths):
+        kernel = view.edge(number).kernel
+        if path in WITHOUT_WEIGHT:
+            assert kernel.tolist() == [[1]]
+            continue
+        tensor, _, place = path.partition("[")
+        stored = network.parameters[tensor][0].numpy()[index_of(place)]
+        assert np.array_equal(np.ravel(stored), kernel.ravel())
+    assert len(paths) == len(view.value)
+
+
+def index_of(place):
+    """The index that stands in brackets."""
+    parts = place.rstrip("]").split(", ")
+    return tuple(
+        slice(*(int(p) if p else None for p in part.split(":"))) if ":" in part else int(part) for part in parts
+    )
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_biases_of_a_network_that_is_no_chain_are_at_their_paths(name):
+    from app.graph_view import view_of
+    from ngcore.testing import random_network
+
+    network = random_network(DAGS[name])
+    view = view_of(network)
+    for node in np.flatnonzero(view.has_bias).tolist():
+        tensor, _, place = view.bias_path(node).partition("[")
+        assert float(network.parameters[tensor][0].numpy()[index_of(place)]) == view.bias[node]
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_the_part_around_a_unit_has_all_its_edges(name):
+    from app.block_map import block_map
+    from app.graph_view import part_of, view_of
+    from ngcore.graph import graph_structure
+    from ngcore.testing import random_network
+
+    network = random_network(DAGS[name])
+    units, structure, whole = block_map(DAGS[name]), graph_structure(DAGS[name]), view_of(network)
+    for unit in range(len(units.units)):
+        blocks = sorted(block for other in units.neighbours(unit) for block in units.units[other].blocks)
+        part = part_of(network, blocks)
+        first = part.layers[blocks.index(units.units[unit].blocks[0])].start
+        node = structure.node_blocks[units.units[unit].blocks[0]].start
+        for incoming in (True, False):
+            own, all_own = part.edges_of(first, incoming=incoming), whole.edges_of(node, incoming=incoming)
+            assert sorted(part.value[own]) == sorted(whole.value[all_own])
+        assert part.num_left_out == 0
+
+
+def test_of_a_large_part_the_strongest_edges_are_kept(monkeypatch):
+    from app import graph_view
+    from ngcore.networks import mlp
+    from ngcore.testing import random_network
+
+    network = random_network(mlp((6, 5, 4)))
+    whole = graph_view.part_of(network, [0, 1])
+    monkeypatch.setattr(graph_view, "MAX_PART_EDGES", 7)
+    part = graph_view.part_of(network, [0, 1])
+    strongest = np.sort(np.abs(whole.value))[-7:]
+    assert np.sort(np.abs(part.value)) == pytest.approx(strongest)
+    assert (part.num_left_out, part.num_weights) == (23, 30)
+    assert part.share(7) == pytest.approx(strongest.sum() / np.abs(whole.value).sum())
+    stored = network.parameters["0.weight"][0].numpy()
+    assert all(stored[index_of(path.partition("[")[2])] == part.edge(i).value for i, path in enumerate(part.paths()))
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_there_is_one_activation_for_every_neuron_of_a_network_that_is_no_chain(name):
+    from app.graph_view import activations, view_of
+    from ngcore.testing import random_network
+
+    network = random_network(DAGS[name])
+    inputs = [x[0].numpy() for x in dag_inputs(DAGS[name])]
+    assert activations(network, inputs).shape == (view_of(network).num_nodes,)
+
+
 @pytest.mark.parametrize("name", ["small", "grouped", "depthwise", "flattened", "residual"])
 def test_there_is_one_activation_for_every_neuron(name):
     from app.graph_view import activations, view_of
@@ -100,7 +190,7 @@ def test_there_is_one_activation_for_every_neuron(name):
     architecture = architectures()[name]
     network = random_network(architecture)
     x = np.random.default_rng(0).normal(size=architecture.input_shape)
-    values = activations(network, x)
+    values = activations(network, [x])
     view = view_of(network)
     assert values.shape == (view.num_nodes,)
     assert values[: view.layers[0].size] == pytest.approx(x.reshape(view.layers[0].size, -1).mean(axis=1))
@@ -110,7 +200,7 @@ def test_activations_are_those_of_the_forward_pass():
     """relu(1·1 + 2·1 + 5) = 8, relu(3 + 4 + 6) = 13, −7·8 + 8·13 + 9 = 57."""
     from app.graph_view import activations
 
-    assert activations(network_2_2_1(), np.array([1.0, 1.0])).tolist() == [1, 1, 8, 13, 57]
+    assert activations(network_2_2_1(), [np.array([1.0, 1.0])]).tolist() == [1, 1, 8, 13, 57]
 
 
 def test_a_network_of_too_many_edges_is_refused_in_words(monkeypatch):
