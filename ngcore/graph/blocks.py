@@ -57,7 +57,10 @@ def _cut_groups(job: Job, bounds: set[int]) -> list[Job]:
     for segments, per_group in ((job.sources, per_source), (job.targets, per_target)):
         for place in _boundaries(segments, starts):
             if place % per_group:
-                return list(_single_groups(job, per_source, per_target))
+                parts = list(_single_groups(job, per_source, per_target))
+                for segment in (segment for part in parts for segment in (*part.sources, *part.targets)):
+                    bounds |= {segment.start, segment.stop}
+                return parts
             cuts.add(place // per_group)
     for cut in cuts:
         bounds.add(_neuron_at(job.sources, cut * per_source))

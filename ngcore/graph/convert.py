@@ -72,16 +72,16 @@ def to_network(graph: NeuralGraph) -> Network:
     for block, features in graph.blocks:
         if block.parameter is not None:
             pieces.setdefault(block.parameter, []).append((block, _unpadded(block, features, graph.kernel_size)))
-    columns: dict[str, dict[int | None, Tensor]] = {}
+    columns: dict[str, list[tuple[int | None, Tensor]]] = {}
     for node_block in structure.node_blocks:
         own = graph.node_features[:, node_block.start : node_block.stop].unbind(dim=-1)
         for parameter, column in zip(node_block.parameters, own, strict=False):
             if parameter is not None:
-                columns.setdefault(parameter[0], {}).setdefault(parameter[1], column)
+                columns.setdefault(parameter[0], []).append((parameter[1], column))
     shapes = structure.architecture.parameter_shapes
     parameters = dict(graph.constants)
     parameters |= {name: _whole_weight(parts, shapes[name]) for name, parts in pieces.items()}
-    parameters |= {name: _whole_column(parts) for name, parts in columns.items()}
+    parameters |= {name: _whole_column(parts, shapes[name]) for name, parts in columns.items()}
     return Network(structure.architecture, parameters)
 
 
@@ -97,11 +97,18 @@ def _whole_weight(parts: list[tuple[EdgeBlock, Tensor]], shape: Shape) -> Tensor
     return whole
 
 
-def _whole_column(parts: dict[int | None, Tensor]) -> Tensor:
-    """A parameter of the features of node blocks by their places; at None stands what all neurons share."""
-    if None in parts:
-        return parts[None][:, :1]
-    return torch.cat([parts[place] for place in sorted(place for place in parts if place is not None)], dim=1)
+def _whole_column(parts: list[tuple[int | None, Tensor]], shape: Shape) -> Tensor:
+    """A parameter of the features of node blocks and their places in it; at None stands what all neurons share."""
+    place, column = parts[0]
+    if place is None:
+        return column[:, :1]
+    if column.shape[1:] == shape:
+        return column
+    whole = column.new_zeros(len(column), *shape)
+    for start, own in reversed(parts):
+        assert start is not None
+        whole[:, start : start + own.shape[1]] = own
+    return whole
 
 
 def _node_features(block: NodeBlock, network: Network, width: int) -> Tensor:

@@ -216,8 +216,12 @@ class Builder:
         if isinstance(layer, Activation):
             self.responses.append((read[0], layer.function, self.value))
         if isinstance(layer, PReLU):
-            self.responses.append((read[0], "leaky_relu", self.value))
             segments = self.plain(read[0])
+            if repeats(segments):  # a neuron has one slope
+                made = self.open(width_of(segments), None, self.value)
+                self.connect_alike(segments, made, "skip")
+                segments = made
+            self.responses.append((segments, "leaky_relu", self.value))
             self.notes.append((segments, f"{step.name}.weight", layer.num_parameters == 1))
             return segments
         return read[0]

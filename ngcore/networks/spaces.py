@@ -157,6 +157,10 @@ def _cells(labels: Labels, kind: Indices, is_fixed: NDArray[np.bool_]) -> tuple[
         pairs = np.stack([cell[own], groups])
         _, first = np.unique(own, return_index=True)
         cell[own[first]] = cell.max() + 1 + np.unique(pairs[:, first], axis=1, return_inverse=True)[1].reshape(-1)
+        memberships = np.unique(np.stack([own, groups]), axis=1)[0]
+        labels_met, times = np.unique(memberships, return_counts=True)
+        in_several = labels_met[times > 1]
+        cell[in_several] = cell.max() + 1 + np.arange(len(in_several))  # each alone
     for number in np.unique(family[family >= 0]).tolist():
         own = np.flatnonzero(family == number)
         if number in pinned or is_fixed[own].any() or not _cells_are_alike(kind[own], group[own]):
@@ -193,8 +197,7 @@ def _cells_are_alike(kind: Indices, group: Indices) -> bool:
 
 def _misfits(architecture: Architecture, found: SymmetrySpaces) -> NDArray[np.int64]:
     """Labels at which a permutation of their spaces does not fit what the layers do with channels."""
-    generator = torch.Generator().manual_seed(0)
-    sources = sources_of(found, draw_orders(found, 2, generator)).numpy()
+    sources = sources_of(found, _trial_orders(found)).numpy()
     labels = found.labels
     broken = [np.zeros(0, np.int64)]
     moved: dict[tuple[int, int], NDArray[np.int64]] = {}
@@ -206,6 +209,23 @@ def _misfits(architecture: Architecture, found: SymmetrySpaces) -> NDArray[np.in
         for expected, got, channels in _equations(architecture, step.reads, made, moved, labels):
             broken.append(channels[(expected != got).any(axis=0)])
     return np.unique(np.concatenate(broken))
+
+
+def _trial_orders(found: SymmetrySpaces) -> list[Tensor]:
+    """Orders that move every neuron that may move: shifted within blocks, blocks shifted, reversed, and four random."""
+    drawn = draw_orders(found, 4, torch.Generator().manual_seed(0))
+    orders = []
+    for space, random in zip(found.spaces, drawn, strict=True):
+        own = torch.arange(space.size)
+        trials = own.expand(3, -1)
+        if not space.is_fixed:
+            blocks = own.split(space.blocks)
+            turned = torch.cat([block.roll(1) for block in blocks])
+            reversed_ = torch.cat([block.flip(0) for block in blocks])
+            moved = own if space.family is None else torch.cat([blocks[-1], *blocks[:-1]])
+            trials = torch.stack([turned, reversed_, moved])
+        orders.append(torch.cat([trials, random]))
+    return orders
 
 
 def _equations(
