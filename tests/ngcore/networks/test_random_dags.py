@@ -156,7 +156,7 @@ def draw_architecture(seed):
 
 
 ONCE_WRONG = (363, 1453, 2432)  # heads cut across, a slope for a neuron that stands twice, a neuron in several groups
-every_seed = pytest.mark.parametrize("seed", (*range(50), *ONCE_WRONG))
+every_seed = pytest.mark.parametrize("seed", [*range(50), *ONCE_WRONG])
 
 
 @every_seed
