@@ -32,7 +32,7 @@ def move_images(network: Network, matrix: Float[Tensor, "networks 2 2"], shift: 
         )
     weight, bias = network.parameters["0.weight"], network.parameters["0.bias"]
     moved = {"0.weight": weight @ matrix, "0.bias": bias + (weight @ shift[:, :, None])[..., 0]}
-    return Network(network.architecture, {**network.parameters, **moved})
+    return network.having({**network.parameters, **moved})
 
 
 def coordinate_matrix(

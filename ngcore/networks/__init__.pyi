@@ -58,6 +58,7 @@ from .layers import Turn as Turn
 from .layers import Unflatten as Unflatten
 from .modules import from_module as from_module
 from .modules import to_module as to_module
+from .modules import to_state_dict as to_state_dict
 from .network import Network as Network
 from .rescaling import flip_signs as flip_signs
 from .rescaling import rescale as rescale

@@ -1,7 +1,6 @@
 """Which neurons of a network are one and the same wherever they appear, and what holds them in their places."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
@@ -157,8 +156,8 @@ class _Tracer:
         return (channels, *self._positions(step, read[0], shapes, shape))
 
     def _spread(self, step: Step, read: list, shapes: Sequence[Shape], shape: Shape) -> tuple[Indices, ...]:
-        count = math.prod(shapes[0][1:])
-        return (spread(read[0][0], count, channels_last=step.layer.channels_last),)  # type: ignore[attr-defined]
+        channels = spread(read[0][0], shape[0] // shapes[0][0], channels_last=step.layer.channels_last)  # type: ignore[attr-defined]
+        return (channels, *self._positions(step, read[0], shapes, shape))
 
     def _gather(self, step: Step, read: list, shapes: Sequence[Shape], shape: Shape) -> tuple[Indices, ...]:
         channels = self.fresh(shape[0])

@@ -1,5 +1,6 @@
-"""Input networks from and to `torch.nn.Sequential`."""
+"""Networks from and to `torch.nn.Module`."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,133 +8,100 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.errors import ArchitectureError
-from ngcore.networks.architecture import chain
-from ngcore.networks.layers import (
-    Activation,
-    ActivationKind,
-    BatchNorm,
-    Conv2d,
-    Flatten,
-    GlobalAveragePool,
-    Layer,
-    LayerNorm,
-    Linear,
-)
 from ngcore.networks.network import Network
+from ngcore.networks.sequential import to_sequential
 
 
-def from_module(module: nn.Sequential, input_shape: Sequence[int]) -> Network:
-    """Read a `torch.nn.Sequential` as a stack of one network.
+def from_module(module: nn.Module, *example_inputs: Tensor, strict: bool = True) -> Network:
+    """Read a module as a network that computes the same, by `torch.export`.
 
-    Raises:
-        ArchitectureError: If it holds a module that has no counterpart here.
-    """
-    layers = tuple(_layer_of(child) for child in module)
-    architecture = chain(tuple(input_shape), layers)
-    for layer, shape in zip(layers, architecture.shapes, strict=False):
-        if isinstance(layer, LayerNorm) and len(shape) == 3:
-            raise ArchitectureError("Expected layer normalisation of vectors, got one over part of a map.")
-    state = {f"{i}.{name}": tensor for i, child in enumerate(module) for name, tensor in child.state_dict().items()}
-    return Network(architecture, {name: state[name].detach().clone()[None] for name in architecture.parameter_shapes})
+    The module is read as it is in evaluation mode. The network takes the inputs that the module takes, with the batch
+    on axis 0 and of any size; parameters are called after the modules that they belong to. Half precision is held in
+    single. A module that does not depend on its batch alone, say by control flow that looks at numbers, is refused.
 
+    Example:
+        >>> module = nn.Sequential(nn.Linear(2, 8), nn.MultiheadAttention(...))     # any module
+        >>> network = from_module(module, torch.randn(2, 7, 2))
+        >>> torch.testing.assert_close(network(x)[0], module(x))
+        >>> print(network.origin.coverage)
+        352 of 352 parameters are in the graph.
 
-def _layer_of(module: nn.Module) -> Layer:
-    match module:
-        case nn.Linear():
-            return Linear(module.in_features, module.out_features, module.bias is not None)
-        case nn.Conv2d(dilation=(1, 1), padding_mode="zeros") if not isinstance(module.padding, str):
-            (height, width), (down, right), (above, beside) = module.kernel_size, module.stride, module.padding
-            sizes = ((height, width), (down, right), (above, beside))
-            return Conv2d(module.in_channels, module.out_channels, *sizes, module.groups, module.bias is not None)
-        case nn.BatchNorm1d() | nn.BatchNorm2d() if module.affine and module.track_running_stats:
-            return BatchNorm(module.num_features, module.eps)
-        case nn.LayerNorm(normalized_shape=(_,)) if module.elementwise_affine and module.bias is not None:
-            return LayerNorm(module.normalized_shape[0], module.eps)
-        case nn.GELU(approximate="none"):
-            return Activation("gelu")
-        case nn.LeakyReLU():
-            return Activation("leaky_relu", negative_slope=module.negative_slope)
-        case nn.AdaptiveAvgPool2d() if module.output_size in (1, (1, 1)):
-            return GlobalAveragePool()
-        case nn.Flatten(start_dim=1, end_dim=-1):
-            return Flatten()
-        case Sine():
-            return Activation("sine", omega_0=module.omega_0)
-    simple: dict[type[nn.Module], ActivationKind] = {
-        nn.ReLU: "relu",
-        nn.SiLU: "silu",
-        nn.Tanh: "tanh",
-        nn.Sigmoid: "sigmoid",
-        nn.Identity: "none",
-    }
-    if type(module) in simple:
-        return Activation(simple[type(module)])
-    raise ArchitectureError(f"Expected a module of a supported kind, got {module}.")
-
-
-class Sine(nn.Module):
-    """sin(omega_0 · x) as a torch module."""
-
-    def __init__(self, omega_0: float = 1.0) -> None:
-        super().__init__()
-        self.omega_0 = omega_0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the sine element-wise."""
-        return torch.sin(self.omega_0 * x)
-
-
-class _GlobalAveragePool(nn.AdaptiveAvgPool2d):
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).flatten(1)
-
-
-def to_module(network: Network) -> nn.Sequential:
-    """The network as a `torch.nn.Sequential` in evaluation mode; inverse of `from_module`.
+    Args:
+        module: Any module whose inputs and outputs are tensors (outputs may be in tuples, lists and dictionaries).
+        example_inputs: What it can be called with.
+        strict: Whether to refuse a module with an operation that has no counterpart here. Otherwise what the operation
+            makes becomes one more input of the network, and `network.origin.coverage` says so.
 
     Raises:
-        ArchitectureError: If the stack holds more than one network, or the network has skips or normalises channels
-            of maps, which a Sequential of torch's own modules cannot express.
+        ArchitectureError: If the module cannot be called with these inputs, cannot be traced, or (`strict`) cannot be
+            read in whole; the message is the report.
     """
-    if len(network) != 1 or network.architecture.chain is None or network.architecture.skips:
-        raise ArchitectureError(f"Expected one network that is a chain without skips, got {network}.")
-    layers, shapes = network.architecture.layers, network.architecture.shapes
-    modules = [_module_of(layer, shape) for layer, shape in zip(layers, shapes, strict=False)]
-    sequential = nn.Sequential(*modules).to(device=network.device, dtype=network.dtype)
-    sequential.load_state_dict({k: v[0] for k, v in network.parameters.items()}, strict=False)
-    return sequential.eval()
+    from ngcore.networks.lifting.reading import read_module  # needs torch.export, which takes long to import
+
+    return read_module(module, example_inputs, strict=strict)
 
 
-def _module_of(layer: Layer, shape: tuple[int, ...]) -> nn.Module:
-    match layer:
-        case Linear():
-            return nn.Linear(layer.in_features, layer.out_features, layer.bias)
-        case Conv2d():
-            sizes: dict[str, Any] = {"kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding}
-            more: dict[str, Any] = {"dilation": layer.dilation, "groups": layer.groups, "bias": layer.bias}
-            return nn.Conv2d(layer.in_channels, layer.out_channels, **sizes, **more)
-        case BatchNorm():
-            return (nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d)(layer.num_features, layer.eps)
-        case LayerNorm():
-            if len(shape) == 3:
-                raise ArchitectureError("Expected layer normalisation of vectors, got one over the channels of a map.")
-            return nn.LayerNorm(layer.num_features, layer.eps)
-        case GlobalAveragePool():
-            return _GlobalAveragePool()
-        case Flatten():
-            return nn.Flatten()
-    assert isinstance(layer, Activation)
-    functions: dict[str, nn.Module] = {
-        "none": nn.Identity(),
-        "relu": nn.ReLU(),
-        "gelu": nn.GELU(),
-        "silu": nn.SiLU(),
-        "tanh": nn.Tanh(),
-        "sigmoid": nn.Sigmoid(),
-        "leaky_relu": nn.LeakyReLU(layer.negative_slope),
-        "sine": Sine(layer.omega_0),
-    }
-    return functions[layer.function]
+def to_state_dict(network: Network) -> dict[str, Any]:
+    """The state dict that the network was read from: original names, data types and numbers, bit for bit.
+
+    Whatever was done to the network since is in those numbers.
+
+    Args:
+        network: One network; one that was not read from a module gives the parameters under their names here.
+
+    Raises:
+        ArchitectureError: If it is a stack of several, or if it was changed where there is no way back.
+    """
+    _expect_one(network)
+    parameters = {name: tensor[0].detach() for name, tensor in network.parameters.items()}
+    if network.origin is None:
+        return {name: tensor.clone() for name, tensor in parameters.items()}
+    state = {entry.name: entry.restored(parameters) for entry in network.origin.entries}
+    dtypes = {entry.name: entry.dtype for entry in network.origin.entries}
+    for derived in network.origin.derived:
+        for name, tensor in derived.undone(parameters[derived.parameter], dtypes).items():
+            state[name] = tensor.reshape(state[name].shape)
+    return state
+
+
+def to_module(network: Network) -> nn.Module:
+    """The network as a module in evaluation mode, which `from_module` reads as an equal network.
+
+    Chains that torch's own modules can express are a `torch.nn.Sequential`. The state dict has the original names,
+    where the network was read from a module.
+
+    Args:
+        network: One network.
+
+    Raises:
+        ArchitectureError: If it is a stack of several.
+    """
+    from ngcore.networks.lifting.writing import NetworkModule
+
+    _expect_one(network)
+    return to_sequential(network) or NetworkModule(network).eval()
+
+
+def _expect_one(network: Network) -> None:
+    if len(network) != 1:
+        raise ArchitectureError(f"Expected one network, got {network}; select one with network[i].")
+
+
+def inputs_of(module: nn.Module, example_inputs: Sequence[Any]) -> list[Tensor]:
+    """Example inputs on the module's device, at least two samples of each.
+
+    Raises:
+        ArchitectureError: If they are no tensors, or differ in the size of the batch.
+    """
+    if not example_inputs or not all(isinstance(x, Tensor) and x.dim() for x in example_inputs):
+        kinds = ", ".join(type(x).__name__ for x in example_inputs) or "none"
+        raise ArchitectureError(
+            "Expected example inputs as tensors with the batch on axis 0, one for each input of the module, got "
+            f"{kinds}."
+        )
+    sizes = {len(x) for x in example_inputs}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ArchitectureError(f"Expected as many samples in every example input, at least one, got {sorted(sizes)}.")
+    own = next(itertools.chain(module.parameters(), module.buffers()), None)
+    moved = [x.detach().to(own.device if own is not None else x.device) for x in example_inputs]
+    return [torch.cat([x, x]) for x in moved] if sizes == {1} else moved

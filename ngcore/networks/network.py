@@ -10,6 +10,7 @@ from torch import Tensor
 from ngcore.errors import ArchitectureError, NotFiniteError, ShapeMismatchError
 from ngcore.networks.architecture import Architecture
 from ngcore.networks.forward import forward_values, run
+from ngcore.networks.origin import Origin
 
 
 class Network:
@@ -29,14 +30,19 @@ class Network:
     Args:
         architecture: The structure that all networks of the stack share.
         parameters: Tensors (networks, *shape) under the names of `architecture.parameter_shapes`.
+        origin: Where they come from, if they were read from a module or file of another library; what is made of these
+            networks keeps it.
 
     Raises:
         ShapeMismatchError: If a parameter is missing, unknown or of another shape.
     """
 
-    def __init__(self, architecture: Architecture, parameters: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, architecture: Architecture, parameters: Mapping[str, Tensor], *, origin: Origin | None = None
+    ) -> None:
         self.architecture = architecture
         self.parameters = _checked(architecture, parameters)
+        self.origin = origin
 
     def __len__(self) -> int:
         return next(iter(self.parameters.values())).shape[0] if self.parameters else 1
@@ -54,12 +60,16 @@ class Network:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Network":
         """Apply `function` to every parameter tensor."""
-        return Network(self.architecture, {name: function(tensor) for name, tensor in self.parameters.items()})
+        return self.having({name: function(tensor) for name, tensor in self.parameters.items()})
 
     def plus(self, change: "Network", strength: float = 1.0) -> "Network":
         """θ + strength · Δθ, with Δθ the parameters of `change`, networks of the same architecture."""
         changed = {name: tensor + strength * change.parameters[name] for name, tensor in self.parameters.items()}
-        return Network(self.architecture, changed)
+        return self.having(changed)
+
+    def having(self, parameters: Mapping[str, Tensor]) -> "Network":
+        """Networks of the same architecture and origin with other parameters."""
+        return Network(self.architecture, parameters, origin=self.origin)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Network":
         """The same networks on another device or in another dtype."""
@@ -71,13 +81,13 @@ class Network:
 
     @property
     def device(self) -> torch.device:
-        """Device of the parameters."""
-        return next(iter(self.parameters.values())).device
+        """Device of the parameters; the processor where there are none."""
+        return next((tensor.device for tensor in self.parameters.values()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Data type of the parameters."""
-        return next(iter(self.parameters.values())).dtype
+        """Data type of the parameters; torch's default where there are none."""
+        return next((tensor.dtype for tensor in self.parameters.values()), torch.get_default_dtype())
 
     @property
     def largest(self) -> float:

@@ -123,7 +123,7 @@ def _multiply_spaces(network: Network, factors: Mapping[int, Tensor], free: Sequ
                 continue
             own = own if axis.end == "out" else 1 / own
             parameters[name] = parameters[name] * _beside(own, parameters[name], place, axis.groups, groups)
-    return Network(architecture, parameters)
+    return network.having(parameters)
 
 
 def _beside(factors: Tensor, tensor: Tensor, place: int, axis_groups: int, groups: int) -> Tensor:

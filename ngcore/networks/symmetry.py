@@ -105,7 +105,7 @@ def permute_hidden(network: Network, permutation: Permutation) -> Network:
         for place, order in whole.items():
             tensor = _taken(tensor, order.to(tensor.device), place + 1)
         parameters[name] = tensor
-    return Network(network.architecture, parameters)
+    return network.having(parameters)
 
 
 def _taken(tensor: Tensor, order: Tensor, dim: int) -> Tensor:

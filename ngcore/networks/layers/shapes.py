@@ -19,9 +19,11 @@ class Flatten(Layer):
 
     Attributes:
         channels_last: Whether it is laid out position by position, all channels of a position side by side.
+        kept: Axes of positions, the last ones, that stay as they are.
     """
 
     channels_last: bool = newer(False)
+    kept: int = newer(0)
     kind: ClassVar[str] = "flatten"
     flow: ClassVar[Flow] = "spread"
     passes: ClassVar[frozenset[Symmetry]] = ALL
@@ -29,12 +31,20 @@ class Flatten(Layer):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """See `Layer`."""
-        return (math.prod(shapes[0]),)
+        (shape,) = shapes
+        require(0 <= self.kept < len(shape), self, f"of more than {self.kept} axes", shape)
+        end = len(shape) - self.kept
+        return (math.prod(shape[:end]), *shape[end:])
+
+    def kept_positions(self, *shapes: Shape) -> tuple[int | None, ...]:
+        """See `Layer`."""
+        return tuple(range(len(shapes[0]) - self.kept, len(shapes[0])))
 
     def run(self, parameters: Parameters, *values: Tensor) -> Tensor:
         """See `Layer`."""
         (x,) = values
-        return (x.movedim(2, -1) if self.channels_last else x).flatten(2)
+        last = x.dim() - 1 - self.kept
+        return (x.movedim(2, last) if self.channels_last else x).flatten(2, last)
 
 
 @dataclasses.dataclass(frozen=True)

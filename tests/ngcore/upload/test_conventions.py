@@ -149,7 +149,7 @@ def test_the_notes_say_what_was_converted():
 
 
 def test_a_network_that_starts_with_a_norm_cannot_be_converted():
-    network = from_module(nn.Sequential(nn.LayerNorm(2), nn.Linear(2, 1)), (2,))
+    network = from_module(nn.Sequential(nn.LayerNorm(2), nn.Linear(2, 1)), torch.zeros(2, 2))
     with pytest.raises(UnsupportedNetworkError, match="which must be linear"):
         convert(network, CONVENTIONS["coin"])
 

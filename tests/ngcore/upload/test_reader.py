@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ngcore.errors import UploadError
-from ngcore.networks.modules import Sine
+from ngcore.networks.sequential import Sine
 from ngcore.upload import FORMATS, Hints, TensorInfo, read_network
 
 FORMAT_NAMES = ["safetensors", "npz", "torch"]
