@@ -197,6 +197,26 @@ def onnx_files():
     return [helper.make_model(graph).SerializeToString()]
 
 
+def exported_files():
+    import numpy as np
+
+    def row(name, dtype, shape):
+        strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
+        sizes, strides = ([{"as_int": n} for n in numbers] for numbers in (shape, strides))
+        meta = {"dtype": dtype, "sizes": sizes, "strides": strides, "storage_offset": {"as_int": 0}}
+        return {"path_name": name, "is_param": True, "use_pickle": False, "tensor_meta": meta}
+
+    config = {"config": {"0.weight": row("weight_0", 7, (4, 3)), "0.bias": row("weight_1", 13, (4,))}}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data/weights/weight_0", np.ones((4, 3), np.float32).tobytes())
+        archive.writestr("archive/data/weights/weight_1", bytes(8))
+        archive.writestr("archive/data/weights/model_weights_config.json", json.dumps(config))
+        archive.writestr("archive/data/constants/model_constants_config.json", '{"config": {}}')
+        archive.writestr("archive/models/model.json", "{}")
+    return [buffer.getvalue()]
+
+
 TARGETS: dict[str, Target] = {
     "safetensors": Target(safetensors_files, look_at),
     "npz": Target(npz_files, look_at),
@@ -205,6 +225,7 @@ TARGETS: dict[str, Target] = {
     "hdf5": Target(hdf5_files, look_at),
     "keras": Target(keras_files, look_at),
     "onnx": Target(onnx_files, look_at),
+    "exported": Target(exported_files, look_at),
 }
 
 

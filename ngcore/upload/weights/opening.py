@@ -21,7 +21,7 @@ from ngcore.upload.limits import (
 )
 from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
-from ngcore.upload.weights import hdf5_source, npz_source, onnx_source, safetensors_source, torch_source
+from ngcore.upload.weights import hdf5_source, npz_source, onnx_source, pt2_source, safetensors_source, torch_source
 from ngcore.upload.weights.buffer import Buffer
 from ngcore.upload.weights.file import Aside, WeightFile
 from ngcore.upload.weights.quantised import apply_scales
@@ -36,6 +36,7 @@ FORMATS: tuple[WeightFormat, ...] = (
     hdf5_source.KERAS_FORMAT,
     hdf5_source.FORMAT,
     onnx_source.FORMAT,
+    pt2_source.FORMAT,
 )
 HEAD_BYTES = 4_096
 WHOLE_NUMBERS = "whole numbers, no weights"

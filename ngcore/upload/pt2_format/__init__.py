@@ -1,0 +1,1 @@
+"""Archives of `torch.export` (`.pt2`) as data: JSON and plain numbers; nothing is unpickled and no operation runs."""
