@@ -35,6 +35,7 @@ WORDS = {
     "post_norm": "After each branch (post-norm)",
     "pre_norm": "Before each branch (pre-norm)",
     "causal": "The tokens before it (causal)",
+    "first": "The first step",
     "last": "The last step",
     "final_states": "The final states of both ways",
     "mean": "The mean over the steps",

@@ -55,7 +55,7 @@ OPTIONS: dict[str, Any] = {
     "length": _whole("--length", "Tokens or steps of the sequence that the network is looked at with."),
     "rotary_base": _number("--rotary-base", "Base of the angles of rotary positions, such as 10000."),
     "eps": _number("--eps", "What the norms add to the variance."),
-    "readout": _option("--readout", "What a recurrent network's head reads: last, final_states, mean, max or every."),
+    "readout": _option("--readout", "What a head reads of a sequence: first, last, final_states, mean, max or every."),
     "stem": _option("--stem", "First convolution of a ResNet: stride_1, stride_2, stride_1_pool or stride_2_pool."),
     "part": _option("--part", "Part of the file that is the network, or all.", "NAME[,NAME...]"),
     "order": _option("--order", "Layers or parts, in forward order.", "NAME,NAME..."),

@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "table": ("linear", "embedding"),
     "norm_order": ("post_norm", "pre_norm"),
     "mask": ("none", "causal"),
-    "readout": ("last", "final_states", "mean", "max", "every"),
+    "readout": ("first", "last", "final_states", "mean", "max", "every"),
     "stem": ("stride_1", "stride_1_pool", "stride_2", "stride_2_pool"),
 }
 NUMBERS = ("omega_0", "first_omega_0", "negative_slope", "rotary_base", "eps")
@@ -64,8 +64,8 @@ class Hints:
         length: Tokens or steps of the sequence that the network is looked at with.
         rotary_base: Base of the angles of rotary positions.
         eps: What the norms add to the variance.
-        readout: What a head reads of a recurrent network: the "last" step's outputs, the "final_states" of both ways,
-            the "mean" or "max" over the steps, or "every" step.
+        readout: What a head reads of a sequence: its "first" or "last" step, the "final_states" of a recurrent network
+            of both ways, the "mean" or "max" over the steps, or "every" step.
         stem: Stride of the first convolution of a residual network, and whether it is pooled.
         part: Names of the parts of the file that make up the network; "all" for the whole file.
         order: Names of layers, or of parts, in the order in which they are computed.

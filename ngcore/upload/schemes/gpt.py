@@ -1,12 +1,11 @@
 """GPT-2 as Hugging Face names it, and nanoGPT."""
 
 from ngcore.networks import Add
+from ngcore.upload.schemes.asking import ask_heads, ask_length
 from ngcore.upload.schemes.heads import language_head
 from ngcore.upload.schemes.layers import (
     activation,
     add_positions,
-    ask_heads,
-    ask_length,
     embedding,
     fused_attention,
     layer_norm,

@@ -1,6 +1,7 @@
 """The layers of all schemes, each made of the tensors under one name."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ngcore.errors import UnsupportedNetworkError
@@ -17,6 +18,8 @@ from ngcore.networks import (
     Embedding,
     LayerNorm,
     Linear,
+    Multiply,
+    RMSNorm,
     Slice,
 )
 from ngcore.upload.schemes.origin import View
@@ -81,26 +84,33 @@ def convolution(plan: Plan, x: int, name: str, *, stride: int = 1, padding: int 
     return plan.step(layer, x, name=name)
 
 
-def _norm_tensors(plan: Plan, x: int, name: str, roles: tuple[str, ...]) -> None:
-    for role in roles:
-        tensor = f"{name}.{role}"
+def _norm_tensors(plan: Plan, x: int, name: str, roles: dict[str, str]) -> None:
+    for role, own in roles.items():
+        tensor = f"{name}.{own}"
         if plan.shape(tensor, rank=1) != plan.values[x][:1]:
             raise MisfitError(f"{tensor!r} of shape {plan.shape(tensor)} does not take {plan.values[x][0]} channels")
-        plan.take(tensor, View(tensor))
+        plan.take(f"{name}.{role}", View(tensor))
 
 
 def batch_norm(plan: Plan, x: int, name: str, *, eps: float = 1e-5) -> int:
     """A batch norm."""
-    _norm_tensors(plan, x, name, ("weight", "bias", "running_mean", "running_var"))
+    _norm_tensors(plan, x, name, {role: role for role in ("weight", "bias", "running_mean", "running_var")})
     plan.set_aside(f"{name}.num_batches_tracked", "counter")
     return plan.step(BatchNorm(plan.values[x][0], eps), x, name=name)
 
 
 def layer_norm(plan: Plan, x: int, name: str, *, eps: float = 1e-5) -> int:
-    """A layer norm over the channels, with or without a shift."""
-    has_bias = plan.has(f"{name}.bias")
-    _norm_tensors(plan, x, name, ("weight", "bias") if has_bias else ("weight",))
+    """A layer norm over the channels, with or without a shift; old files call scale and shift gamma and beta."""
+    weight, bias = ("gamma", "beta") if plan.has(f"{name}.gamma") else ("weight", "bias")
+    has_bias = plan.has(f"{name}.{bias}")
+    _norm_tensors(plan, x, name, {"weight": weight} | ({"bias": bias} if has_bias else {}))
     return plan.step(LayerNorm(plan.values[x][0], eps, bias=has_bias), x, name=name)
+
+
+def rms_norm(plan: Plan, x: int, name: str, *, eps: float) -> int:
+    """An RMS norm over the channels."""
+    _norm_tensors(plan, x, name, {"weight": "weight"})
+    return plan.step(RMSNorm(plan.values[x][0], eps), x, name=name)
 
 
 def embedding(plan: Plan, x: int, name: str) -> int:
@@ -111,22 +121,19 @@ def embedding(plan: Plan, x: int, name: str) -> int:
     return plan.step(Embedding(rows, width), x, name=name)
 
 
-def constant(plan: Plan, tensor: str, shape: Shape, *, kept: Shape | None = None, step: str | None = None) -> int:
-    """A learned value of shape `shape`, of a tensor that holds as many numbers with its axes the other way round.
+def constant(plan: Plan, tensor: str, shape: Shape, *, step: str | None = None) -> int:
+    """A learned value (channels, *positions), of a tensor that holds its axes the other way round, and axes of one.
 
     Args:
         plan: The plan.
-        tensor: Name of the tensor.
-        shape: (channels, *positions).
-        kept: Shape in which the tensor has its axes; None: `shape` the other way round.
+        tensor: Name of the tensor, such as one of shape (1, positions, channels).
+        shape: Shape of the value.
         step: What the step is called; None: like the tensor.
     """
     if math.prod(plan.shape(tensor)) != math.prod(shape):
-        raise MisfitError(f"{tensor!r} of shape {plan.shape(tensor)} does not hold {shape} numbers")
-    kept = kept or shape[::-1]
-    order = tuple(reversed(range(len(kept)))) if len(kept) > 1 and kept != shape else None
-    name = step or tensor
-    plan.take(f"{name}.value", View(tensor, shape=kept, order=order if kept[::-1] == shape else None))
+        raise MisfitError(f"{tensor!r} of shape {plan.shape(tensor)} is no value of shape {shape}")
+    name, order = step or tensor, tuple(reversed(range(len(shape)))) if len(shape) > 1 else None
+    plan.take(f"{name}.value", View(tensor, shape=shape[::-1], order=order))
     return plan.step(Constant(shape), name=name)
 
 
@@ -139,7 +146,7 @@ def add_positions(plan: Plan, x: int, tensor: str, *, step: str | None = None, f
         raise UnsupportedNetworkError(f"Expected a length of at most {rows - first} tokens, got {tokens}.")
     if rows > tokens:
         table = plan.step(Slice(first, first + tokens, axis=1), table)
-    return plan.step(Add(), x, table)
+    return residual(plan, x, table)
 
 
 def activation(plan: Plan, x: int, function: ActivationKind) -> int:
@@ -147,14 +154,42 @@ def activation(plan: Plan, x: int, function: ActivationKind) -> int:
     return plan.step(Activation(function), x)
 
 
+def mlp(plan: Plan, x: int, first: str, second: str, function: ActivationKind) -> int:
+    """Two Linears with an activation between them."""
+    return linear(plan, activation(plan, linear(plan, x, first), function), second)
+
+
+def attention(plan: Plan, x: int, names: Sequence[str], *, heads: int) -> int:
+    """Attention whose queries, keys and values three Linears make, and its output projection, the fourth."""
+    query, key, value = (linear(plan, x, name) for name in names[:3])
+    return linear(plan, plan.step(Attend(heads), query, key, value), names[3])
+
+
+def in_projection(name: str) -> dict[str, Any]:
+    """What `torch.nn.MultiheadAttention` calls the weight and bias of queries, keys and values; see `linear`."""
+    return {"weight": f"{name}.in_proj_weight", "bias": f"{name}.in_proj_bias"}
+
+
+def residual(plan: Plan, x: int, y: int) -> int:
+    """The sum x + y."""
+    return plan.step(Add(), x, y)
+
+
+def scaled(plan: Plan, x: int, tensor: str) -> int:
+    """Each channel times a learned number, if there is such a tensor."""
+    if not plan.has(tensor):
+        return x
+    return plan.step(Multiply(), x, constant(plan, tensor, plan.values[x][:1]))
+
+
+def first_token(plan: Plan, x: int) -> int:
+    """(channels, tokens) → the channels of the first token."""
+    return plan.step(Slice(0, 1, axis=1, keepdim=False), x)
+
+
 def relu6(plan: Plan, x: int) -> int:
     """min(max(x, 0), 6)."""
     return plan.step(Activation("hard_tanh", low=0.0, high=6.0), x)
-
-
-def attend(plan: Plan, query: int, key: int, value: int, *, heads: int, kv_heads: int | None = None) -> int:
-    """Attention that all tokens pay to all."""
-    return plan.step(Attend(heads, kv_heads), query, key, value)
 
 
 def fused_attention(plan: Plan, x: int, name: str, *, heads: int, is_causal: bool = False, **tensors: Any) -> int:
@@ -173,38 +208,3 @@ def fused_attention(plan: Plan, x: int, name: str, *, heads: int, is_causal: boo
         raise MisfitError(f"the {3 * width + rest} outputs of {name!r} are not queries, keys and values alike")
     q, k, v = (plan.step(Slice(part * width, (part + 1) * width), fused) for part in range(3))
     return plan.step(Attend(heads, is_causal=is_causal), q, k, v)
-
-
-def ask_heads(plan: Plan, width: int, *, keys: tuple[str, ...] = (), head: int = 64) -> int:
-    """Number of heads of an attention of `width` channels; heads of 64 channels are most common.
-
-    Raises:
-        UnsupportedNetworkError: If the answer does not divide the width.
-    """
-    heads = max(1, width // head)
-    while width % heads:
-        heads -= 1
-    reason = f"weights do not show the heads; {width} channels make {heads} of {width // heads}"
-    said = plan.ask("heads", "Attention heads", heads, reason=reason, keys=keys)
-    if width % said:
-        raise UnsupportedNetworkError(f"Expected a number of heads that divides {width} channels, got {said}.")
-    return said
-
-
-def ask_length(plan: Plan, most: int | None = None) -> int:
-    """Length of the sequences that the network is looked at with.
-
-    Raises:
-        UnsupportedNetworkError: If the answer is more than `most`.
-    """
-    suggestion = min(16, most or 16)
-    upper = f"up to {most} tokens" if most else "sequences of any length"
-    said = plan.ask("length", "Length of the sequence", suggestion, reason=f"the network reads {upper}")
-    if most is not None and said > most:
-        raise UnsupportedNetworkError(f"Expected a length of at most {most} tokens, got {said}.")
-    return said
-
-
-def ask_image(plan: Plan, side: int, *, reason: str) -> tuple[int, int]:
-    """Height and width of the image that the network is looked at with."""
-    return plan.ask("input_size", "Size of the image", (side, side), reason=reason)

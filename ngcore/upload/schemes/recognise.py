@@ -12,13 +12,21 @@ from ngcore.errors import ArchitectureError, UnsupportedNetworkError
 from ngcore.networks import Architecture
 from ngcore.upload.hints import Hints
 from ngcore.upload.questions import Question, ask
-from ngcore.upload.schemes import gpt, resnet
+from ngcore.upload.schemes import bert, gpt, llama, recurrent, resnet, torch_transformers, vit
 from ngcore.upload.schemes.origin import Origin
 from ngcore.upload.schemes.plan import MisfitError, Plan
 from ngcore.upload.schemes.scheme import Scheme
 from ngcore.upload.shapes import Shape
 
-SCHEMES: tuple[Scheme, ...] = (*resnet.SCHEMES, *gpt.SCHEMES)
+SCHEMES: tuple[Scheme, ...] = (
+    *resnet.SCHEMES,
+    *vit.SCHEMES,
+    *bert.SCHEMES,
+    *gpt.SCHEMES,
+    *llama.SCHEMES,
+    *torch_transformers.SCHEMES,
+    *recurrent.SCHEMES,
+)
 CONFIG_KEYS = ("config", "config.json")
 
 

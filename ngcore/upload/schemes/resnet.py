@@ -1,7 +1,8 @@
 """ResNet, Wide ResNet and ResNeXt as torchvision and timm name them, and those for small images."""
 
 from ngcore.networks import Add, GlobalAveragePool, Pool
-from ngcore.upload.schemes.layers import activation, ask_image, batch_norm, convolution, linear
+from ngcore.upload.schemes.asking import ask_image
+from ngcore.upload.schemes.layers import activation, batch_norm, convolution, linear
 from ngcore.upload.schemes.plan import MisfitError, Plan
 from ngcore.upload.schemes.scheme import Scheme
 
