@@ -28,6 +28,7 @@ from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
 from ngcore.upload.tensors import aside_notes, clean_tensors, set_counters_aside, tensor_table
 
 FORMATS: tuple[Format, ...] = (safetensors_format.FORMAT, npz_format.FORMAT, torch_format.FORMAT)
+WITHOUT_STRUCTURE = "So its structure is not known; a file written by ngcore.upload.export_network says its own."
 HEAD_BYTES = 4_096  # enough for every magic number and for the name of the first entry of an archive
 _log = logging.getLogger(__name__)
 
@@ -172,7 +173,7 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
     recognition = _recognise(file, said)
     if recognition.structure is not None:
         return _whole(file, recognition.structure.settled())
-    inferred = _architecture(file, said, recognition.near_misses)
+    inferred = _architecture(file, said, recognition)
     check_architecture(inferred.architecture, file.limits)
     network, converted = _in_own_convention(_network(inferred, file.tensors), said)
     return _upload(file, network, (*inferred.notes, *recognition.near_misses, *converted))
@@ -228,14 +229,14 @@ def find_format(head: bytes) -> Format:
     raise UnknownFormatError(f"Expected a file of one of the formats {names}, got one that starts like none of them.")
 
 
-def _architecture(file: OpenedFile, hints: Hints, near_misses: tuple[str, ...]) -> Inferred:
+def _architecture(file: OpenedFile, hints: Hints, recognition: Recognition) -> Inferred:
     if ARCHITECTURE_KEY not in file.metadata:
+        if not recognition.is_chain:
+            raise UnsupportedNetworkError(f"{' '.join(recognition.near_misses)} {WITHOUT_STRUCTURE}")
         try:
             return infer_architecture(file.tensors, hints, is_ordered=file.is_ordered)
         except UnsupportedNetworkError as error:
-            if not near_misses:
-                raise
-            raise UnsupportedNetworkError(" ".join((*near_misses, str(error)))) from None
+            raise UnsupportedNetworkError(" ".join((*recognition.near_misses, str(error)))) from None
     architecture = parse_architecture(file.metadata[ARCHITECTURE_KEY])
     check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in file.tensors.items()})
     notes = ("The architecture was read from the file itself.",)

@@ -12,7 +12,19 @@ from ngcore.errors import ArchitectureError, UnsupportedNetworkError
 from ngcore.networks import Architecture
 from ngcore.upload.hints import Hints
 from ngcore.upload.questions import Question, ask
-from ngcore.upload.schemes import bert, gpt, llama, recurrent, resnet, torch_transformers, vit
+from ngcore.upload.schemes import (
+    bert,
+    convnext,
+    densenet,
+    gpt,
+    llama,
+    mobile,
+    recurrent,
+    resnet,
+    torch_transformers,
+    vgg,
+    vit,
+)
 from ngcore.upload.schemes.origin import Origin
 from ngcore.upload.schemes.plan import MisfitError, Plan
 from ngcore.upload.schemes.scheme import Scheme
@@ -20,6 +32,10 @@ from ngcore.upload.shapes import Shape
 
 SCHEMES: tuple[Scheme, ...] = (
     *resnet.SCHEMES,
+    *vgg.SCHEMES,
+    *mobile.SCHEMES,
+    *densenet.SCHEMES,
+    *convnext.SCHEMES,
     *vit.SCHEMES,
     *bert.SCHEMES,
     *gpt.SCHEMES,
@@ -66,10 +82,12 @@ class Recognition:
     Attributes:
         structure: The network; None where no scheme has a place for every tensor.
         near_misses: Which schemes it looks like, and what does not fit.
+        is_chain: Whether it may still be a plain chain of layers.
     """
 
     structure: Structure | None
     near_misses: tuple[str, ...] = ()
+    is_chain: bool = True
 
 
 def recognise(
@@ -93,15 +111,15 @@ def recognise(
         UnsupportedNetworkError: If what was said does not fit the tensors.
     """
     said, config = hints or Hints(), _config(metadata or {})
-    near_misses = []
+    near_misses: dict[str, bool] = {}
     for scheme in SCHEMES:
         for prefix in scheme.prefixes(shapes)[:1]:
             plan = Plan(shapes, said, config=config, are_equal=are_equal)
             try:
                 return Recognition(_structure(scheme, plan, prefix))
             except MisfitError as error:
-                near_misses.append(f"It looks like {scheme.name}, but {error}.")
-    return Recognition(None, tuple(near_misses))
+                near_misses[f"It looks like {scheme.name}, but {error}."] = scheme.is_distinct
+    return Recognition(None, tuple(near_misses), is_chain=not any(near_misses.values()))
 
 
 def _structure(scheme: Scheme, plan: Plan, prefix: str) -> Structure:

@@ -14,11 +14,13 @@ class Scheme:
         name: What it is called, such as "a ResNet of torchvision".
         marks: Ends of names that all of its state dicts hold, each under the same prefix.
         build: Makes the steps of a plan; takes it with the prefix of the names, and returns the outputs.
+        is_distinct: Whether no plain chain of layers has these names.
     """
 
     name: str
     marks: tuple[str, ...]
     build: Callable[[Plan, str], tuple[int, ...]]
+    is_distinct: bool = True
 
     def prefixes(self, names: Iterable[str]) -> list[str]:
         """What stands before the marks, such as "backbone."; nothing where a mark is missing."""
