@@ -3,7 +3,7 @@
 The safety measures, all in this package:
 
 1. The format is decided by the first bytes. Safetensors, `.npz` and torch state dicts (`.pt`) are read as networks,
-   these, legacy torch files, Keras and HDF5 as weights alone; ONNX, pickles and single arrays are recognised and
+   these, Keras and HDF5 as weights alone; ONNX, pickles and single arrays are recognised and
    refused with a recipe that converts them.
 2. Size limits hold before reading, limits on declared shapes before a tensor is made, a limit on the graph before a
    network is built; `limits.py` gives a reason for each. Servers open to strangers have lower ones.

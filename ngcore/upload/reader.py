@@ -12,7 +12,7 @@ from torch import Tensor
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError, UploadError
 from ngcore.networks import Network
 from ngcore.text import clean_text
-from ngcore.upload import npz_format, safetensors_format, torch_format
+from ngcore.upload import legacy_format, npz_format, safetensors_format, torch_format
 from ngcore.upload.contents import Format, TensorInfo
 from ngcore.upload.conventions import Convention, convert, is_image
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
@@ -27,7 +27,12 @@ from ngcore.upload.schemes.recognise import Recognition, Structure, recognise, w
 from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
 from ngcore.upload.tensors import aside_notes, clean_tensors, set_counters_aside, tensor_table
 
-FORMATS: tuple[Format, ...] = (safetensors_format.FORMAT, npz_format.FORMAT, torch_format.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    safetensors_format.FORMAT,
+    npz_format.FORMAT,
+    torch_format.FORMAT,
+    legacy_format.FORMAT,
+)
 WITHOUT_STRUCTURE = "So its structure is not known; a file written by ngcore.upload.export_network says its own."
 HEAD_BYTES = 4_096  # enough for every magic number and for the name of the first entry of an archive
 _log = logging.getLogger(__name__)

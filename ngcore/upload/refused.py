@@ -67,11 +67,6 @@ REFUSED = (
         KERAS_TO_NPZ,
     ),
     RefusedFormat(
-        f"This is a legacy torch file, as torch wrote before 1.6: a pickle, which can run code when loaded. {CONVERT}",
-        lambda head: head.startswith(LEGACY_TORCH),
-        TORCH_TO_NPZ,
-    ),
-    RefusedFormat(
         f"This is a bare pickle, which can run code when loaded; it was not. {CONVERT}", _is_pickle, PICKLE_TO_NPZ
     ),
     RefusedFormat(

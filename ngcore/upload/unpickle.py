@@ -147,6 +147,8 @@ def _tuple_of(count: int) -> Operation:
     return lambda machine, _: machine.push(tuple(machine.last(count)))
 
 
+STRINGS = ("BINUNICODE", "BINSTRING", "SHORT_BINSTRING")  # the last two are Python 2's
+
 OPERATIONS: dict[str, Operation] = {
     "PROTO": lambda machine, version: None,
     "STOP": lambda machine, _: None,
@@ -154,7 +156,7 @@ OPERATIONS: dict[str, Operation] = {
     "NONE": _push(lambda _: None),
     "NEWTRUE": _push(lambda _: True),
     "NEWFALSE": _push(lambda _: False),
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"), _push(lambda value: value)),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", *STRINGS), _push(lambda value: value)),
     "EMPTY_DICT": _push(lambda _: {}),
     "EMPTY_LIST": _push(lambda _: []),
     "EMPTY_TUPLE": _push(lambda _: ()),

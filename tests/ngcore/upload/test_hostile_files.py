@@ -1,7 +1,6 @@
 """Hostile and broken files, made here, each refused by its rule before it can do harm."""
 
 import dataclasses
-import io
 import os
 import pickle
 import warnings
@@ -22,7 +21,7 @@ from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_N
 from ngcore.upload.shapes import check_architecture
 
 RELU = Hints(activation="relu", convention="dws")
-NAMES = "safetensors, npz, torch"
+NAMES = "safetensors, npz, torch, legacy torch"
 
 
 class Bomb:
@@ -86,15 +85,6 @@ def test_a_keras_archive_is_refused_with_a_way_to_convert_it(zipped):
     data = zipped({"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": b""})
     message = f"This is a Keras model, which can run code when loaded. {CONVERT}"
     assert_refused(UnknownFormatError, message, data, filename="weights.npz", recipe=KERAS_TO_NPZ)
-
-
-def test_a_legacy_torch_file_is_named_as_one(small_mlp):
-    buffer = io.BytesIO()
-    torch.save(small_mlp.state_dict(), buffer, _use_new_zipfile_serialization=False)
-    message = (
-        "This is a legacy torch file, as torch wrote before 1.6: a pickle, which can run code when loaded. " + CONVERT
-    )
-    assert_refused(UnknownFormatError, message, buffer.getvalue(), recipe=TORCH_TO_NPZ)
 
 
 # Pickles ------------------------------------------------------------------------------------------------------------
