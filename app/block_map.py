@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ngcore.networks import Architecture
 
 SWEEPS = 4
+STATES = ("cell", "hidden", "reset")
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _unit(
         name = f"{name} · {part.name}" if first.layer is not None else part.name
         kind = kind if first.layer is not None else ATTENTION
     elif part is not None:
-        name, kind = f"{group} · {part.name}", "gate" if len(part.name) == 1 else "state"
+        name, kind = f"{group} · {part.name}", "state" if part.name in STATES else "gate"
     return Unit(
         name=name,
         label=part.name if part else name,

@@ -87,8 +87,8 @@ def _recurrence_parts(structure: "GraphStructure") -> dict[int, Part]:
         name = GATES[layer.cell][edge.rows[0] // layer.hidden_size]
         if edge.parameter.endswith("weight_ih"):
             found[edge.target] = Part(name, group)
-        elif edge.target not in found:  # the part of a GRU's n that the reset gate scales
-            found[edge.target] = Part(f"{name} of hidden", group)
+        elif edge.target not in found:  # the part of a GRU's n that the reset gate scales, with the bias b_hn
+            found[edge.target] = Part(f"h{name}", group)
         if edge.kind == "recurrent":
             found.setdefault(edge.source, Part("hidden", group))
     return found | _products_of_gates(structure, found)

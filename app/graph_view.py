@@ -41,6 +41,7 @@ class NodeLayer:
         layer: Name of the layer in the network; None for the input.
         bias: Where the tensors hold the bias of the first of them: the tensor and the index; None: they have none.
         depth: Which column of the drawing they stand in.
+        label: A short name where the whole that it is part of is named; else the name.
         has_values: Whether the forward pass holds what they put out, as it does not for the scores of attention.
     """
 
@@ -52,6 +53,7 @@ class NodeLayer:
     layer: str | None
     bias: tuple[str, int] | None = None
     depth: int = 0
+    label: str = ""
     has_values: bool = True
 
 
@@ -304,6 +306,7 @@ def _node_layers(structure: "GraphStructure", units: BlockMap, blocks: Sequence[
                 block.layer,
                 _bias_of(block),
                 depth,
+                unit.label,
                 has_values,
             )
         )

@@ -24,6 +24,8 @@ st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 st.html(STYLE)
 state.sync_with_address()
+with reported():
+    state.take_handed_over()
 chosen = st.navigation(page_table.pages())
 below_pages = st.sidebar.container()
 try:

@@ -4,6 +4,7 @@ import argparse
 import errno
 import gc
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -57,6 +58,9 @@ SAFETY_HEADERS = {
 # Set to "1" while the app is served to strangers; the pages offer less then.
 PUBLIC_VARIABLE = "NGCORE_PUBLIC"
 
+# Set by `ngcore.show`, whose server this is: the folder in which networks are handed over.
+FOLDER_VARIABLE = "NGCORE_HANDOVER"
+
 # OpenMP threads that wait must not spin: they would take the cores from the browser, mostly on this same machine.
 WAIT_POLICY = ("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -64,18 +68,32 @@ WAIT_POLICY = ("OMP_WAIT_POLICY", "PASSIVE")
 WARM_UP_MODULES = ("torch", "pandas", "ngcore.networks")
 
 
-class SafetyHeaders:
-    """Middleware that adds `SAFETY_HEADERS` to every HTTP answer."""
+# Whoever serves the app for another process may let pages of this machine, such as notebooks, show it in a frame.
+FRAME_ANCESTORS = "frame-ancestors 'self'"
+LOCAL_PAGES = "http://localhost:* http://127.0.0.1:*"
 
-    def __init__(self, app: "ASGIApp") -> None:
+
+class SafetyHeaders:
+    """Middleware that adds `SAFETY_HEADERS` to every HTTP answer.
+
+    Args:
+        app: What answers.
+        is_framed: Whether pages of this machine may show the app in a frame.
+    """
+
+    def __init__(self, app: "ASGIApp", *, is_framed: bool = False) -> None:
         self.app = app
+        policy = CONTENT_SECURITY_POLICY
+        if is_framed:
+            policy = policy.replace(FRAME_ANCESTORS, f"{FRAME_ANCESTORS} {LOCAL_PAGES}")
+        self.headers = {**SAFETY_HEADERS, "content-security-policy": policy}
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass the request on and add the headers to its answer."""
 
         async def send_with_headers(message: "Message") -> None:
             if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in SAFETY_HEADERS.items()]
+                added = [(name.encode(), value.encode()) for name, value in self.headers.items()]
                 names = {name for name, _ in added}
                 kept = [header for header in message.get("headers", ()) if header[0].lower() not in names]
                 message = {**message, "headers": kept + added}
@@ -121,11 +139,13 @@ def serve(
     public: bool = False,
     allowed_hosts: Sequence[str] = (),
     open_browser: bool = False,
+    is_framed: bool = False,
 ) -> None:
     """Serve the app until it is stopped; the arguments are those of `server_options`.
 
     Args:
         open_browser: open the app in this machine's browser once it can be reached.
+        is_framed: whether pages of this machine may show the app in a frame.
     """
     sys.stdout, sys.stderr = CleanStream(sys.stdout), CleanStream(sys.stderr)
     gc.disable()  # until `warm_up` is through: a quarter of the time of all imports
@@ -143,14 +163,28 @@ def serve(
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         threading.Thread(target=warm_up, daemon=True).start()
+        if FOLDER_VARIABLE in os.environ:
+            threading.Thread(target=end_with_parent, daemon=True).start()
         yield
 
     os.environ.setdefault(*WAIT_POLICY)
     os.environ[PUBLIC_VARIABLE] = "1" if public else "0"
     sys.argv = [str(ENTRY)]
     guard = Middleware(HostGuard, allowed=allowed_names(host, allowed_hosts))
-    app = st.App(ENTRY, lifespan=announce, middleware=[Middleware(SafetyHeaders), guard], on_script_error=show_uncaught)
+    app = st.App(
+        ENTRY,
+        lifespan=announce,
+        middleware=[Middleware(SafetyHeaders, is_framed=is_framed), guard],
+        on_script_error=show_uncaught,
+    )
     app.run(config=server_options(host=host, port=port, public=public, allowed_hosts=allowed_hosts))
+
+
+def end_with_parent() -> None:
+    """End this process when the one that serves the app for itself is gone: its end of our input closes then."""
+    sys.stdin.buffer.read()
+    shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)
+    os._exit(0)
 
 
 def warm_up() -> None:
@@ -232,6 +266,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also answer to this host name; may be repeated; with --public, answer to no other",
     )
     parser.add_argument("--open", action="store_true", help="open the app in the browser")
+    parser.add_argument("--framed", action="store_true", help=argparse.SUPPRESS)  # for `ngcore.show` in notebooks
     return parser
 
 
@@ -253,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         public=chosen.public,
         allowed_hosts=chosen.allowed_host,
         open_browser=chosen.open,
+        is_framed=chosen.framed and not chosen.public,
     )
 
 

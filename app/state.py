@@ -4,12 +4,13 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 import ngcore.upload
-from app.server import PUBLIC_VARIABLE
+from app.server import FOLDER_VARIABLE, PUBLIC_VARIABLE
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
@@ -101,11 +102,12 @@ class Kept:
     Attributes:
         network: A stack of one.
         title: What to call it; a stranger's text where it is the name of a file.
-        sha256: Digest of its file, or of the file that it would be exported to.
+        sha256: Digest of its file, or of the file that it would be exported to; a random name if handed over.
         format: Name of the file format.
         size: Bytes of the file.
         tensors: The table of tensors in the file.
         notes: What was inferred or done, in plain words.
+        coverage: What of a module or a file it holds, see `ngcore.showing.coverage_facts`; None where that is all.
     """
 
     network: "Network"
@@ -115,6 +117,7 @@ class Kept:
     size: int = 0
     tensors: "tuple[TensorInfo, ...]" = ()
     notes: tuple[str, ...] = ()
+    coverage: dict[str, Any] | None = None
 
     @property
     def selection(self) -> Selection:
@@ -211,8 +214,27 @@ def _num_bytes(networks: Iterable[Kept]) -> int:
 
 def keep_upload(upload: "Upload") -> Selection:
     """Keep an uploaded network."""
+    from ngcore.showing import coverage_facts  # which imports torch
+
     title = upload.filename or "uploaded network"
-    return keep(Kept(upload.network, title, upload.sha256, upload.format, upload.size, upload.tensors, upload.notes))
+    about = (upload.format, upload.size, upload.tensors, upload.notes, coverage_facts(upload.network))
+    return keep(Kept(upload.network, title, upload.sha256, *about))
+
+
+def take_handed_over() -> None:
+    """Keep the selected network if `ngcore.show` handed it over to this server and this session has not seen it.
+
+    Raises:
+        UploadError: If its files are damaged.
+    """
+    selection, folder = selected(), os.environ.get(FOLDER_VARIABLE)
+    if folder is None or selection is None or not selection.is_upload or selection.id in kept() | kept_weights():
+        return
+    from ngcore.showing import take_over  # which imports torch
+
+    found = take_over(selection.id, Path(folder))
+    if found is not None:
+        keep(Kept(found.network, found.title, selection.id, "handed over", notes=found.notes, coverage=found.coverage))
 
 
 def kept_weights() -> dict[str, KeptWeights]:

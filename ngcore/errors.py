@@ -10,6 +10,7 @@ NeuralGraphError
 ├── DataError                  an image set that cannot be had
 ├── ZooError                   a zoo that is missing, incomplete or damaged
 ├── CheckpointError            a checkpoint that is missing or does not fit
+├── ServerError                the app's server, which does not start
 ├── StorageError               a file that can't be written
 │   └── InUseError                 something else is writing there
 └── UploadError                a file that will not be read
@@ -77,6 +78,10 @@ class ZooError(NeuralGraphError):
 
 class CheckpointError(NeuralGraphError):
     """A checkpoint that is missing or does not fit."""
+
+
+class ServerError(NeuralGraphError):
+    """The app's server does not start."""
 
 
 class StorageError(NeuralGraphError):

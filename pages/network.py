@@ -6,6 +6,7 @@ from app import state
 from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
 from app.errors import reported
+from app.network.coverage import show_coverage
 from app.network.export_tab import export_tab
 from app.network.facts import network_facts
 from app.network.graph_tab import graph_tab
@@ -29,6 +30,7 @@ if weights is not None:
 elif selection is not None:
     with reported():
         network_facts(selection)
+        show_coverage(selection)
         show_degeneracy(selection)
     tabs = st.tabs(list(TABS), on_change="rerun", key="network.tab")
     for tab, show in zip(tabs, TABS.values(), strict=True):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import answers, cached
+from app import answers, cached, page_table
 from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
 from app.errors import reported, show_error
@@ -30,7 +30,11 @@ with reported(stop=True):
     said = answers.ask_all(cards, selection)
 with reported():
     if not cards:
-        st.info("No trained model here reads this kind of network.", icon=":material/info:")
+        st.info(
+            "No trained model here reads this kind of network; there are models for INRs and small CNNs.",
+            icon=":material/info:",
+        )
+        st.page_link(page_table.page("network"), label="Look at its graph")
     elif said.cards and is_inr:
         class_prediction(selection, said)
     elif said.cards:

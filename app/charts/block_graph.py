@@ -8,12 +8,12 @@ from app.block_map import BlockMap, Link, Unit
 from app.block_names import shortened
 from app.charts.theme import CATEGORIES, Theme
 
-WIDTH = 1000.0  # of the drawing's own coordinates, which the browser stretches; a row is as high as its pixels
-PIXELS = 720  # of a usual window's drawing, for the lengths of names
+WIDTH = 560.0  # pixels of a usual window's drawing; the browser stretches it, and a row is as high as its pixels
 ROW, NAMES_ROW, MIN_ROW = 36, 50, 14
 MARGIN, MAX_HEIGHT = 34, 6000
 MAX_BESIDE = 3  # units of a row whose names stand beside them, not below
-LETTER = 6.6
+LETTER = 6.0
+SHORT_REACH = 40  # pixels that a line beside the middle bends
 LOOP = 26  # pixels that a recurrence of one block reaches to its right
 
 FAMILIES = {
@@ -75,7 +75,7 @@ def draw_block_graph(units: BlockMap, *, theme: Theme, selected: int | None = No
     for link in units.links:
         if link.source == link.target:
             x, y = places[link.source]
-            helpers.append(_hidden(f"loop{link.source}", x + LOOP * WIDTH / PIXELS, y))
+            helpers.append(_hidden(f"loop{link.source}", x + LOOP, y))
     links = [line for link in units.links for line in _links(units, link, places, theme)]
     return {
         "tooltip": {"confine": True},
@@ -137,18 +137,18 @@ def _unit(
     function = "" if unit.activation == "none" else f" · {unit.activation}"
     is_beside = beside <= MAX_BESIDE
     length = 12 + 5 * math.log2(1 + unit.size)
-    room = PIXELS / beside - (length + 12 if is_beside else 4)
+    room = WIDTH / beside - (length + 12 if is_beside else 4)
     name = unit.label if is_framed else unit.name
-    text = f"{shortened(name, max(3, int(room / LETTER) - len(function) - 8))}  {unit.size:,}{function}"
+    text = f"{shortened(name, max(3, int(room / LETTER) - len(function) - 8))} · {unit.size:,}{function}"
     if not is_beside:
-        text = f"{shortened(name, max(3, int(room / LETTER) - 5))} {unit.size:,}"
+        text = f"{shortened(name, max(1, int(room / LETTER) - 6))} · {unit.size:,}"
     return {
         "id": f"unit{number}",
         "name": f"{unit.name} · {unit.kind} · {unit.size:,} neurons{function}",
         "x": round(place[0], 1),
         "y": round(place[1], 1),
         "symbol": "roundRect",
-        "symbolSize": [round(min(length, 0.8 * PIXELS / beside), 1), 13],
+        "symbolSize": [round(min(length, 0.8 * WIDTH / beside), 1), 13],
         "itemStyle": {"color": CATEGORIES[colour], "borderColor": theme.background, "borderWidth": 1},
         "label": {
             "show": True,
@@ -175,7 +175,7 @@ def _hidden(name: str, x: float, y: float) -> dict[str, Any]:
         "x": round(x, 1),
         "y": round(y, 1),
         "symbolSize": 0.1,
-        "itemStyle": {"opacity": 0},
+        "itemStyle": {"color": "rgba(0,0,0,0)"},
         "label": {"show": False},
         "tooltip": {"show": False},
         "emphasis": {"disabled": True},
@@ -217,10 +217,13 @@ def _links(units: BlockMap, link: Link, places: list[tuple[float, float]], theme
 
 
 def _bend(units: BlockMap, link: Link, places: list[tuple[float, float]]) -> float:
-    """Lines to the next row are straight; longer ones bend to the left, recurrences to the right."""
+    """Lines to the next row are straight; longer ones pass the rows between on their outer side, recurrences right."""
     span = units.depth[link.target] - units.depth[link.source]
-    length = math.dist(places[link.source], places[link.target])
+    (x1, y1), (x2, y2) = places[link.source], places[link.target]
+    length = math.dist((x1, y1), (x2, y2))
     if span == 1 or not length:
         return 0.0
-    reach = min(90 + 22 * abs(span), 300)
-    return -round(min(2 * reach / length, 0.9), 3)
+    is_aside = abs(x1 + x2 - WIDTH) > WIDTH / 50
+    reach = SHORT_REACH if is_aside else min(60 + 14 * abs(span), 190)
+    is_right = span > 0 and is_aside and x1 + x2 > WIDTH
+    return round(min(2 * reach / length, 0.9), 3) * (1 if is_right else -1)

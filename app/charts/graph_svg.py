@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.block_names import shortened
 from app.charts.colours import CATEGORIES
 from app.charts.network_graph import (
     HEIGHT,
@@ -14,6 +13,7 @@ from app.charts.network_graph import (
     columns_of,
     drawn_nodes,
     edge_limit,
+    fitting_name,
     line_style,
     name_places,
     node_colours,
@@ -126,11 +126,11 @@ def _layer_names(view: GraphView, place: np.ndarray) -> Iterator[str]:
         if [number] in columns:
             is_low = columns.index([number]) % 2 and len(columns) > MAX_NAMES_IN_LINE
             y += (28 if is_low else -10) + TOP
-            yield _text(x + SIDE, y, shortened(f"{layer.name}{function}", letters), anchor="middle")
+            yield _text(x + SIDE, y, f"{fitting_name(layer, letters)}{function}", anchor="middle")
             yield _text(x + SIDE, y + 18, f"{layer.size:,}", anchor="middle")
         else:
             yield _text(
-                x + SIDE, y + TOP + 8, f"{shortened(layer.name, letters)} · {layer.size:,}", anchor="middle", size=12
+                x + SIDE, y + TOP + 8, f"{fitting_name(layer, letters)} · {layer.size:,}", anchor="middle", size=12
             )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from app.block_names import shortened
 from app.charts.gaps import full_colour
 from app.charts.theme import CATEGORIES, Theme, diverging
-from app.graph_view import MAX_DRAWN_NODES, GraphView
+from app.graph_view import MAX_DRAWN_NODES, GraphView, NodeLayer
 
 WIDTH, HEIGHT = 1000.0, 800.0
 COLUMN_HEIGHT = 40  # neurons one above the other; more stand in several columns
@@ -92,7 +92,7 @@ def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: 
     for number, (x, y) in name_places(view, place).items():
         layer = view.layers[number]
         function = "" if layer.activation == "none" else f" · {layer.activation}"
-        name = shortened(layer.name, max(MIN_LETTERS, int(WIDTH / len(columns) / NAME_LETTERS)))
+        name = fitting_name(layer, max(MIN_LETTERS, int(WIDTH / len(columns) / NAME_LETTERS)))
         is_alone = any(column == [number] for column in columns)
         text = f"{layer.size}" if is_small else f"{name}{function}\n{layer.size:,}"
         if not is_alone and not is_small:
@@ -115,6 +115,11 @@ def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: 
             }
         )
     return names
+
+
+def fitting_name(layer: NodeLayer, letters: int) -> str:
+    """The name of a layer, or a shorter one where there is room for so many letters."""
+    return shortened(layer.name if len(layer.name) <= letters else layer.label or layer.name, letters)
 
 
 def _literal(text: str) -> str:

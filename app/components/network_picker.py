@@ -62,6 +62,8 @@ def network_picker(
         st.info(problem, icon=":material/info:")
         if weights:
             st.page_link(page_table.page("network"), label="Look at its weights")
+        elif selection is not None and cached.exists(selection):
+            st.page_link(page_table.page("network"), label="Look at its graph")
     return None if problem else state.selected()
 
 

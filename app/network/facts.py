@@ -17,7 +17,8 @@ def network_facts(selection: Selection) -> None:
     architecture = cached.network(selection).architecture
     row = cached.row(selection)
     label = cached.label_name(selection)
-    facts = [f"**{plain(architecture.name)}**", f"{architecture.num_parameters:,} parameters"]
+    name = architecture.name if architecture.chain else architecture.name.removesuffix(" none")
+    facts = [f"**{plain(name)}**", f"{architecture.num_parameters:,} parameters"]
     if architecture.chain is None:
         facts += [plain(text) for text in shapes_in_words(architecture)]
     if label is not None:
@@ -62,7 +63,8 @@ def _sides(shape: Shape) -> str:
 def _details(selection: Selection, row: dict[str, object]) -> None:
     if selection.is_upload:
         own = state.kept()[selection.id]
-        st.text(f"{own.title}\n{own.format}, {own.size:,} bytes\nsha256 {own.sha256[:32]}…")
+        file = f", {own.size:,} bytes\nsha256 {own.sha256[:32]}…" if own.size else ""
+        st.text(f"{own.title}\n{own.format}{file}")
         for note in own.notes:
             st.text(f"• {note}")
         if own.tensors:

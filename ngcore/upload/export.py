@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 
@@ -56,6 +57,21 @@ def export_network(network: Network, path: Path | str | None = None) -> bytes:
     if path is not None:
         Path(path).write_bytes(data)
     return data
+
+
+def import_network(path: Path | str) -> Network:
+    """One network of a file that `export_network` wrote, whatever its size; for files of one's own.
+
+    Raises:
+        UnsupportedNetworkError: If the file has no architecture, or other tensors than it says.
+    """
+    with safetensors.safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get(ARCHITECTURE_KEY)
+    if text is None:
+        raise _invalid("there is none")
+    architecture, tensors = parse_architecture(text), safetensors.torch.load_file(path)
+    check_parameters(architecture, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    return Network(architecture, {name: tensor[None] for name, tensor in tensors.items()})
 
 
 def parse_architecture(text: str) -> Architecture:

@@ -58,7 +58,7 @@ def test_the_attentions_of_two_blocks_have_titles_of_their_own():
     ("cell", "parts"),
     [
         ("lstm", ["i", "f", "g", "o", "hidden", "cell"]),
-        ("gru", ["r", "z", "n", "n of hidden", "reset", "hidden"]),
+        ("gru", ["r", "z", "n", "hn", "reset", "hidden"]),
         ("rnn_tanh", ["h"]),
     ],
 )

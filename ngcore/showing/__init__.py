@@ -1,0 +1,5 @@
+"""Opening the app on a network from Python or a notebook."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

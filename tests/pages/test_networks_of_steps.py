@@ -1,0 +1,178 @@
+"""Networks that are no chains: every page takes them, or says in words what it needs; the network page shows all."""
+
+import hashlib
+import json
+
+import pytest
+from dag_architectures import DAGS
+
+PAGES = ("home", "network", "map", "predict", "draw", "edit", "blend", "leaderboard")
+TABS = {"grid_on": "Weights", "shuffle": "Shuffle", "download": "Export"}
+
+
+def digest_of(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+@pytest.fixture
+def open_dag(open_page, pages_folder, checkpoints, monkeypatch):
+    """A function that opens a page with a network of this session selected."""
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(checkpoints))
+
+    def run(page, name, *, coverage=None, **chosen):
+        import torch
+
+        from app.state import Kept
+        from ngcore.testing import random_network
+
+        network, digest = random_network(DAGS[name], seed=1, dtype=torch.float32), digest_of(name)
+        app = open_page("home", net=f"upload:{digest}")
+        app.session_state["state.kept"] = {digest: Kept(network, name, digest, coverage=coverage)}
+        for key, value in chosen.items():
+            app.session_state[key] = value
+        return app.run() if page == "home" else app.switch_page(str(pages_folder / f"{page}.py")).run()
+
+    return run
+
+
+def keys_of(name):
+    from app.network.levels import keys_of
+
+    return keys_of(DAGS[name])
+
+
+def series(app):
+    return json.loads(app.get("echarts_chart")[0].proto.spec)["series"][0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", DAGS)
+def test_every_page_takes_every_network_or_says_what_it_needs(open_dag, page, name):
+    app = open_dag(page, name)
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("icon", TABS)
+@pytest.mark.parametrize("name", DAGS)
+def test_every_tab_takes_every_network(open_dag, icon, name):
+    chosen = {"network.tab": f":material/{icon}: {TABS[icon]}", "shuffle.seed": 1, "export.show": True}
+    app = open_dag("network", name, **chosen)
+    assert not app.exception and not app.error and not app.warning
+    assert next(tab for tab in app.tabs if tab.label.endswith(TABS[icon])).children
+
+
+@pytest.mark.parametrize("level", ["Blocks", "Neurons"])
+@pytest.mark.parametrize("name", DAGS)
+def test_blocks_and_neurons_of_every_network_are_drawn(open_dag, name, level):
+    from app.block_map import block_map
+    from ngcore.graph import graph_structure
+
+    app = open_dag("network", name, **{keys_of(name)[0]: level, "network.colour": "Activation"})
+    assert not app.exception and not app.error
+    shown = len(series(app)["data"])
+    least = {"Blocks": len(block_map(DAGS[name]).units), "Neurons": graph_structure(DAGS[name]).num_nodes}
+    assert shown >= least[level]
+
+
+@pytest.mark.parametrize("name", ["transformer", "lstm", "encoder and decoder"])
+def test_the_neurons_of_every_block_can_be_looked_at(open_dag, name):
+    from app.block_map import block_map
+
+    level, chosen = keys_of(name)
+    app = open_dag("network", name, **{level: "Neurons"})
+    for number, unit in enumerate(block_map(DAGS[name]).units):
+        app.session_state[chosen] = number
+        app.run()
+        assert not app.exception and not app.error
+        assert any(unit.name.split(" · ")[0] in text.value.replace("\\", "") for text in app.markdown)
+
+
+def test_a_block_is_opened_from_the_list_and_walked_from(open_dag):
+    app = open_dag("network", "transformer")
+    app.selectbox(key="network.open").set_value(3).run()
+    assert not app.exception
+    assert app.session_state[keys_of("transformer")[1]] == 3
+    walk = next(button for button in app.button if button.key.startswith("block.walk3."))
+    walk.click().run()
+    assert not app.exception
+    assert app.session_state[keys_of("transformer")[1]] != 3
+
+
+def test_a_neuron_of_a_neighbour_leads_to_its_block(open_dag):
+    level, chosen = keys_of("lstm")
+    app = open_dag("network", "lstm", **{level: "Neurons", chosen: 1, "network.neuron": 0})
+    assert any("only the edges to the block in the middle" in text.value for text in app.caption)
+    app.button(key="network.move").click().run()
+    assert app.session_state[chosen] == 0
+
+
+def test_tokens_are_typed_and_wrong_ones_are_explained(open_dag):
+    app = open_dag("network", "transformer", **{keys_of("transformer")[0]: "Neurons", "network.colour": "Activation"})
+    app.text_input(key="input.tokens9x5").set_value("0, 1 2;3 8").run()
+    assert not app.exception and not app.error
+    app.text_input(key="input.tokens9x5").set_value("0 1 2 3 9").run()
+    assert "whole numbers from 0 to 8, got '9'" in app.error[0].value.replace("\\", "")
+
+
+def test_heads_that_moved_are_counted(open_dag):
+    app = open_dag("network", "transformer", **{"network.tab": ":material/shuffle: Shuffle", "shuffle.seed": 2})
+    numbers = {metric.label: metric.value for metric in app.metric}
+    assert numbers["Heads that moved"].endswith(" of 6") and numbers["Neurons that moved"].endswith(" of 78")
+
+
+def test_inputs_outputs_and_ties_are_among_the_facts(open_dag):
+    app = open_dag("network", "transformer")
+    text = " ".join(text.value for text in app.markdown).replace("\\", "").replace("\u2060", "")
+    assert "input tokens 5 of 9" in text and "output 9 × 5" in text and "tied weights: tokens" in text
+
+
+def test_what_was_left_out_of_a_module_is_said(open_dag):
+    row = {
+        "path": "encoder.layers.3",
+        "operation": "fft",
+        "reason": "it has no counterpart",
+        "parameters": 64,
+        "input": 1,
+    }
+    coverage = {"num_parameters": 700, "num_covered": 636, "skipped": [row], "unused": ["head.bias"], "notes": ["n"]}
+    app = open_dag("network", "lstm", coverage=coverage)
+    assert not app.exception
+    assert "636 of 700 parameters" in app.warning[0].value.replace("\\", "")
+    assert any("head.bias" in text.value for text in app.text)
+
+
+@pytest.mark.parametrize("page", ["edit", "blend"])
+def test_a_page_that_needs_a_picture_says_so_and_links_to_the_graph(open_dag, page):
+    app = open_dag(page, "vision transformer")
+    assert "this page needs an INR" in app.info[0].value.replace("\\", "")
+    assert any(link.proto.page.endswith("network") for link in app.get("page_link"))
+
+
+@pytest.mark.parametrize("page", ["predict", "map"])
+def test_a_page_without_a_model_or_a_map_for_it_says_so_and_links_to_the_graph(open_dag, page):
+    app = open_dag(page, "transformer")
+    assert app.info
+    assert any(link.proto.page.endswith("network") for link in app.get("page_link"))
+
+
+def test_a_network_that_was_handed_over_is_selected_by_its_address(open_page, tmp_path, monkeypatch):
+    import torch
+
+    from ngcore.showing import FOLDER_VARIABLE, Handover, hand_over
+    from ngcore.testing import random_network
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    network = random_network(DAGS["gru"], dtype=torch.float32)
+    name = hand_over(Handover(network, "my <b>model</b>", ("Read from a module.",)), tmp_path)
+    app = open_page("network", net=f"upload:{name}")
+    assert not app.exception and not app.error and not app.info
+    assert app.session_state["state.kept"][name].network.equals(network)
+
+
+def test_a_network_that_was_never_handed_over_is_missing(open_page, tmp_path, monkeypatch):
+    from ngcore.showing import FOLDER_VARIABLE
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    app = open_page("network", net="upload:" + "a" * 64)
+    assert not app.exception
+    assert "another session" in app.info[0].value
