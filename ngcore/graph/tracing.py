@@ -258,7 +258,8 @@ class Builder:
         self.connect(places, made, kind="constant", layer=step.name, parameter=f"{step.name}.{name}", kernel=(1, 1))
 
     def _spread(self, step: Step, read: list[Segments]) -> Segments:
-        positions = self._shape(step)[1:]
+        shape = self._shape(step)
+        positions = shape[1 : len(shape) - step.layer.kept]  # type: ignore[attr-defined]
         segments = read[0] if all(s.spread == 1 for s in read[0]) else self.plain(read[0])
         total = width_of(segments) if step.layer.channels_last else 0  # type: ignore[attr-defined]
         if math.prod(positions) == 1:

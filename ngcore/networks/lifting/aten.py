@@ -43,6 +43,8 @@ def cast(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
     x: Node = a.self
     if dtype is None or dtype == x.dtype or (dtype.is_floating_point and x.dtype.is_floating_point):
         return x
+    if x.value is not None:
+        return graph.derived(x.value.to(dtype), [x], path)
     return graph.unknown(f"a cast to {str(dtype).removeprefix('torch.')}", x.shape, dtype, [x], path)
 
 
@@ -79,8 +81,19 @@ def subtract_from(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
 
 def multiply(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
     """Computes x · y."""
+    if any(isinstance(x, Node) and x.attrs.get("what") == "view_as_complex" for x in (a.self, a.other)):
+        return complex_product(graph, a, path)
     x = _operand(graph, a.self, a.other) if isinstance(a.other, Node) else a.self
     return graph.apply("multiply", x, _operand(graph, a.other, x), path=path)
+
+
+def complex_product(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
+    """A product with fixed complex numbers: a rotation of pairs, if they are pairs again afterwards."""
+    pairs, other = (a.self, a.other) if a.self.attrs.get("what") == "view_as_complex" else (a.other, a.self)
+    shape = torch.broadcast_shapes(pairs.shape, other.shape)
+    made = graph.unknown("a product of complex numbers", shape, torch.complex128, [pairs, other], path)
+    made.attrs["why"] = "complex numbers"
+    return made
 
 
 def reciprocal(graph: ForeignGraph, x: Node, path: str) -> Node:

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from ngcore.networks.lifting.aten import ARITHMETIC, Handler, Made
+from ngcore.networks.lifting.aten import ARITHMETIC, SAME, Handler, Made
+from ngcore.networks.lifting.aten_compositions import COMPOSITIONS
 from ngcore.networks.lifting.aten_moves import MOVES
 from ngcore.networks.lifting.graph import ForeignGraph
 from ngcore.networks.lifting.nodes import Node
@@ -274,7 +275,7 @@ def recurrence(cell: str) -> Handler:
         each = 4 if a.has_biases else 2
         if len(a.params) != each * ways * a.num_layers:
             shape = (*a.input.shape[:2], ways * states[0].shape[-1])
-            made = graph.unknown(f"{cell} with projections", shape, a.input.dtype, [a.input], path)
+            made = graph.unknown(f"{cell} with projections", shape, a.input.dtype, [a.input, *a.params], path)
             return [made, *states]
         x = a.input if a.batch_first else graph.apply("permute", a.input, order=(1, 0, 2))
         last: list[list[Node]] = [[] for _ in states]
@@ -320,6 +321,7 @@ def _end(graph: ForeignGraph, values: Node, *, is_reversed: bool) -> Node:
 HANDLERS: dict[str, Handler] = {
     **ARITHMETIC,
     **MOVES,
+    **COMPOSITIONS,
     "_native_batch_norm_legit_no_training": batch_norm_of_parts,
     "_weight_norm": weight_norm,
     "addmm": product_and_sum,
@@ -368,3 +370,6 @@ HANDLERS |= {
     "upsample_bicubic2d": resize("bicubic"),
     "upsample_trilinear3d": resize("trilinear"),
 }
+
+KEEPS_SOURCE = frozenset((*MOVES, *SAME, "to", "_to_copy", "embedding", "linear", "_weight_norm"))
+"""Operations on constants after which it is still known which tensor of the original they are."""

@@ -23,6 +23,11 @@ def transpose(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
     return graph.apply("permute", a.self, order=tuple(order), path=path)
 
 
+def reverse(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
+    """All axes in reverse order."""
+    return graph.apply("permute", a.self, order=tuple(reversed(range(len(a.self.shape)))), path=path)
+
+
 def move_axes(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
     """Axes moved elsewhere."""
     source, target = (listed(x) for x in (a.source, a.destination))
@@ -179,6 +184,8 @@ def unbind(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
 def concat(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
     """One after the other."""
     parts = [part for part in a.tensors if math.prod(part.shape)]
+    if len(parts) == 1:
+        return parts[0]
     return graph.apply("concat", *parts, axis=a.dim % len(parts[0].shape), path=path)
 
 
@@ -198,7 +205,9 @@ MOVES: dict[str, Handler] = {
     "expand_as": expand,
     "flatten": flatten,
     "movedim": move_axes,
+    "mT": transpose,
     "narrow": narrow,
+    "numpy_T": reverse,
     "permute": permute,
     "pixel_shuffle": pixels_from_channels,
     "pixel_unshuffle": channels_from_pixels,

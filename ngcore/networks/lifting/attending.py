@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ngcore.networks.layers import Attend, Constant, Recurrence, Rotary
 from ngcore.networks.lifting.builder import Traced, Value
-from ngcore.networks.lifting.layout import Factor, Run, UnsupportedError, size_of
+from ngcore.networks.lifting.layout import Factor, Run, UnsupportedError, size_of, sizes_of
 from ngcore.networks.lifting.lifter import Lifter
+from ngcore.networks.lifting.matching import fixed
 from ngcore.networks.lifting.nodes import Node
 from ngcore.networks.lifting.weighing import expect_constant, named
 
@@ -18,7 +19,7 @@ NEVER = -1e4  # scores that are lowered by more count for nothing
 def lift_attention(lifter: Lifter, node: Node) -> Traced:
     """softmax(scale · QKᵀ + mask) V of (batch, …heads, tokens, d)."""
     query, key, value = (lifter.read(node, index) for index in range(3))
-    mask, is_causal = node.operand(3), node.attrs.get("is_causal", False)
+    mask, is_causal = fixed(node.operand(3)), node.attrs.get("is_causal", False)
     if mask is not None and not mask.is_constant:
         raise UnsupportedError("scaled_dot_product_attention with a custom mask, one that depends on the input")
     try:
@@ -32,7 +33,7 @@ def lift_attention(lifter: Lifter, node: Node) -> Traced:
         return _spelled_out(lifter, node)
     if mask is not None:
         mask, is_causal = _as_causal(lifter, mask, is_causal)
-    read += [kv[0][0], kv[1][0]] + ([] if mask is None else [_mask_value(lifter, mask, node, size_of(heads))])
+    read += [kv[0][0], kv[1][0]] + ([] if mask is None else [_mask_value(lifter, mask, node)])
     count = size_of(heads)
     layer = Attend(count, None if kv_heads == count else kv_heads, is_causal, node.attrs.get("scale"))
     width, tokens = lifter.axes(value)[-1], lifter.axes(query)[-2]
@@ -78,7 +79,7 @@ def _spelled_out(lifter: Lifter, node: Node) -> Traced:
     scaled = graph.apply("affine", query, factor=query.shape[-1] ** -0.5 if scale is None else scale)
     order = (*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2)
     scores = graph.apply("matmul", scaled, graph.apply("permute", key, order=order), path=node.path)
-    masks = [node.operand(3)]
+    masks = [fixed(node.operand(3))]
     if node.attrs.get("is_causal"):
         masks.append(graph.constant(_triangle(*scores.shape[-2:]).to(scores.dtype)))
     for mask in masks:
@@ -108,26 +109,29 @@ def _as_causal(lifter: Lifter, mask: Node, is_causal: bool) -> tuple[Node | None
     return mask, is_causal
 
 
-def _mask_value(lifter: Lifter, mask: Node, node: Node, heads: int) -> Value:
-    """A mask as a constant of shape (1 or heads, tokens or 1, others)."""
-    query, key = node.reads[0], node.reads[1]
+def _mask_value(lifter: Lifter, mask: Node, node: Node) -> Value:
+    """A mask as a constant of shape (1 or heads, tokens or 1, others), where heads are all other axes but the batch."""
+    query, key = node.reads[:2]
     assert query is not None
     assert key is not None
-    shape = (1,) * (len(query.shape) - len(mask.shape)) + mask.shape
-    others = key.shape[-2]
-    mask = lifter.graph.apply("reshape", mask, shape=shape)
-    if len(shape) == 4 and shape[0] > 1:
-        assert mask.value is not None
-        if not torch.equal(mask.value[:1].expand_as(mask.value), mask.value):
-            raise UnsupportedError("a mask that differs between the samples of the batch")
-        mask = lifter.graph.apply("slice", mask, axis=0, start=0, stop=1)
-    if len(shape) == 3 and shape[0] not in (1, heads):
+    lead = [tuple(f for f in run if f is not lifter.batch) for run in lifter.axes(lifter.lift(query))[:-2]]
+    mask = lifter.graph.apply("reshape", mask, shape=(1,) * (len(query.shape) - len(mask.shape)) + mask.shape)
+    for axis, run in enumerate(lead):
+        if mask.shape[axis] not in (1, size_of(run)):
+            mask = _for_one_sample(lifter, mask, axis, size_of(run))
+    sizes = sizes_of(lead) if any(size > 1 for size in mask.shape[: len(lead)]) else (1,) * len(lead)
+    whole = lifter.graph.apply("expand", mask, shape=(*sizes, mask.shape[-2], key.shape[-2]))
+    return _as_is(lifter, lifter.graph.apply("reshape", whole, shape=(math.prod(sizes), *whole.shape[-2:])), node.path)
+
+
+def _for_one_sample(lifter: Lifter, mask: Node, axis: int, size: int) -> Node:
+    """The mask of one sample, which must be that of all."""
+    assert mask.value is not None
+    first = mask.value.narrow(axis, 0, size)
+    repeats = [mask.shape[i] // size if i == axis else 1 for i in range(len(mask.shape))]
+    if mask.shape[axis] % size or not torch.equal(first.repeat(repeats), mask.value):
         raise UnsupportedError("a mask that differs between the samples of the batch")
-    shape = tuple(mask.shape[-3:])
-    mask = lifter.graph.apply("reshape", mask, shape=shape)
-    if shape[-1] != others:
-        mask = lifter.graph.apply("expand", mask, shape=(*shape[:-1], others))
-    return _as_is(lifter, mask, node.path)
+    return lifter.graph.apply("slice", mask, axis=axis, start=0, stop=size)
 
 
 def _as_is(lifter: Lifter, mask: Node, path: str) -> Value:

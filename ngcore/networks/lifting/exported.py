@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.errors import ArchitectureError
-from ngcore.networks.lifting.aten_layers import HANDLERS
+from ngcore.networks.lifting.aten_layers import HANDLERS, KEEPS_SOURCE
 from ngcore.networks.lifting.graph import ForeignGraph
 from ngcore.networks.lifting.nodes import Node, Source
 
@@ -37,12 +37,16 @@ VIEWS = frozenset(
 """Operations whose result may be the memory of what they read."""
 
 
-def graph_of(module: nn.Module, inputs: Sequence[Tensor]) -> ForeignGraph:
+def graph_of(
+    module: nn.Module, inputs: Sequence[Tensor], *, is_batch_told: bool = False, holds_layers: bool = True
+) -> ForeignGraph:
     """The foreign graph of a module in evaluation mode.
 
     Args:
         module: Any module that `torch.export` can trace.
         inputs: What it is called with, the batch on axis 0.
+        is_batch_told: Whether no other axis has as many entries as the batch.
+        holds_layers: Whether Linear layers of constants stay layers.
 
     Raises:
         ArchitectureError: If it cannot be traced.
@@ -52,7 +56,8 @@ def graph_of(module: nn.Module, inputs: Sequence[Tensor]) -> ForeignGraph:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = program.run_decompositions({})
-    return _Reader(module, program).read()
+    graph = ForeignGraph(len(inputs[0]) if is_batch_told else None, holds_layers=holds_layers)
+    return _Reader(module, program, graph).read()
 
 
 def _exported(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
@@ -115,8 +120,8 @@ def _mutates_views(graph: Any) -> bool:
 class _Reader:
     """Goes through an exported program, one operation after the other."""
 
-    def __init__(self, module: nn.Module, program: Any) -> None:
-        self.program, self.graph = program, ForeignGraph()
+    def __init__(self, module: nn.Module, program: Any, graph: ForeignGraph) -> None:
+        self.program, self.graph = program, graph
         self.learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         self.canonical = canonical_names(module)
 
@@ -199,7 +204,7 @@ class _Reader:
         reads = list(_nodes_in(given.values()))
         handler = HANDLERS.get(name) or HANDLERS.get(name.removesuffix("_"))
         is_fixed = all(read.is_constant for read in reads)
-        if handler is not None and reads and not (is_fixed and name in ("where", "masked_fill", "masked_fill_", "to")):
+        if handler is not None and reads and (not is_fixed or name in KEEPS_SOURCE):
             return handler(self.graph, SimpleNamespace(**given), path)
         if is_fixed or name.endswith("_like") or name.startswith("new_"):
             return self._computed(node.target, given, reads, path)

@@ -20,9 +20,13 @@ class ForeignGraph:
     Attributes:
         inputs: The tensors that are given.
         outputs: The tensors that are asked for.
+        batch_size: Size of the batch, where no other axis has as many entries; None where that is not known.
+        holds_layers: Whether Linear layers of constants stay layers (learned queries), rather than be computed at once
+            (weights that are made by other weights).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, batch_size: int | None = None, *, holds_layers: bool = True) -> None:
+        self.batch_size, self.holds_layers = batch_size, holds_layers
         self.inputs: list[Node] = []
         self.outputs: list[Node] = []
         self._made: dict[object, Node] = {}
@@ -47,14 +51,22 @@ class ForeignGraph:
     def held(self, node: Node) -> Node:
         """A view of a tensor of the original as operations on all of it."""
         assert node.source is not None
-        whole = self._own[node.source.name]
-        key = ("held", node.source.name)
-        if key not in self._made:
-            self._made[key] = Node("held", (), {"of": whole}, whole.shape, whole.dtype, node.path)
-        made = self._made[key]
+        made = self._held(self._own[node.source.name])
         for op, settings in node.source.views:
             made = self.apply(op, made, path=node.path, **dict(settings))
         return made
+
+    def _held(self, node: Node) -> Node:
+        """A constant as a tensor like those that depend on the input."""
+        key = ("held", node)
+        if key not in self._made:
+            self._made[key] = Node("held", (node,), {}, node.shape, node.dtype, node.path)
+        return self._made[key]
+
+    def _is_for_samples(self, node: Node, shape: Sequence[int]) -> bool:
+        """Whether a constant is repeated for each sample of the batch."""
+        own = (1,) * (len(shape) - len(node.shape)) + node.shape
+        return any(old == 1 and new == self.batch_size for old, new in zip(own, shape, strict=True))
 
     def derived(self, value: Tensor, reads: Sequence[Node], path: str = "") -> Node:
         """Numbers that were computed from constants."""
@@ -73,8 +85,14 @@ class ForeignGraph:
             ArchitectureError: If the tensors do not fit.
         """
         given = [read for read in reads if read is not None]
+        if op == "affine" and attrs.get("factor", 1.0) == 1 and attrs.get("shift", 0.0) == 0:
+            return given[0]
         try:
-            if given and all(read.is_constant for read in given) and op != "scan":
+            if op == "expand" and given[0].is_constant and self._is_for_samples(given[0], attrs["shape"]):
+                reads = (self._held(given[0]),)
+            elif op == "linear" and self.holds_layers and given[0].is_constant and given[1].is_learned:
+                reads = (self._held(given[0]), *reads[1:])
+            elif given and all(read.is_constant for read in given) and op != "scan":
                 return self._folded(op, reads, given, path, attrs)
             shapes = [None if r is None else torch.empty(r.shape, dtype=r.dtype, device="meta") for r in reads]
             made = OPERATIONS[op](*shapes, **attrs)
@@ -91,11 +109,18 @@ class ForeignGraph:
     def _folded(
         self, op: str, reads: Sequence[Node | None], given: Sequence[Node], path: str, attrs: dict[str, Any]
     ) -> Node:
+        first = given[0]
+        key = (op, *reads, repr(sorted(attrs.items())))
+        if op in VIEWS and key in self._made:
+            return self._made[key]
         value = OPERATIONS[op](*(None if read is None else read.value for read in reads), **attrs)
         node = self.derived(value, given, path)
-        first = given[0]
         if op in VIEWS and first.source:
             node.source = first.source.seen(op, attrs)
+            if not node.source.views and node.source.name in self._own:
+                node = self._own[node.source.name]
+        if op in VIEWS:
+            self._made[key] = node
         return node
 
     def unknown(self, what: str, shape: Sequence[int], dtype: torch.dtype, reads: Sequence[Node], path: str) -> Node:

@@ -93,11 +93,12 @@ class Lifter:
         """The foreign tensor as a value, lifted now if it is new."""
         if node not in self._traced:
             if node.is_constant:
-                return self.constant(node, self._repeated_for_samples(node))
+                return self.constant(node, self.repeated_for_samples(node))
             self._traced[node] = self.rules[node.op](self, node)
         return self._traced[node]
 
-    def _repeated_for_samples(self, node: Node) -> list[Run | None]:
+    def repeated_for_samples(self, node: Node) -> list[Run | None]:
+        """For each axis of a constant whether it goes along the batch, being the same for every sample."""
         like: list[Run | None] = [None] * len(node.shape)
         is_long = node.value is not None and node.shape[:1] == (self.batch.size,)
         if is_long and node.value is not None and torch.equal(node.value[:1].expand_as(node.value), node.value):
@@ -238,5 +239,6 @@ def _with_several_parts(nodes: Iterable[Node]) -> frozenset[str]:
 
 def lift_held(lifter: Lifter, node: Node) -> Traced:
     """All of a table of the original."""
-    whole: Node = node.attrs["of"]
-    return lifter.constant(whole, [None] * len(whole.shape))
+    (whole,) = node.reads
+    assert whole is not None
+    return lifter.constant(whole, lifter.repeated_for_samples(whole))

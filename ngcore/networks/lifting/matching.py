@@ -37,3 +37,10 @@ def activated(node: Node, function: str, **numbers: float) -> Node | None:
         math.isclose(getattr(layer, name), number, rel_tol=1e-6) for name, number in numbers.items()
     )
     return read_of(node) if fits else None
+
+
+def fixed(node: Node | None) -> Node | None:
+    """The numbers themselves, of numbers that are repeated for every sample of the batch."""
+    if node is not None and node.op == "expand" and read_of(node).op == "held":
+        return read_of(read_of(node))
+    return node

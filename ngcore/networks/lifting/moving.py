@@ -72,7 +72,9 @@ def lift_expand(lifter: Lifter, node: Node) -> Traced:
     """Axes of one entry repeated, for which the value itself stands."""
     traced = lifter.read(node)
     axes = ((),) * (len(node.shape) - len(traced.axes)) + lifter.axes(traced)
-    return Traced(traced.value, tuple(run or lifter.run_of(n) for run, n in zip(axes, node.shape, strict=True)))
+    is_told = lifter.graph.batch_size is not None
+    new = [(lifter.batch,) if is_told and size == lifter.batch.size else lifter.run_of(size) for size in node.shape]
+    return Traced(traced.value, tuple(run or other for run, other in zip(axes, new, strict=True)))
 
 
 def lift_slice(lifter: Lifter, node: Node) -> Traced:

@@ -26,6 +26,11 @@ class Source:
 
     def seen(self, op: str, attrs: Mapping[str, Any]) -> "Source":
         """The same after another view."""
+        if op == "permute" and self.views and self.views[-1][0] == "permute":
+            before: tuple[int, ...] = dict(self.views[-1][1])["order"]
+            both = tuple(before[axis] for axis in attrs["order"])
+            rest = dataclasses.replace(self, views=self.views[:-1])
+            return rest if both == tuple(range(len(both))) else rest.seen(op, {"order": both})
         fixed = tuple((key, tuple(v) if isinstance(v, list | tuple) else v) for key, v in sorted(attrs.items()))
         return dataclasses.replace(self, views=(*self.views, (op, fixed)))
 

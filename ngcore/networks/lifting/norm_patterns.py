@@ -26,6 +26,19 @@ def rms_norm(graph: Graph, node: Node) -> Node | None:
     return None
 
 
+def early_weight(graph: Graph, node: Node) -> Node | None:
+    """A norm whose scale is applied before the division."""
+    for x, root in sides(node):
+        if x.op != "multiply" or activated(root, "power", alpha=-0.5) is None:
+            continue
+        for inner, weight in sides(x):
+            if weight.is_constant and not inner.is_constant:
+                plain = graph.apply("multiply", inner, root, path=node.path)
+                if plain.op in ("rms_norm", "layer_norm", "permute"):
+                    return graph.apply("multiply", plain, weight, path=node.path)
+    return None
+
+
 def _is_mean(node: Node) -> bool:
     settings = node.attrs
     return (

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 
 from ngcore.networks.layers import Activation
-from ngcore.networks.lifting.matching import activated, read_of, scaled, sides
+from ngcore.networks.lifting.matching import activated, fixed, read_of, scaled, sides
 from ngcore.networks.lifting.nodes import Graph, Node
-from ngcore.networks.lifting.norm_patterns import local_response_norm, rms_norm, weighted_norm
+from ngcore.networks.lifting.norm_patterns import early_weight, local_response_norm, rms_norm, weighted_norm
 from ngcore.networks.lifting.operations import activation
-from ngcore.networks.lifting.rotations import rotated, rotated_in_pairs
+from ngcore.networks.lifting.rotations import partly_rotated, rotated, rotated_in_pairs
 
 MASKED = -1e4
 """Scores set to this or less count for nothing."""
@@ -187,7 +187,8 @@ def _unmasked(graph: Graph, scores: Node) -> tuple[Node, Node | None]:
         return scores, None
     if scores.op != "add":
         return scores, None
-    for inner, mask in sides(scores):
+    for inner, other in sides(scores):
+        mask = fixed(other) or other
         if not mask.is_constant:
             continue
         if inner.op == "multiply" and mask.value is not None:
@@ -220,6 +221,23 @@ def part_of_concat(graph: Graph, node: Node) -> Node | None:
             return graph.apply("slice", part, **{**node.attrs, "start": start, "stop": stop})
         start, stop = start - size, stop - size
     return None
+
+
+def whole_cut(graph: Graph, node: Node) -> Node | None:
+    """All entries of an axis."""
+    return read_of(node) if read_of(node).shape == node.shape and node.attrs.get("step", 1) == 1 else None
+
+
+def cut_of_repeated(graph: Graph, node: Node) -> Node | None:
+    """A cut of numbers that are repeated for every sample."""
+    whole, axis = read_of(node), node.attrs["axis"]
+    numbers = fixed(whole)
+    if numbers is None or numbers is whole:
+        return None
+    place = axis - len(whole.shape) + len(numbers.shape)
+    if place >= 0 and numbers.shape[place] > 1:
+        numbers = graph.apply("slice", numbers, **{**node.attrs, "axis": place})
+    return graph.apply("expand", numbers, shape=node.shape, path=node.path)
 
 
 def softsign(graph: Graph, node: Node) -> Node | None:
@@ -264,8 +282,9 @@ def strided(graph: Graph, node: Node) -> Node | None:
         return None
     view, axis = read_of(cut), cut.attrs["axis"] % len(cut.shape)
     x = read_of(view)
-    if axis != len(cut.shape) - 1 or x.shape != (*view.shape[:-2], view.shape[-2] * view.shape[-1]):
+    if axis != len(cut.shape) - 1:
         return None
+    x = graph.apply("reshape", x, shape=(*view.shape[:-2], view.shape[-2] * view.shape[-1]))
     start, size = cut.attrs["start"], view.shape[-1]
     return graph.apply("slice", x, axis=len(x.shape) - 1, start=start, stop=x.shape[-1], step=size, path=node.path)
 
@@ -293,12 +312,23 @@ def permuted_twice(graph: Graph, node: Node) -> Node | None:
 
 PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "add": (with_number, biased, weighted_norm, rotated, tanh_shrink),
-    "multiply": (with_number, square, gated, gelu, softsign, local_response_norm, rms_norm, weighted_norm),
+    "multiply": (
+        with_number,
+        square,
+        gated,
+        gelu,
+        softsign,
+        local_response_norm,
+        rms_norm,
+        early_weight,
+        weighted_norm,
+    ),
     "affine": (affine,),
     "activate": (wave, power),
     "matmul": (as_linear, attention),
+    "concat": (partly_rotated,),
     "embed": (embedded_view,),
     "reshape": (rotated_in_pairs, strided, reshaped_twice),
     "permute": (permuted_twice,),
-    "slice": (part_of_concat,),
+    "slice": (whole_cut, part_of_concat, cut_of_repeated),
 }

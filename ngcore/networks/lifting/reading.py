@@ -20,7 +20,10 @@ from ngcore.networks.network import Network
 from ngcore.networks.origin import Entry, Origin, Part
 from ngcore.networks.sequential import chain_of
 
-TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.3}
+PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101)
+"""Sizes of the batch for which modules are traced: one that no axis of the module has, so that it is told from all."""
+
+TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.3}
 """How far a network may be from the module that it was read from, relative to the largest answer."""
 
 
@@ -105,7 +108,7 @@ def _as_chain(module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Ten
 
 
 def _lifted(module: nn.Module, inputs: Sequence[Tensor], *, strict: bool) -> Network:
-    network = lifted(graph_of(module, inputs), _original(module), batch_size=len(inputs[0]))
+    network = _traced(module, inputs)
     assert network.origin is not None
     coverage = network.origin.coverage
     if strict and not coverage.is_complete:
@@ -115,6 +118,38 @@ def _lifted(module: nn.Module, inputs: Sequence[Tensor], *, strict: bool) -> Net
             "write them in terms of other operations."
         )
     return as_chain(network)
+
+
+def _traced(module: nn.Module, inputs: Sequence[Tensor]) -> Network:
+    """The module's graph, lifted; traced for a batch of a size of its own, unless the module takes only the given."""
+    sizes = {size for x in (*inputs, *module.parameters(), *module.buffers()) for size in x.shape}
+    size = next((prime for prime in PRIMES if prime not in sizes), PRIMES[0])
+    samples, is_told = [_of_size(x, size) for x in inputs], True
+    try:
+        graph = graph_of(module, samples, is_batch_told=True)
+    except ArchitectureError:
+        samples, is_told = list(inputs), False
+        graph = graph_of(module, samples)
+    network: Network | None = None
+    try:
+        network = lifted(graph, _original(module), batch_size=len(samples[0]))
+        assert network.origin is not None
+        if network.origin.coverage.is_complete:
+            return network
+    except ArchitectureError:
+        pass  # tried again below
+    graph = graph_of(module, samples, is_batch_told=is_told, holds_layers=False)
+    other = lifted(graph, _original(module), batch_size=len(samples[0]))
+    return other if network is None or _num_skipped(other) < _num_skipped(network) else network
+
+
+def _num_skipped(network: Network) -> int:
+    return len(network.origin.coverage.skipped) if network.origin else 0
+
+
+def _of_size(x: Tensor, size: int) -> Tensor:
+    """The samples of a batch again and again."""
+    return x[torch.arange(size, device=x.device) % len(x)]
 
 
 def as_chain(network: Network) -> Network:
@@ -186,7 +221,9 @@ def _distance(network: Network, inputs: Sequence[Tensor], answers: Sequence[Tens
     """The largest difference between the network's answers and the module's, whose batch may lie on another axis."""
     dtype = network.dtype if network.parameters else answers[0].dtype
     moved = [x.cpu().to(dtype) if x.is_floating_point() else x.cpu() for x in inputs]
-    made: Any = network(*moved)
+    shapes = network.architecture.input_shapes
+    fitting = [x[:, None] if x.dim() == 1 and x.is_floating_point() else x for x in moved]
+    made: Any = network(*fitting[: len(shapes)])
     made = [made] if isinstance(made, Tensor) else made
     return max(_difference(one[0], other.cpu(), len(inputs[0])) for one, other in zip(made, answers, strict=True))
 

@@ -81,6 +81,20 @@ def rotated_in_pairs(graph: Graph, node: Node) -> Node | None:
     return _matched(graph, node, found[0], found[1])
 
 
+def partly_rotated(graph: Graph, node: Node) -> Node | None:
+    """The first channels of a head rotated, the others as they are."""
+    turned, rest = node.reads[0], node.reads[-1]
+    if len(node.reads) != 2 or turned is None or rest is None or turned.op != "rotate" or rest.op != "slice":
+        return None
+    first, x, last = turned.reads[0], rest.reads[0], len(node.shape) - 1
+    count = turned.shape[-1]
+    if x is None or x.shape != node.shape or 2 * turned.reads[1].shape[1] != count:  # type: ignore[union-attr]
+        return None
+    if not _is_slice(first, x, last, 0, count, 1) or not _is_slice(rest, x, last, count, x.shape[-1], 1):
+        return None
+    return graph.apply("rotate", x, *turned.reads[1:], path=node.path, **turned.attrs)
+
+
 Product = tuple[Node, Node, int]
 """What is multiplied, by which table, and its sign."""
 

@@ -124,22 +124,36 @@ CONVOLUTIONS: Mapping[tuple[int, bool], type[Convolution]] = {
 
 
 def lift_convolution(lifter: Lifter, node: Node) -> Traced:
-    """A convolution, transposed where there is an output padding."""
+    """A convolution, transposed where there is an output padding.
+
+    Of maps that go along with the batch (those of a film) it is one of an axis more, with a kernel of one there.
+    """
     weight, bias = expect_constant(node, "weight", "bias")
     assert weight is not None
-    value, layout = as_map(lifter, lifter.read(node), with_samples=False)
+    traced = lifter.builder.whole(lifter.read(node))
+    first, channels, *positions = lifter.axes(traced)
+    if first[:1] != (lifter.batch,):
+        raise UnsupportedError("the first axis is not the batch")
+    apart = (first[1:],) if len(first) > 1 else ()
+    value = lifter.builder.arranged(traced.value, (channels, *apart, *positions))
     settings = {key: tuple(node.attrs[key]) for key in ("stride", "padding", "dilation")}
-    groups, extra = node.attrs.get("groups", 1), node.attrs.get("output_padding")
-    if extra is not None:
-        settings["output_padding"] = tuple(extra)
-    kind = CONVOLUTIONS[len(weight.shape) - 2, extra is not None]
-    channels = (value.shape[0], node.shape[1])
-    layer = kind(*channels, tuple(weight.shape[2:]), groups=groups, bias=bias is not None, **settings)  # type: ignore[arg-type]
-    sizes = zip(layout[1:], node.shape[2:], strict=True)
-    positions = tuple(run if size_of(run) == size else lifter.run_of(size) for run, size in sizes)
-    made = (lifter.run_of(node.shape[1]), *positions)
-    made_value = lifter.builder.emit(layer, [value], made, path=node.path, parameters=named(weight=weight, bias=bias))
-    return Traced(made_value, ((lifter.batch,), *made))
+    if node.attrs.get("output_padding") is not None:
+        settings["output_padding"] = tuple(node.attrs["output_padding"])
+    kernel = tuple(weight.shape[2:])
+    if apart:
+        kernel = (1, *kernel)
+        settings = {key: (int(key in ("stride", "dilation")), *numbers) for key, numbers in settings.items()}
+        weight = lifter.graph.apply("reshape", weight, shape=(*weight.shape[:2], *kernel))
+    kind = CONVOLUTIONS.get((len(kernel), "output_padding" in settings))
+    if kind is None:
+        raise UnsupportedError("a convolution over more than three axes")
+    groups = node.attrs.get("groups", 1)
+    layer = kind(value.shape[0], node.shape[1], kernel, groups=groups, bias=bias is not None, **settings)
+    sizes = zip(positions, node.shape[2:], strict=True)
+    made = [run if size_of(run) == size else lifter.run_of(size) for run, size in sizes]
+    out, parameters = lifter.run_of(node.shape[1]), named(weight=weight, bias=bias)
+    result = lifter.builder.emit(layer, [value], (out, *apart, *made), path=node.path, parameters=parameters)
+    return Traced(result, (first, out, *made))
 
 
 def _normed(lifter: Lifter, node: Node, traced: Traced, axis: int, layer: Layer, parameters: dict[str, Node]) -> Traced:
