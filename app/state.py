@@ -107,7 +107,7 @@ class Kept:
         size: Bytes of the file.
         tensors: The table of tensors in the file.
         notes: What was inferred or done, in plain words.
-        coverage: What of a module or a file it holds, see `ngcore.showing.coverage_facts`; None where that is all.
+        coverage: What of a module or a file it holds, see `Coverage.to_dict`; None where that is all.
     """
 
     network: "Network"
@@ -214,10 +214,10 @@ def _num_bytes(networks: Iterable[Kept]) -> int:
 
 def keep_upload(upload: "Upload") -> Selection:
     """Keep an uploaded network."""
-    from ngcore.showing import coverage_facts  # which imports torch
-
     title = upload.filename or "uploaded network"
-    about = (upload.format, upload.size, upload.tensors, upload.notes, coverage_facts(upload.network))
+    origin = upload.network.origin
+    coverage = origin.coverage.to_dict() if origin else None
+    about = (upload.format, upload.size, upload.tensors, upload.notes, coverage)
     return keep(Kept(upload.network, title, upload.sha256, *about))
 
 

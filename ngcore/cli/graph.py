@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from ngcore.cli.graph_report import report_of, show_report
 from ngcore.cli.hints import takes_hints
 from ngcore.cli.inputs import InputNetwork, Source, read_input
 from ngcore.cli.options import Json, example
@@ -27,6 +28,7 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "graph mnist-inrs/060000",
             "graph weights.safetensors --activation relu --out graph.html",
+            "graph weights.safetensors --activation relu --report  # its layers, and what was left out",
             "graph cifar10-gs-cnns/00005-000050 --out graph.pt  # a torch_geometric Data",
         )
     )(takes_hints(graph))
@@ -40,23 +42,30 @@ def graph(
             help="Also write the graph: .json (plain lists), .pt (torch_geometric Data) or .html (a drawing)."
         ),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="A table of the layers instead, and what of the original was left out.")
+    ] = False,
     replace: Replace = False,
     as_json: Json = False,
     hints: "Hints | None" = None,
 ) -> None:
     """Describe the neural graph of a network: neurons as nodes, weights as edges."""
-    from ngcore.graph import to_graph
+    from ngcore.graph import graph_structure, to_graph
 
     if out is not None:
         check_output(out, suffixes=SUFFIXES, replace=replace)
     given = read_input(source, hints)
-    neural_graph = to_graph(given.network)
-    result = _describe(given, neural_graph.structure)
+    structure = graph_structure(given.network.architecture)
+    result = _describe(given, structure)
+    if report:
+        del result["node_blocks"], result["edge_blocks"]
+        result |= report_of(given.network, structure)
     if out is not None:
+        neural_graph = to_graph(given.network)
         write_atomically(out, lambda temporary: _write(temporary, out.suffix, given, neural_graph))
         result["file"] = str(out)
         say(f"Written to {out}.")
-    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
+    print_result(result, as_json=as_json, show=lambda console: _show(console, result, is_report=report))
 
 
 def _describe(given: InputNetwork, structure: "GraphStructure") -> dict[str, Any]:
@@ -85,13 +94,16 @@ def _describe(given: InputNetwork, structure: "GraphStructure") -> dict[str, Any
     }
 
 
-def _show(console: Console, result: dict[str, Any]) -> None:
+def _show(console: Console, result: dict[str, Any], *, is_report: bool) -> None:
     for note in (*result["notes"], *result["warnings"]):
         say(note)
     console.print(
         f"{result['architecture']}: {result['num_parameters']:,} parameters, {result['num_nodes']:,} nodes, "
         f"{result['num_edges']:,} edges",
     )
+    if is_report:
+        show_report(console, result)
+        return
     nodes = [
         (i, block["role"], block["num_nodes"], block["activation"]) for i, block in enumerate(result["node_blocks"])
     ]

@@ -27,32 +27,13 @@ class Handover:
         network: A stack of one.
         title: What to call it.
         notes: What was done with it, in plain words.
-        coverage: What of a module it holds, as plain JSON types, see `coverage_facts`; None where that is all.
+        coverage: What of a module it holds, see `Coverage.to_dict`; None where that is all.
     """
 
     network: Network
     title: str
     notes: tuple[str, ...] = ()
     coverage: dict[str, Any] | None = None
-
-
-def coverage_facts(network: Network) -> dict[str, Any] | None:
-    """The coverage report of a network that was read from elsewhere; None for others, and where nothing is amiss.
-
-    Returns:
-        num_parameters and num_covered of the original, `skipped` as rows of a table, and lists of texts: `unused` and
-        `notes`.
-    """
-    coverage = getattr(getattr(network, "origin", None), "coverage", None)
-    if coverage is None or not (coverage.skipped or coverage.unused or coverage.notes):
-        return None
-    return {
-        "num_parameters": coverage.num_parameters,
-        "num_covered": coverage.num_covered,
-        "skipped": coverage.table(),
-        "unused": list(coverage.unused),
-        "notes": list(coverage.notes),
-    }
 
 
 def hand_over(handover: Handover, folder: Path) -> str:

@@ -1,6 +1,7 @@
 """What of a foreign network a `Network` holds, and what it does not, with reasons."""
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,13 @@ class Coverage:
             }
             for skipped in self.skipped
         ]
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """The report in plain JSON types, with `table` as "skipped"; None where there is nothing to say."""
+        if not (self.skipped or self.unused or self.notes):
+            return None
+        numbers = {"num_parameters": self.num_parameters, "num_covered": self.num_covered}
+        return {**numbers, "skipped": self.table(), "unused": list(self.unused), "notes": list(self.notes)}
 
     def __str__(self) -> str:
         """The report as text."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dag_architectures import DAGS
+from module_families import FAMILIES
 
 
 def random_float(name):
@@ -160,6 +161,65 @@ def test_a_server_that_does_not_start_says_why(monkeypatch):
     monkeypatch.setattr(server, "SERVER", ("-c", "import sys; sys.exit('no luck today')"))
     with pytest.raises(ServerError, match=r"The app did not start\. The end of its log: no luck today"):
         server.LocalServer()
+
+
+def handed_over(one):
+    from ngcore.showing import take_over
+
+    return take_over(one.url.rpartition(":")[2], one._server.folder)
+
+
+def test_a_module_is_read_and_shown_under_the_name_of_its_class(shown):
+    import torch
+
+    import ngcore
+
+    module, inputs = FAMILIES["gru/one layer"]()
+    taken = handed_over(ngcore.show(module, *inputs, block=False, open_browser=False))
+    assert taken.title == type(module).__name__
+    floats = [x.float() if x.is_floating_point() else x for x in inputs]
+    torch.testing.assert_close(taken.network(*floats)[0].double(), module(*inputs), atol=1e-5, rtol=1e-4)
+
+
+def test_of_a_module_that_cannot_be_read_whole_the_rest_is_shown_with_a_report(shown):
+    import torch
+
+    import ngcore
+
+    class Spectral(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = torch.nn.Linear(4, 6), torch.nn.Linear(6, 2)
+
+        def forward(self, x):
+            return self.last(torch.fft.fft(self.first(x)).real)
+
+    taken = handed_over(ngcore.show(Spectral(), torch.randn(2, 4), block=False, open_browser=False))
+    assert any("fft" in row["operation"] for row in taken.coverage["skipped"])
+    assert taken.coverage["num_covered"] < taken.coverage["num_parameters"] == 44
+
+
+def test_the_browser_opens_where_asked_and_a_notebook_opens_none(shown, monkeypatch):
+    import ngcore
+    from ngcore.showing import opening
+
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    one = ngcore.show(random_float("mixer"), block=False)
+    monkeypatch.setattr(opening, "in_notebook", lambda: True)
+    ngcore.show(random_float("mixer"))
+    assert opened == [one.url]
+
+
+def test_a_script_waits_until_the_server_ends(monkeypatch):
+    import ngcore
+    from ngcore.showing import opening
+
+    waited = []
+    monkeypatch.setattr(opening, "is_interactive", lambda: False)
+    monkeypatch.setattr(opening.Shown, "wait", lambda one: waited.append(one.url))
+    one = ngcore.show(random_float("mixer"), open_browser=False)
+    assert waited == [one.url]
 
 
 def test_an_empty_stack_is_refused():

@@ -12,7 +12,7 @@ from torch import nn
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.networks import Network, from_module
-from ngcore.showing.handover import Handover, coverage_facts, hand_over
+from ngcore.showing.handover import Handover, hand_over
 from ngcore.showing.server import LocalServer
 
 FRAME = (
@@ -56,7 +56,7 @@ class Shown:
 
 
 def show(
-    network: Network | nn.Sequential,
+    network: Network | nn.Module,
     *example_inputs: Any,
     title: str | None = None,
     block: bool | None = None,
@@ -98,15 +98,19 @@ def show(
     return shown
 
 
-def _handover(network: Network | nn.Sequential, example_inputs: tuple[Any, ...], title: str | None) -> Handover:
+def _handover(network: Network | nn.Module, example_inputs: tuple[Any, ...], title: str | None) -> Handover:
     if isinstance(network, Network):
         if not len(network):
             raise ShapeMismatchError("Expected a network to show, got an empty stack.")
         notes = (f"The first of a stack of {len(network)}.",) if len(network) > 1 else ()
         one = network if len(network) == 1 else network[0]
-        return Handover(one, title or network.architecture.name, notes, coverage_facts(network))
-    read = from_module(network, example_inputs[0].shape[1:])
-    return Handover(read, title or type(network).__name__, ("Read from a module.",), coverage_facts(read))
+        return Handover(one, title or network.architecture.name, notes, _coverage(network))
+    read = from_module(network, *example_inputs, strict=False)
+    return Handover(read, title or type(network).__name__, ("Read from a module.",), _coverage(read))
+
+
+def _coverage(network: Network) -> dict[str, Any] | None:
+    return network.origin.coverage.to_dict() if network.origin else None
 
 
 def _running_server(*, is_framed: bool) -> LocalServer:
