@@ -79,6 +79,16 @@ def look_at(data: bytes) -> None:
                     first_kernels(tensor)
 
 
+def look_at_and_read(data: bytes) -> None:
+    """As `look_at`, and what reading a network of the file does."""
+    from ngcore.errors import NeuralGraphError
+    from ngcore.upload import Hints, read_network
+
+    look_at(data)
+    with contextlib.suppress(NeuralGraphError):
+        read_network(data, filename="fuzz", hints=Hints(activation="relu", stride=1, padding=0, input_size=(6, 6)))
+
+
 def look_at_torch(data: bytes) -> None:
     """As `look_at`, with the pickle described in this process: starting one for each file takes long."""
     from ngcore.upload.torch_reader import WANTED
@@ -171,7 +181,32 @@ def keras_files():
         archive.writestr("metadata.json", "{}")
         archive.writestr("config.json", '{"class_name": "Sequential"}')
         archive.writestr("model.weights.h5", hdf5_files()[0])
-    return [buffer.getvalue()]
+    return [buffer.getvalue(), _keras_model()]
+
+
+def _keras_model():
+    """A model of which a network is made, by its config."""
+    import h5py
+    import numpy as np
+
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/conv2d/vars/0"] = np.ones((3, 3, 2, 4), np.float32)
+        file["layers/dense/vars/0"] = np.ones((64, 3), np.float32)
+        file["layers/dense/vars/1"] = np.ones(3, np.float32)
+    kinds = [
+        ("InputLayer", {"batch_shape": [None, 6, 6, 2]}),
+        ("Conv2D", {"activation": "relu", "padding": "valid", "strides": [1, 1]}),
+        ("Flatten", {}),
+        ("Dense", {"activation": "softmax"}),
+    ]
+    layers = [{"class_name": kind, "config": {"name": kind, **config}} for kind, config in kinds]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": layers}}))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return buffer.getvalue()
 
 
 def onnx_files():
@@ -222,8 +257,8 @@ TARGETS: dict[str, Target] = {
     "npz": Target(npz_files, look_at),
     "torch": Target(torch_files, look_at_torch),
     "legacy-torch": Target(legacy_torch_files, look_at_torch),
-    "hdf5": Target(hdf5_files, look_at),
-    "keras": Target(keras_files, look_at),
+    "hdf5": Target(hdf5_files, look_at_and_read),
+    "keras": Target(keras_files, look_at_and_read),
     "onnx": Target(onnx_files, look_at),
     "exported": Target(exported_files, look_at),
 }

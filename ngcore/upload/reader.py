@@ -12,7 +12,7 @@ from torch import Tensor
 from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError, UploadError
 from ngcore.networks import Network
 from ngcore.text import clean_text
-from ngcore.upload import legacy_format, npz_format, safetensors_format, torch_format
+from ngcore.upload import keras_format, legacy_format, npz_format, safetensors_format, torch_format
 from ngcore.upload.contents import Format, TensorInfo
 from ngcore.upload.conventions import Convention, convert, is_image
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
@@ -20,10 +20,12 @@ from ngcore.upload.folding import fold_tensors
 from ngcore.upload.hints import HINTS_KEY, Hints
 from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, PUBLIC, Limits
-from ngcore.upload.recipes import CONVERT, TORCH_TO_NPZ
+from ngcore.upload.recipes import CONVERT, KERAS_TO_NPZ, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
+from ngcore.upload.schemes import keras
 from ngcore.upload.schemes.origin import Origin
-from ngcore.upload.schemes.recognise import Recognition, Structure, recognise, with_tensors
+from ngcore.upload.schemes.recognise import recognise, with_tensors
+from ngcore.upload.schemes.structure import Recognition, Structure
 from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
 from ngcore.upload.tensors import aside_notes, clean_tensors, set_counters_aside, tensor_table
 
@@ -32,7 +34,9 @@ FORMATS: tuple[Format, ...] = (
     npz_format.FORMAT,
     torch_format.FORMAT,
     legacy_format.FORMAT,
+    *keras_format.FORMATS,
 )
+KERAS_FORMATS = tuple(file_format.name for file_format in keras_format.FORMATS)
 WITHOUT_STRUCTURE = "So its structure is not known; a file written by ngcore.upload.export_network says its own."
 HEAD_BYTES = 4_096  # enough for every magic number and for the name of the first entry of an archive
 _log = logging.getLogger(__name__)
@@ -174,10 +178,20 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
     Raises:
         UploadError: If it is no network, or one about which more must be said.
     """
-    said = (hints or Hints()).over(_own_hints(file))
+    try:
+        return _build(file, (hints or Hints()).over(_own_hints(file)))
+    except UnsupportedNetworkError as error:
+        if file.format not in KERAS_FORMATS or error.recipe:
+            raise
+        raise UnsupportedNetworkError(f"{error} {CONVERT}", recipe=KERAS_TO_NPZ) from None
+
+
+def _build(file: OpenedFile, said: Hints) -> Upload:
     recognition = _recognise(file, said)
     if recognition.structure is not None:
         return _whole(file, recognition.structure.settled())
+    if recognition.is_chain and keras.is_keras(file.tensors):
+        return _whole(file, keras.chain_of(file.tensors, said))
     inferred = _architecture(file, said, recognition)
     check_architecture(inferred.architecture, file.limits)
     network, converted = _in_own_convention(_network(inferred, file.tensors), said)

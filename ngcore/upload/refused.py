@@ -56,17 +56,6 @@ REFUSED = (
         TORCH_TO_NPZ,
     ),
     RefusedFormat(
-        f"This is a Keras model, which can run code when loaded. {CONVERT}",
-        lambda head: first_name(head) in KERAS_ENTRIES,
-        KERAS_TO_NPZ,
-    ),
-    RefusedFormat(
-        "This is an HDF5 file (Keras writes .h5), which can refer to other files on this machine. "
-        "If it is a Keras model, convert it where you trust it, then upload model.npz.",
-        lambda head: head.startswith(b"\x89HDF\r\n\x1a\n"),
-        KERAS_TO_NPZ,
-    ),
-    RefusedFormat(
         f"This is a bare pickle, which can run code when loaded; it was not. {CONVERT}", _is_pickle, PICKLE_TO_NPZ
     ),
     RefusedFormat(

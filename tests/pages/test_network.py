@@ -214,7 +214,7 @@ def test_the_file_is_read_once_for_all_answers_and_the_picture_follows_the_conve
     assert any("Its inputs and outputs were coordinates" in text.value for text in app.caption)
 
 
-def test_a_file_of_a_format_that_is_not_read_shows_a_recipe_that_can_be_copied(open_page):
+def test_a_file_that_is_not_read_shows_a_recipe_that_can_be_copied(open_page):
     from ngcore.upload.recipes import KERAS_TO_NPZ
 
     app = open_page("network", net="tiny-inrs/000001")

@@ -11,12 +11,12 @@ from torch import Tensor
 from ngcore.errors import ArchitectureError, UnsupportedNetworkError
 from ngcore.networks import Architecture
 from ngcore.upload.hints import Hints
-from ngcore.upload.questions import Question, ask
 from ngcore.upload.schemes import (
     bert,
     convnext,
     densenet,
     gpt,
+    keras,
     llama,
     mobile,
     recurrent,
@@ -28,6 +28,7 @@ from ngcore.upload.schemes import (
 from ngcore.upload.schemes.origin import Origin
 from ngcore.upload.schemes.plan import MisfitError, Plan
 from ngcore.upload.schemes.scheme import Scheme
+from ngcore.upload.schemes.structure import Recognition, Structure
 from ngcore.upload.shapes import Shape
 
 SCHEMES: tuple[Scheme, ...] = (
@@ -44,50 +45,6 @@ SCHEMES: tuple[Scheme, ...] = (
     *recurrent.SCHEMES,
 )
 CONFIG_KEYS = ("config", "config.json")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Structure:
-    """A network of which the tensors are known and not yet read.
-
-    Attributes:
-        scheme: What it is, such as "a ResNet".
-        architecture: Its structure, with the suggested answers where something is open.
-        origin: Which tensors its parameters are.
-        notes: What was taken for granted, in plain words.
-        questions: What is open.
-    """
-
-    scheme: str
-    architecture: Architecture
-    origin: Origin
-    notes: tuple[str, ...]
-    questions: tuple[Question, ...] = ()
-
-    def settled(self) -> "Structure":
-        """This, if nothing is open.
-
-        Raises:
-            AmbiguousNetworkError: With all questions.
-        """
-        if self.questions:
-            raise ask(list(self.questions))
-        return self
-
-
-@dataclasses.dataclass(frozen=True)
-class Recognition:
-    """What came of looking for a naming scheme.
-
-    Attributes:
-        structure: The network; None where no scheme has a place for every tensor.
-        near_misses: Which schemes it looks like, and what does not fit.
-        is_chain: Whether it may still be a plain chain of layers.
-    """
-
-    structure: Structure | None
-    near_misses: tuple[str, ...] = ()
-    is_chain: bool = True
 
 
 def recognise(
@@ -111,6 +68,8 @@ def recognise(
         UnsupportedNetworkError: If what was said does not fit the tensors.
     """
     said, config = hints or Hints(), _config(metadata or {})
+    if keras.is_keras(shapes):
+        return _keras(Plan(shapes, said), metadata or {})
     near_misses: dict[str, bool] = {}
     for scheme in SCHEMES:
         for prefix in scheme.prefixes(shapes)[:1]:
@@ -122,16 +81,34 @@ def recognise(
     return Recognition(None, tuple(near_misses), is_chain=not any(near_misses.values()))
 
 
+def _keras(plan: Plan, metadata: Mapping[str, str]) -> Recognition:
+    """A Keras model by its config; without one it is read as a chain."""
+    try:
+        outputs = keras.build(plan, metadata)
+        if outputs is None:
+            return Recognition(None)
+        return Recognition(_finished(plan, outputs, keras.NAME, "as its config says"))
+    except MisfitError as error:
+        reason = f"It is {keras.NAME}, but {error}."
+    except ArchitectureError as error:
+        reason = f"It is {keras.NAME}, but what its config says does not fit: {error}"
+    return Recognition(None, (reason,), is_chain=False)
+
+
 def _structure(scheme: Scheme, plan: Plan, prefix: str) -> Structure:
     try:
         outputs = scheme.build(plan, prefix)
-        plan.expect_none_left()
-        architecture = Architecture(tuple(plan.inputs), tuple(plan.steps), outputs)
+        return _finished(plan, outputs, scheme.name, "as its library has it")
     except ArchitectureError as error:
         raise UnsupportedNetworkError(f"It looks like {scheme.name}, but what was said does not fit. {error}") from None
+
+
+def _finished(plan: Plan, outputs: tuple[int, ...], name: str, how: str) -> Structure:
+    plan.expect_none_left()
+    architecture = Architecture(tuple(plan.inputs), tuple(plan.steps), outputs)
     origin = Origin(dict(plan.shapes), plan.views, plan.fixed, plan.copies)
-    notes = (f"The names are those of {scheme.name}, rebuilt as its library has it.", *_aside(plan), *plan.notes)
-    return Structure(scheme.name, architecture, origin, notes, tuple(plan.questions))
+    notes = (f"The names are those of {name}, rebuilt {how}.", *_aside(plan), *plan.notes)
+    return Structure(name, architecture, origin, notes, tuple(plan.questions))
 
 
 def _aside(plan: Plan) -> list[str]:

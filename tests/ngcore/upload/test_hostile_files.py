@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from refusals import assert_refused
 
-from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError
+from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, UnsupportedNetworkError, UploadError
 from ngcore.networks import Activation, Conv2d, GlobalAveragePool, Linear, Skip, chain
 from ngcore.testing import random_network
 from ngcore.upload import Hints, export_network, read_network, reader
@@ -21,7 +21,7 @@ from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_N
 from ngcore.upload.shapes import check_architecture
 
 RELU = Hints(activation="relu", convention="dws")
-NAMES = "safetensors, npz, torch, legacy torch"
+NAMES = "safetensors, npz, torch, legacy torch, keras, hdf5"
 
 
 class Bomb:
@@ -66,7 +66,6 @@ def test_a_file_above_the_limit_is_refused():
 @pytest.mark.parametrize(
     ("head", "start", "recipe"),
     [
-        (b"\x89HDF\r\n\x1a\n", "This is an HDF5 file (Keras writes .h5)", KERAS_TO_NPZ),
         (b"\x93NUMPY\x01\x00", "This is a single NumPy array.", ARRAY_TO_NPZ),
         (b"\x08\x07\x12\x07pytorch", "This is an ONNX model", ONNX_TO_NPZ),
         (b"\x08\x01\x12\xff\x01", "This is a TensorFlow SavedModel", KERAS_TO_NPZ),
@@ -81,9 +80,15 @@ def test_known_formats_that_are_not_read_are_refused_with_a_way_to_convert_them(
     assert caught.value.recipe == recipe
 
 
-def test_a_keras_archive_is_refused_with_a_way_to_convert_it(zipped):
+@pytest.mark.parametrize("data", [b"\x89HDF\r\n\x1a\n" + bytes(100), b"\x89HDF\r\n\x1a\n"])
+def test_a_damaged_hdf5_file_is_refused(data):
+    with pytest.raises(UploadError):
+        read_network(data)
+
+
+def test_a_keras_archive_without_weights_is_refused(zipped):
     data = zipped({"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": b""})
-    message = f"This is a Keras model, which can run code when loaded. {CONVERT}"
+    message = "This Keras archive is damaged: its model.weights.h5 is no HDF5 file."
     assert_refused(UnknownFormatError, message, data, filename="weights.npz", recipe=KERAS_TO_NPZ)
 
 
