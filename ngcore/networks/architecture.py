@@ -70,6 +70,9 @@ class Architecture:
         input_shapes: Shape of each input; of tokens (size of the vocabulary, *positions), see `Embedding`.
         steps: The steps, in the order of the forward pass.
         outputs: The values that the network returns.
+        input_orders: Where callers give inputs with their axes in another order: axis i of the value is axis
+            `input_orders[k][i]` of what is given as input k, the batch aside; () where all are given as they are.
+        output_orders: The same for what is returned: its axis i is axis `output_orders[k][i]` of the value.
 
     Raises:
         ArchitectureError: Where values and layers do not fit.
@@ -78,6 +81,8 @@ class Architecture:
     input_shapes: tuple[Shape, ...]
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
+    input_orders: tuple[tuple[int, ...], ...] = ()
+    output_orders: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.input_shapes or any(not shape or min(shape) < 1 for shape in self.input_shapes):
@@ -88,13 +93,15 @@ class Architecture:
         if not self.outputs or not all(0 <= value < num_values for value in self.outputs):
             raise ArchitectureError(f"Expected outputs among values 0 … {num_values - 1}, got {self.outputs}.")
         _check_ties(self.steps)
+        _check_orders(self.input_orders, self.input_shapes)
+        _check_orders(self.output_orders, [self.shapes[value] for value in self.outputs])
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.input_shapes, self.steps, self.outputs))
+        return hash((self.input_shapes, self.steps, self.outputs, self.input_orders, self.output_orders))
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
@@ -125,6 +132,16 @@ class Architecture:
     def num_parameters(self) -> int:
         """Number of scalars in one network, running statistics included."""
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
+
+    @cached_property
+    def given_shapes(self) -> tuple[Shape, ...]:
+        """Shape of each input as callers give it, the batch aside; of tokens without the vocabulary."""
+        shapes = []
+        for number, shape in enumerate(self.input_shapes):
+            order = self.input_orders[number] if self.input_orders else tuple(range(len(shape)))
+            given = tuple(shape[order.index(axis)] for axis in range(len(shape)))
+            shapes.append(given[1:] if number in self.token_values else given)
+        return tuple(shapes)
 
     @property
     def input_shape(self) -> Shape:
@@ -217,6 +234,8 @@ class Architecture:
         else:
             steps = [{"layer": s.layer.to_dict(), "reads": s.reads, "name": s.name} for s in self.steps]
             fields = {"input_shapes": self.input_shapes, "steps": steps, "outputs": self.outputs}
+            orders = {"input_orders": self.input_orders, "output_orders": self.output_orders}
+            fields |= {name: order for name, order in orders.items() if order}
         return json.loads(json.dumps(fields))
 
     @classmethod
@@ -233,7 +252,11 @@ class Architecture:
                     for step in fields["steps"]
                 )
                 shapes = tuple(tuple(int(size) for size in shape) for shape in fields["input_shapes"])
-                return cls(shapes, steps, tuple(int(value) for value in fields["outputs"]))
+                orders = [
+                    tuple(tuple(int(axis) for axis in order) for order in fields.get(name, ()))
+                    for name in ("input_orders", "output_orders")
+                ]
+                return cls(shapes, steps, tuple(int(value) for value in fields["outputs"]), *orders)
             layers = tuple(_layer_from_dict(layer) for layer in fields["layers"])
             skips = tuple(Skip(int(skip["source"]), int(skip["target"])) for skip in fields.get("skips", ()))
             return chain(tuple(int(size) for size in fields["input_shape"]), layers, skips)
@@ -280,6 +303,11 @@ def _check_ties(steps: Sequence[Step]) -> None:
             )
 
 
+def _check_orders(orders: Sequence[tuple[int, ...]], shapes: Sequence[Shape]) -> None:
+    if orders and [sorted(order) for order in orders] != [list(range(len(shape))) for shape in shapes]:
+        raise ArchitectureError(f"Expected orders of the axes of {list(shapes)}, got {list(orders)}.")
+
+
 def chain(input_shape: Sequence[int], layers: Sequence[Layer], skips: Sequence[Skip] = ()) -> Architecture:
     """A chain of layers with residual connections; the steps are called "0", "1", … as in `torch.nn.Sequential`.
 
@@ -315,6 +343,8 @@ def chain(input_shape: Sequence[int], layers: Sequence[Layer], skips: Sequence[S
 
 def _as_chain(architecture: Architecture) -> Chain | None:
     if architecture.num_inputs != 1 or architecture.outputs != (len(architecture.steps),):
+        return None
+    if architecture.input_orders or architecture.output_orders:
         return None
     layers: list[Layer] = []
     skips: list[Skip] = []

@@ -59,7 +59,16 @@ def run(
     *,
     num_networks: int,
 ) -> tuple[Tensor, ...]:
-    """The outputs of N stacked networks; see `forward_values`."""
+    """The outputs of N stacked networks, inputs and outputs in the order in which callers have them.
+
+    See `forward_values`, for which channels come first.
+    """
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if architecture.input_orders and len(inputs) == architecture.num_inputs:
+        inputs = [
+            _turned(x, *about)
+            for x, *about in zip(inputs, architecture.given_shapes, architecture.input_orders, strict=True)
+        ]
     wanted = set(architecture.outputs)
     values = forward_values(architecture, parameters, inputs, num_networks=num_networks)
     found: dict[int, Tensor] = {}
@@ -68,7 +77,21 @@ def run(
         batch = max(batch, value.shape[1]) if place < architecture.num_inputs else batch
         if place in wanted:
             found[place] = value
-    return tuple(found[i].expand(-1, batch, *found[i].shape[2:]) for i in architecture.outputs)
+    outputs = [found[i].expand(-1, batch, *found[i].shape[2:]) for i in architecture.outputs]
+    if architecture.output_orders:
+        pairs = zip(outputs, architecture.output_orders, strict=True)
+        outputs = [value.permute(0, 1, *(axis + 2 for axis in order)) for value, order in pairs]
+    return tuple(outputs)
+
+
+def _turned(x: Tensor, shape: Sequence[int], order: Sequence[int]) -> Tensor:
+    """An input as it is given, (batch, *shape) or (networks, batch, *shape), with the axes of its value."""
+    leading = x.dim() - len(shape)
+    if leading not in (1, 2) or tuple(x.shape[leading:]) != tuple(shape):
+        raise ShapeMismatchError(f"Expected inputs of shape (batch, *{tuple(shape)}), got {tuple(x.shape)}.")
+    if len(order) != len(shape):
+        return x  # tokens
+    return x.permute(*range(leading), *(axis + leading for axis in order))
 
 
 def apply_layer(layer: Layer, parameters: Mapping[str, Tensor], *values: Tensor) -> Tensor:

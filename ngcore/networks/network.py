@@ -145,8 +145,8 @@ class Network:
         """Run every network.
 
         Args:
-            inputs: For each input of the architecture (batch, *input shape), the same for all networks, or
-                (networks, batch, *input shape); tokens are whole numbers without an axis of channels.
+            inputs: For each input of the architecture (batch, *given shape), the same for all networks, or
+                (networks, batch, *given shape), see `Architecture.given_shapes`; tokens are whole numbers.
 
         Returns:
             (networks, batch, *output shape); a tuple of them where there are several outputs.

@@ -86,7 +86,7 @@ def parse_architecture(text: str) -> Architecture:
         raise _invalid("it is not JSON") from None
     if not isinstance(fields, dict):
         raise _invalid("it is no object")
-    if set(fields) == {"input_shapes", "steps", "outputs"}:
+    if set(fields) - {"input_orders", "output_orders"} == {"input_shapes", "steps", "outputs"}:
         _check_steps(fields)
     elif set(fields) == {"input_shape", "layers", "skips"}:
         _check_chain(fields)
@@ -119,6 +119,9 @@ def _check_steps(fields: Mapping[str, Any]) -> None:
         raise _invalid("its input_shapes are no shapes of vectors, sequences or images of reasonable size")
     if not _are_places(outputs):
         raise _invalid("its outputs are no numbers of values")
+    orders = [fields.get(name, []) for name in ("input_orders", "output_orders")]
+    if not all(isinstance(part, list) and len(part) <= MAX_STEPS and all(map(_are_places, part)) for part in orders):
+        raise _invalid("its input_orders and output_orders are no lists of axes")
     for i, step in enumerate(steps):
         if not isinstance(step, dict) or set(step) != {"layer", "reads", "name"} or not _is_layer(step["layer"]):
             raise _invalid(f"step {i} is not described as a supported layer, what it reads and a name")

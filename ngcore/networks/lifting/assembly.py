@@ -13,6 +13,7 @@ from ngcore.networks.lifting.graph import ForeignGraph
 from ngcore.networks.lifting.lifter import Cut, Lifter, ordered
 from ngcore.networks.lifting.nodes import Node
 from ngcore.networks.lifting.rules import RULES
+from ngcore.networks.lifting.turning import settle_turns
 from ngcore.networks.network import Network
 from ngcore.networks.origin import Derived, Entry, Origin, Part
 
@@ -51,7 +52,9 @@ def lifted(graph: ForeignGraph, original: Original, *, batch_size: int) -> Netwo
         if value.layer is not None
     )
     shapes = tuple(value.shape for value in inputs)
+    paths = tuple(value.path for value in made)
     architecture = Architecture(shapes, steps, tuple(numbers[value] for value in outputs))
+    architecture, paths = settle_turns(architecture, paths)
     nodes = {f"{value.name}.{key}": node for value in made for key, node in value.parameters.items()}
     dtype = _common_dtype(node.value for node in nodes.values() if node.value is not None)
     parameters = {name: _as_stack(nodes[name], dtype) for name in architecture.parameter_shapes}
@@ -59,7 +62,6 @@ def lifted(graph: ForeignGraph, original: Original, *, batch_size: int) -> Netwo
         cut.node: numbers.get(value) for cut, value in zip(lifter.cuts, lifter.inputs[len(graph.inputs) :], strict=True)
     }
     coverage = _coverage(original, nodes, lifter.cuts, stand_ins, graph.outputs)
-    paths = tuple(value.path for value in made)
     return Network(architecture, parameters, origin=_origin(original, nodes, coverage, paths))
 
 

@@ -155,6 +155,8 @@ def _of_size(x: Tensor, size: int) -> Tensor:
 def as_chain(network: Network) -> Network:
     """The same network with its steps called as in chains, where it is a plain one of the layers that chains have."""
     architecture = network.architecture
+    if architecture.input_orders or architecture.output_orders:
+        return network
     layers = [step.layer for step in architecture.steps]
     is_plain = all(
         isinstance(step.layer, CHAIN_LAYERS) and step.reads == (number,)

@@ -4,11 +4,13 @@ import pytest
 import torch
 from dag_architectures import DAGS, Steps, dag_inputs
 
+from ngcore.errors import ArchitectureError, ShapeMismatchError
 from ngcore.networks import (
     Architecture,
     Attend,
     Linear,
     Network,
+    Step,
     align,
     draw_permutation,
     flip_signs,
@@ -128,3 +130,34 @@ def test_rotary_positions_keep_the_order_within_a_head(generator):
     assert torch.equal(keys // 4, values // 4)
     assert (keys[:, 0] == 4).any()
     assert (values % 4 != torch.arange(8) % 4).any()
+
+
+def given_last(input_orders=((1, 0),), output_orders=((1, 0),)):
+    """A Linear at five positions, whose callers have the channels last."""
+    return Architecture(((3, 5),), (Step(Linear(3, 2), (0,), "a"),), (1,), input_orders, output_orders)
+
+
+def test_callers_may_have_the_axes_in_another_order_than_values():
+    network = random_network(given_last(), 2)
+    x = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert network.architecture.given_shapes == ((5, 3),)
+    for i, own in enumerate(network(x)):
+        weight, bias = network.parameters["a.weight"][i], network.parameters["a.bias"][i]
+        torch.testing.assert_close(own, torch.nn.functional.linear(x, weight, bias), rtol=1e-10, atol=1e-10)
+    assert torch.equal(network(x.expand(2, *x.shape)), network(x))
+    assert torch.equal(network.values(x.mT)[-1].mT, network(x))
+
+
+def test_the_order_in_which_callers_have_axes_is_part_of_an_architecture():
+    architecture = given_last()
+    plain = given_last((), ())
+    assert Architecture.from_dict(architecture.to_dict()) == architecture
+    assert architecture.id != plain.id
+    assert "input_orders" not in plain.to_dict()
+
+
+def test_orders_and_inputs_that_do_not_fit_are_refused():
+    with pytest.raises(ArchitectureError, match="orders of the axes"):
+        given_last(((0, 2),))
+    with pytest.raises(ShapeMismatchError, match=r"shape \(batch, \*\(5, 3\)\), got \(4, 3, 5\)"):
+        random_network(given_last())(torch.zeros(4, 3, 5, dtype=torch.float64))
