@@ -89,6 +89,22 @@ def look_at_and_read(data: bytes) -> None:
         read_network(data, filename="fuzz", hints=Hints(activation="relu", stride=1, padding=0, input_size=(6, 6)))
 
 
+def read_whole(data: bytes) -> None:
+    """As `look_at`, and as a network that is run once, if it is one."""
+    import torch
+
+    from ngcore.errors import NeuralGraphError
+    from ngcore.upload import read_network
+
+    look_at(data)
+    with contextlib.suppress(NeuralGraphError):
+        network = read_network(data, filename="fuzz").network
+        architecture = network.architecture
+        if architecture.num_inputs == 1 and not architecture.token_values:
+            with torch.no_grad():
+                network(torch.zeros(1, *architecture.input_shape))
+
+
 def look_at_torch(data: bytes) -> None:
     """As `look_at`, with the pickle described in this process: starting one for each file takes long."""
     from ngcore.upload.torch_reader import WANTED
@@ -211,25 +227,31 @@ def _keras_model():
 
 def onnx_files():
     import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto
+    from onnx_models import model, node, numbers
 
-    weights = {
-        "0.weight": np.ones((4, 3), np.float32),
-        "0.bias": np.ones(4, np.float16),
-        "1.weight": np.ones((2, 4), np.int8),
-    }
-    packed = helper.make_tensor("2.weight", TensorProto.FLOAT, (2, 2), [1.0, 2.0, 3.0, 4.0])
-    half = helper.make_tensor("3.weight", TensorProto.BFLOAT16, (2, 2), [1.0, 2.0, 3.0, 4.0])
-    constant = helper.make_node("Constant", [], ["shape"], value=numpy_helper.from_array(np.array([0, -1])))
-    nodes = [
-        helper.make_node("Gemm", ["x", "0.weight", "0.bias"], ["h"], transB=1),
-        constant,
-        helper.make_node("Reshape", ["h", "shape"], ["y"]),
+    layers = [
+        node("Conv", "x k b", "c", pads=[1, 1, 1, 1]),
+        node("Relu", "c", "r"),
+        node("MaxPool", "r", "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Shape", "p", "s"),
+        node("Gather", "s zero", "n"),
+        node("Concat", "n rest", "t", axis=0),
+        node("Reshape", "p t", "f"),
+        node("DequantizeLinear", "w scale", "d"),
+        node("MatMul", "f d", "m"),
+        node("Softmax", "m", "y"),
     ]
-    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ("batch", n)) for name, n in (("x", 3), ("y", 4))]
-    tensors = [*(numpy_helper.from_array(array, name) for name, array in weights.items()), packed, half]
-    graph = helper.make_graph(nodes, "main", value[:1], value[1:], tensors)
-    return [helper.make_model(graph).SerializeToString()]
+    weights = {"k": numbers(2, 1, 3, 3), "b": numbers(2), "zero": np.array([0]), "rest": np.array([-1])}
+    weights |= {"w": np.ones((8, 3), np.int8), "scale": np.array(0.5, np.float32)}
+    cells = {"w": numbers(1, 12, 4), "r": numbers(1, 12, 3), "b": numbers(1, 24), "h": np.ones((2, 2), np.float16)}
+    steps = [node("Transpose", "x", "t", perm=[1, 0, 2]), node("LSTM", "t w r b", "a y", hidden_size=3)]
+    tokens = [node("Gather", "w x", "e"), node("ReduceMean", "e", "y", axes=[1], keepdims=0)]
+    return [
+        model(layers, weights, inputs=(("x", ("batch", 1, 4, 4)),)),
+        model(steps, cells, inputs=(("x", (1, 5, 4)),)),
+        model(tokens, {"w": numbers(5, 3)}, inputs=(("x", ("batch", 6)),), kinds={"x": TensorProto.INT64}),
+    ]
 
 
 def exported_files():
@@ -259,7 +281,7 @@ TARGETS: dict[str, Target] = {
     "legacy-torch": Target(legacy_torch_files, look_at_torch),
     "hdf5": Target(hdf5_files, look_at_and_read),
     "keras": Target(keras_files, look_at_and_read),
-    "onnx": Target(onnx_files, look_at),
+    "onnx": Target(onnx_files, read_whole),
     "exported": Target(exported_files, look_at),
 }
 

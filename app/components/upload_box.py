@@ -15,8 +15,8 @@ from ngcore.errors import AmbiguousNetworkError, DataError, NeuralGraphError
 if TYPE_CHECKING:
     from ngcore.upload import OpenedFile, Upload
 
-ENDINGS = ("safetensors", "npz", "pt", "pth", "ckpt", "bin", "h5", "hdf5", "keras")
-NAMED_ENDINGS = ("onnx", "pkl", "pickle", "npy", "pb", "tflite", "gguf")  # named, with a recipe
+ENDINGS = ("safetensors", "npz", "pt", "pth", "ckpt", "bin", "h5", "hdf5", "keras", "onnx", "pt2")
+NAMED_ENDINGS = ("pkl", "pickle", "npy", "pb", "tflite", "gguf")  # named, with a recipe
 NOT_SAID = "Its weights are shown without the structure, as asked."
 _KEPT_KEY, _ROUND_KEY, _OPENED_KEY, _PATH_KEY = "upload.kept", "upload.round", "upload.opened", "upload.path"
 _STAYS_KEY = "upload.stays"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from ngcore.networks import Network
 from ngcore.upload.limits import Limits
 
 
@@ -18,6 +19,7 @@ class Contents:
         notes: What the reader had to decide, in plain words.
         is_ordered: Whether the order is the one in which the tensors were saved, and so informative.
         aside: Names of what stood beside the tensors and is none.
+        network: The network itself, where the file tells its structure; a stack of one.
     """
 
     tensors: dict[str, Tensor]
@@ -25,6 +27,7 @@ class Contents:
     notes: tuple[str, ...] = ()
     is_ordered: bool = True
     aside: tuple[str, ...] = ()
+    network: Network | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,8 +25,10 @@ MAX_DIRECTORY_BYTES = 4 * MEBI  # the list of entries of an archive, about 100 b
 MAX_OBJECTS = 100_000  # groups, tensors and pieces of a tree that are visited in an HDF5 file
 MAX_ONNX_FIELDS = 2_000_000  # fields of all messages of an ONNX file, a microsecond each; ResNet-18 has 3,000
 MAX_ONNX_NODES = 20_000  # operations; large language models have 10,000
+MAX_ONNX_STEPS = 5_000  # operations of a graph that is read as a network
+MAX_FOREIGN_OPERATIONS = 50_000  # what they are taken apart into, about a tenth of a millisecond each
 MAX_ONNX_DEPTH = 8  # graphs within graphs (loops, choices)
-MAX_FOLDED_NUMBERS = 32 * MEBI  # computed from constants alone while a graph is read, 128 MB as float32
+MAX_FOLDED_NUMBERS = 64 * MEBI  # computed from constants alone while a graph is read, 256 MB as float32
 MAX_SEARCH_STEPS = 5_000  # tries to find an order of layers by their shapes, well below a second
 
 MAX_PICKLE_OPERATIONS = 1_000_000  # 4,000 tensors take 240,000; each operation takes a microsecond

@@ -13,13 +13,14 @@ from ngcore.errors import TooLargeError, UnknownFormatError, UnsafeFileError, Un
 from ngcore.networks import Network
 from ngcore.text import clean_text
 from ngcore.upload import keras_format, legacy_format, npz_format, safetensors_format, torch_format
-from ngcore.upload.contents import Format, TensorInfo
+from ngcore.upload.contents import Contents, Format, TensorInfo
 from ngcore.upload.conventions import Convention, convert, is_image
 from ngcore.upload.export import ARCHITECTURE_KEY, check_parameters, parse_architecture
 from ngcore.upload.folding import fold_tensors
 from ngcore.upload.hints import HINTS_KEY, Hints
 from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, PUBLIC, Limits
+from ngcore.upload.onnx_format import format as onnx_format
 from ngcore.upload.recipes import CONVERT, KERAS_TO_NPZ, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
 from ngcore.upload.schemes import keras
@@ -27,6 +28,7 @@ from ngcore.upload.schemes.origin import Origin
 from ngcore.upload.schemes.recognise import recognise, with_tensors
 from ngcore.upload.schemes.structure import Recognition, Structure
 from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
+from ngcore.upload.structures import as_float32, structure_notes
 from ngcore.upload.tensors import aside_notes, clean_tensors, set_counters_aside, tensor_table
 
 FORMATS: tuple[Format, ...] = (
@@ -35,6 +37,7 @@ FORMATS: tuple[Format, ...] = (
     torch_format.FORMAT,
     legacy_format.FORMAT,
     *keras_format.FORMATS,
+    onnx_format.FORMAT,
 )
 KERAS_FORMATS = tuple(file_format.name for file_format in keras_format.FORMATS)
 WITHOUT_STRUCTURE = "So its structure is not known; a file written by ngcore.upload.export_network says its own."
@@ -97,6 +100,7 @@ class OpenedFile:
         notes: What was converted, in plain words.
         filename: The name of the file, cleaned of control characters.
         limits: What a network in it may cost.
+        network: The network itself, where the file tells its structure.
     """
 
     tensors: dict[str, Tensor]
@@ -109,6 +113,7 @@ class OpenedFile:
     notes: tuple[str, ...]
     filename: str
     limits: Limits
+    network: Network | None = None
 
 
 def read_network(data: bytes, *, filename: str = "", hints: Hints | None = None, public: bool = False) -> Upload:
@@ -148,11 +153,28 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
     if file_format.is_pickle and not limits.allows_pickle:
         raise UnsafeFileError(f"Torch files are not read on a public server. {CONVERT}", recipe=TORCH_TO_NPZ)
     contents = file_format.read(data, limits)
+    if contents.network is not None:
+        notes = (*contents.notes, *structure_notes(contents.network))
+        return _opened(data, file_format, contents, {}, notes, filename=filename, limits=limits)
     check_shapes({name: tuple(tensor.shape) for name, tensor in contents.tensors.items()})
     weights, counters = set_counters_aside(contents.tensors)
     whole, fold_notes = fold_tensors(weights)
     tensors, notes = clean_tensors(whole)
     check_graph({name: tuple(tensor.shape) for name, tensor in tensors.items()}, limits)
+    all_notes = (*contents.notes, *aside_notes((*counters, *contents.aside)), *fold_notes, *notes)
+    return _opened(data, file_format, contents, tensors, all_notes, filename=filename, limits=limits)
+
+
+def _opened(
+    data: bytes,
+    file_format: Format,
+    contents: Contents,
+    tensors: dict[str, Tensor],
+    notes: tuple[str, ...],
+    *,
+    filename: str,
+    limits: Limits,
+) -> OpenedFile:
     return OpenedFile(
         tensors=tensors,
         metadata=contents.metadata,
@@ -161,9 +183,10 @@ def open_file(data: bytes, *, filename: str = "", public: bool = False) -> Opene
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         table=tensor_table(contents.tensors),
-        notes=(*contents.notes, *aside_notes((*counters, *contents.aside)), *fold_notes, *notes),
+        notes=notes,
         filename=clean_text(filename),
         limits=limits,
+        network=contents.network,
     )
 
 
@@ -187,6 +210,10 @@ def build_network(file: OpenedFile, hints: Hints | None = None) -> Upload:
 
 
 def _build(file: OpenedFile, said: Hints) -> Upload:
+    if file.network is not None:
+        check_architecture(file.network.architecture, file.limits)
+        network, converted = _in_own_convention(as_float32(file.network), said)
+        return _upload(file, network, converted)
     recognition = _recognise(file, said)
     if recognition.structure is not None:
         return _whole(file, recognition.structure.settled())

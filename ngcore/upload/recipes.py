@@ -59,30 +59,6 @@ for i, layer in enumerate(keras.saving.load_model("model.keras").layers):
 np.savez("model.npz", **arrays)
 """
 
-ONNX_TO_NPZ = """\
-import numpy as np
-import onnx
-
-graph = onnx.load("model.onnx").graph
-values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-arrays, last = {}, None
-for i, node in enumerate(graph.node):
-    own = [values[name] for name in node.input if name in values]
-    is_transposed = any(field.name == "transB" and field.i for field in node.attribute)
-    if own and (node.op_type == "MatMul" or (node.op_type == "Gemm" and not is_transposed)):
-        own[0] = own[0].T  # inputs x outputs -> outputs x inputs
-    if node.op_type == "BatchNormalization":
-        own[3] = own[3] + next((field.f for field in node.attribute if field.name == "epsilon"), 1e-5) - 1e-5
-    if node.op_type in ("Conv", "Gemm", "MatMul", "BatchNormalization"):
-        roles, last = ("weight", "bias", "running_mean", "running_var"), i
-        arrays |= {f"{i}.{role}": array for role, array in zip(roles, own)}
-    elif node.op_type == "Add" and own and own[0].ndim == 1 and last is not None:
-        arrays[f"{last}.bias"] = own[0]
-    elif any(array.ndim > 1 for array in own):
-        raise SystemExit(f"{node.name} is a {node.op_type}, which this recipe does not convert.")
-np.savez("model.npz", **arrays)
-"""
-
 INLINE_ONNX = """\
 import onnx
 

@@ -5,13 +5,11 @@ from collections.abc import Callable
 
 from ngcore.errors import UnknownFormatError
 from ngcore.upload.archive import first_name
-from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
+from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
 
 KERAS_ENTRIES = {"metadata.json", "config.json", "model.weights.h5"}
 LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number that torch < 1.6 wrote first
 SAVED_MODEL = b"\x08\x01\x12"  # schema version 1, then a graph; ONNX is past version 1 since 2017
-ONNX_FIELD_TAGS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # the fields of a model that may follow its version
-MAX_ONNX_VERSION = 20
 MAX_PICKLE_PROTOCOL = 5
 
 
@@ -33,10 +31,6 @@ class RefusedFormat:
     def error(self) -> UnknownFormatError:
         """The refusal."""
         return UnknownFormatError(self.message, recipe=self.recipe)
-
-
-def _is_onnx(head: bytes) -> bool:
-    return len(head) > 2 and head[0] == 8 and 1 <= head[1] <= MAX_ONNX_VERSION and head[2] in ONNX_FIELD_TAGS
 
 
 def _is_pickle(head: bytes) -> bool:
@@ -68,9 +62,6 @@ REFUSED = (
         "Save the Keras model it came from as .keras, convert that, then upload model.npz.",
         lambda head: head.startswith(SAVED_MODEL),
         KERAS_TO_NPZ,
-    ),
-    RefusedFormat(
-        "This is an ONNX model, which is not read. Convert it, then upload model.npz.", _is_onnx, ONNX_TO_NPZ
     ),
     RefusedFormat(
         "This is a TensorFlow Lite model, which is not read. Upload the weights of the model it was converted from.",

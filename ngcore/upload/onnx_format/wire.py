@@ -32,7 +32,7 @@ MAX_ONNX_VERSION = 20
 
 def matches(head: bytes) -> bool:
     """Whether the first bytes of a file are those of an ONNX model: its version, then another field."""
-    return len(head) > 2 and head[0] == 8 and 1 <= head[1] <= MAX_ONNX_VERSION and head[2] in ONNX_FIELD_TAGS
+    return len(head) > 2 and head[0] == 8 and 2 <= head[1] <= MAX_ONNX_VERSION and head[2] in ONNX_FIELD_TAGS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,11 +17,11 @@ from ngcore.networks import Activation, Conv2d, GlobalAveragePool, Linear, Skip,
 from ngcore.testing import random_network
 from ngcore.upload import Hints, export_network, read_network, reader
 from ngcore.upload.limits import LOCAL
-from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, ONNX_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
+from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, PICKLE_TO_NPZ, TORCH_TO_NPZ
 from ngcore.upload.shapes import check_architecture
 
 RELU = Hints(activation="relu", convention="dws")
-NAMES = "safetensors, npz, torch, legacy torch, keras, hdf5"
+NAMES = "safetensors, npz, torch, legacy torch, keras, hdf5, ONNX"
 
 
 class Bomb:
@@ -67,7 +67,6 @@ def test_a_file_above_the_limit_is_refused():
     ("head", "start", "recipe"),
     [
         (b"\x93NUMPY\x01\x00", "This is a single NumPy array.", ARRAY_TO_NPZ),
-        (b"\x08\x07\x12\x07pytorch", "This is an ONNX model", ONNX_TO_NPZ),
         (b"\x08\x01\x12\xff\x01", "This is a TensorFlow SavedModel", KERAS_TO_NPZ),
         (b"\x1c\0\0\0TFL3", "This is a TensorFlow Lite model", ""),
         (b"GGUF\x03\0\0\0", "This is a GGUF file of a language model", ""),

@@ -94,7 +94,7 @@ def test_single_arrays_are_put_into_one_file(tmp_path, monkeypatch):
     assert network(torch.zeros(1, 2)).flatten().tolist() == [1, 2]
 
 
-# Keras and ONNX, by stand-ins that hand out weights as those libraries do -------------------------------------------
+# Keras, by stand-ins that hand out weights as it does -------------------------------------------
 
 
 def numbers(*shape):
@@ -157,23 +157,3 @@ def test_a_keras_layer_without_a_counterpart_stops_the_recipe_in_words(tmp_path,
     monkeypatch.setitem(sys.modules, "keras", stand_in("keras", saving=saving))
     with pytest.raises(SystemExit, match=r"^layer is a LSTM, which this recipe does not convert\.$"):
         run(recipes.KERAS_TO_NPZ, tmp_path, monkeypatch)
-
-
-def test_onnx_weights_keep_the_order_of_the_nodes_and_of_the_axes(tmp_path, monkeypatch):
-    values = {"z": numbers(4, 3), "y": numbers(4), "b": numbers(4, 2), "a": numbers(2)}
-    attribute = types.SimpleNamespace(name="transB", i=1)
-    nodes = [
-        types.SimpleNamespace(name="n0", op_type="Gemm", input=["x", "z", "y"], attribute=[attribute]),
-        types.SimpleNamespace(name="n1", op_type="Relu", input=["h"], attribute=[]),
-        types.SimpleNamespace(name="n2", op_type="MatMul", input=["h", "b"], attribute=[]),
-        types.SimpleNamespace(name="n3", op_type="Add", input=["a", "h"], attribute=[]),
-    ]
-    tensors = [types.SimpleNamespace(name=name, array=array) for name, array in sorted(values.items())]
-    model = types.SimpleNamespace(graph=types.SimpleNamespace(initializer=tensors, node=nodes))
-    helper = types.SimpleNamespace(to_array=lambda tensor: tensor.array)
-    monkeypatch.setitem(sys.modules, "onnx", stand_in("onnx", load=lambda path: model, numpy_helper=helper))
-    written = run(recipes.ONNX_TO_NPZ, tmp_path, monkeypatch).read_bytes()
-    network = read_network(written, hints=Hints(activation="relu")).network
-    x = numbers(5, 3)
-    expected = np.maximum(x @ values["z"].T + values["y"], 0) @ values["b"] + values["a"]
-    np.testing.assert_allclose(network(torch.from_numpy(x))[0].numpy(), expected, rtol=1e-4, atol=1e-5)
