@@ -17,14 +17,22 @@ COMMAND = re.compile(r"`ngcore ([a-z]+)")
 EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-def test_the_example_of_the_readme_runs_and_prints_what_it_says(capsys):
-    (code,) = EXAMPLE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
-    exec(compile(code, "README.md", "exec"), {})
-    digits, shuffled, brightness = capsys.readouterr().out.splitlines()
+def examples(capsys):
+    """The code of each example of the README, with the lines that it prints."""
+    for code in EXAMPLE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8")):
+        exec(compile(code, "README.md", "exec"), {})
+        yield code, capsys.readouterr().out.splitlines()
+
+
+def test_the_examples_of_the_readme_run_and_print_what_it_says(capsys):
+    (first, (digits, shuffled, brightness)), (second, (graph, is_same)) = examples(capsys)
     assert digits == shuffled == "[7, 2, 1, 0, 4, 1, 4, 9]"
-    assert digits in code
+    assert digits in first
     before, after = map(float, brightness.split())
-    assert f"{before:.2f} and {after:.2f}" in code
+    assert f"{before:.2f} and {after:.2f}" in first
+    nodes, edges = map(int, re.search(r"(\d+) nodes, (\d+) edges", graph).groups())
+    assert f"{nodes:,} nodes and {edges:,} edges" in second
+    assert is_same == "True"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
