@@ -64,12 +64,14 @@ def raising_on_unforeseen() -> Iterator[None]:
 def look_at(data: bytes) -> None:
     """Everything that the app and the command line do with a file of weights."""
     from ngcore.errors import NeuralGraphError
+    from ngcore.upload.schemes import connections_of, recognise_file
     from ngcore.upload.weights import first_kernels, group_names, guess_connections, open_weights, thumbnail
 
     with contextlib.suppress(NeuralGraphError):
         file = open_weights(data, filename="fuzz")
         group_names(file.tensors)
         guess_connections(file)
+        connections_of(file, recognise_file(file))
         for tensor in file.tensors.values():
             if tensor.size > MAX_LOOKED_AT:
                 continue
@@ -134,11 +136,32 @@ def _state():
     }
 
 
+def _known_networks():
+    """State dicts of known libraries."""
+    from scheme_modules.gpts import Gpt
+    from scheme_modules.image_networks import DenseNet, TimmConvNext
+    from scheme_modules.language_models import BertClassifier, Llama
+    from scheme_modules.resnets import ResNet
+    from scheme_modules.vits import TimmViT
+
+    modules = [
+        Gpt(is_tied=False),
+        DenseNet(),
+        TimmConvNext(),
+        BertClassifier(),
+        Llama(),
+        ResNet([4, 6], [1, 1]),
+        TimmViT(),
+    ]
+    return [module.state_dict() for module in modules]
+
+
 def safetensors_files():
     import safetensors.torch
     import torch
 
     return [
+        *(safetensors.torch.save(state) for state in _known_networks()),
         safetensors.torch.save(_state(), {"note": "text"}),
         safetensors.torch.save({"a": torch.ones(2, 2).bfloat16(), "b": torch.ones(2, 2).to(torch.float8_e4m3fn)}),
     ]

@@ -11,6 +11,7 @@ from ngcore.cli.output import print_result, say, table_of
 from ngcore.errors import DataError, UploadError
 
 if TYPE_CHECKING:
+    from ngcore.upload.schemes import Recognition
     from ngcore.upload.weights import Connection, WeightFile, WeightTensor
 
 MAX_NAMED = 5  # reasons for setting aside that a line lists
@@ -34,15 +35,18 @@ def weights(
     as_json: Json = False,
 ) -> None:
     """List the tensors in a file of weights, with statistics, and guesses of how they connect."""
-    from ngcore.upload.weights import guess_connections, open_weights
+    from ngcore.upload.schemes import connections_of, recognise_file
+    from ngcore.upload.weights import open_weights
 
     if not file.is_file():
         raise DataError(f"Expected a file of weights, got {str(file)!r}: no such file.")
     try:
         opened = open_weights(file)
+        found = recognise_file(opened)
     except UploadError as error:
         raise UploadError(f"{file}: {error}", recipe=error.recipe) from error
-    result = _describe(file, opened, guess_connections(opened), with_statistics=statistics)
+    result = _describe(file, opened, connections_of(opened, found), with_statistics=statistics)
+    result["structure"] = _structure(found)
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 
 
@@ -57,12 +61,31 @@ def _describe(
         "num_numbers": opened.num_numbers,
         "notes": list(opened.notes),
         "tensors": [_row(tensor, with_statistics=with_statistics) for tensor in opened.tensors.values()],
-        "guessed_connections": [
-            {"source": link.source, "target": link.target, "reason": link.reason} for link in connections
-        ],
+        "guessed_connections": _links(connections, are_guesses=True),
+        "known_connections": _links(connections, are_guesses=False),
         "aside": [
             {"name": one.name, "reason": one.reason, "shape": None if one.shape is None else list(one.shape)}
             for one in opened.aside
+        ],
+    }
+
+
+def _links(connections: "tuple[Connection, ...]", *, are_guesses: bool) -> list[dict[str, str]]:
+    own = [link for link in connections if link.is_guess == are_guesses]
+    return [{"source": link.source, "target": link.target, "reason": link.reason} for link in own]
+
+
+def _structure(found: "Recognition") -> dict[str, Any]:
+    """Which network it is, and what is taken for granted or open; else what it only looks like."""
+    if found.structure is None:
+        return {"scheme": None, "notes": list(found.near_misses)}
+    structure = found.structure
+    return {
+        "scheme": structure.scheme,
+        "num_parameters": structure.architecture.num_parameters,
+        "notes": list(structure.notes),
+        "open": [
+            {"field": one.field, "suggestion": one.suggestion, "reason": one.reason} for one in structure.questions
         ],
     }
 
@@ -98,9 +121,14 @@ def _show(console: Console, result: dict[str, Any]) -> None:
         reasons = list(dict.fromkeys(one["reason"] for one in aside))
         more = "; …" if len(reasons) > MAX_NAMED else ""
         say(f"Set aside: {len(aside):,} ({'; '.join(reasons[:MAX_NAMED])}{more}). --json lists them.")
+    structure = result["structure"]
+    for note in structure["notes"]:
+        say(note)
+    guessed, known = (len(result[f"{kind}_connections"]) for kind in ("guessed", "known"))
+    what = f"{structure['scheme']}, by the names of its tensors; " if structure["scheme"] else ""
+    how = f"{known:,} connections" if structure["scheme"] else f"{guessed:,} connections guessed by matching sizes"
     console.print(
-        f"{result['format']}: {result['num_tensors']:,} tensors, {result['num_numbers']:,} numbers; "
-        f"{len(result['guessed_connections']):,} connections guessed by matching sizes"
+        f"{result['format']}: {what}{result['num_tensors']:,} tensors, {result['num_numbers']:,} numbers; {how}"
     )
     has_statistics = bool(result["tensors"]) and "mean" in result["tensors"][0]
     columns = ["Tensor", "Shape", "Type", ">Numbers", *([">Mean", ">Std", ">Min", ">Max"] if has_statistics else [])]

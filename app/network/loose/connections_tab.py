@@ -33,7 +33,7 @@ def connections_tab(kept: KeptWeights) -> None:
         st.html(connections_html([row_of(kept.file, name) for name in names], arcs, theme()))
         outer = sum((link.source in place) != (link.target in place) for link in links)
         st.caption(
-            "Dashed: guessed, as the sizes match. Solid: as you said."
+            "Dashed: guessed, as the sizes match. Solid: known by the names, or as you said."
             + (f" {outer:,} more lead to weights that do not show here." if outer else "")
         )
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.errors import plain
+from app.network.loose.said import recognised
 from app.state import KeptWeights
 
 MAX_LISTED = 1_000
@@ -24,13 +25,28 @@ def show_facts(kept: KeptWeights) -> None:
             for note in file.notes:
                 st.text(f"• {note}")
             st.text(f"No network was made of it: {kept.reason}")
-    st.info(
-        "**Weights without structure.** The file does not say how its tensors connect, so they stand here as they are, "
-        "unconnected; connections are guesses by matching sizes.",
-        icon=":material/link_off:",
-    )
+    _show_structure(kept)
     if file.aside:
         _show_aside(kept)
+
+
+def _show_structure(kept: KeptWeights) -> None:
+    """Say which network it is, or that it is not known."""
+    found = recognised(kept)
+    if found.structure is None:
+        st.info(
+            "**Weights without structure.** The file does not say how its tensors connect, so they stand here as they "
+            f"are, unconnected; connections are guesses by matching sizes. {plain(' '.join(found.near_misses))}",
+            icon=":material/link_off:",
+        )
+        return
+    structure = found.structure
+    st.info(
+        f"**The weights of {structure.scheme}**, by the names of its tensors: "
+        f"{structure.architecture.num_parameters:,} parameters in {len(structure.architecture.steps):,} steps. "
+        "Connections are those of its library. It is not drawn as a network here; Details say why.",
+        icon=":material/link:",
+    )
 
 
 def _show_aside(kept: KeptWeights) -> None:

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from app.state import KeptWeights
-from ngcore.upload.weights import Connection, Corrections, correct, guess_connections
+from ngcore.errors import NeuralGraphError
+from ngcore.upload.schemes import Recognition, connections_of, recognise_file
+from ngcore.upload.weights import Connection, Corrections, correct
 
 _SAID_KEY = "loose.said"
 
@@ -13,16 +15,27 @@ def corrections(kept: KeptWeights) -> Corrections:
     return st.session_state.setdefault(_SAID_KEY, {}).get(kept.file.sha256, Corrections())
 
 
+def recognised(kept: KeptWeights) -> Recognition:
+    """What network a file holds, by the names of its tensors; looked for once a session."""
+    key = f"loose.recognised.{kept.file.sha256}"
+    if key not in st.session_state:
+        try:
+            st.session_state[key] = recognise_file(kept.file)
+        except NeuralGraphError as error:
+            st.session_state[key] = Recognition(None, (str(error),))
+    return st.session_state[key]
+
+
 def guesses(kept: KeptWeights) -> tuple[Connection, ...]:
-    """The guessed connections of a file, computed once a session."""
+    """The connections of a file as in its library, or guessed; computed once a session."""
     key = f"loose.guesses.{kept.file.sha256}"
     if key not in st.session_state:
-        st.session_state[key] = guess_connections(kept.file)
+        st.session_state[key] = connections_of(kept.file, recognised(kept))
     return st.session_state[key]
 
 
 def connections(kept: KeptWeights) -> tuple[Connection, ...]:
-    """The connections of a file as guessed and corrected."""
+    """The connections of a file as known or guessed, and corrected."""
     return correct(kept.file, guesses(kept), corrections(kept))
 
 

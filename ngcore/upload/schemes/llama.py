@@ -9,10 +9,12 @@ from ngcore.networks import Attend, Multiply, Rotary
 from ngcore.upload.schemes.asking import ask_length
 from ngcore.upload.schemes.heads import language_head
 from ngcore.upload.schemes.layers import activation, embedding, linear, residual, rms_norm
-from ngcore.upload.schemes.plan import Plan
+from ngcore.upload.schemes.plan import MisfitError, Plan
 from ngcore.upload.schemes.scheme import Scheme
 
 LARGE = 3_072  # channels from which on heads mostly have 128 of them rather than 64
+
+MAX_HEAD = 1_024  # channels of a head, by which tables of rotary positions grow
 
 
 def build(plan: Plan, prefix: str) -> tuple[int, ...]:
@@ -48,13 +50,17 @@ def _ask_head(plan: Plan, queries: int, keys: int, width: int) -> int:
     """
     usual = 128 if width >= LARGE else 64
     common = math.gcd(queries, keys)
-    usual = usual if common % usual == 0 else max(n for n in range(2, usual + 1, 2) if common % n == 0)
+    fitting = [channels for channels in range(2, usual + 1, 2) if common % channels == 0]
+    if not fitting:
+        raise MisfitError(f"its {queries} and {keys} channels of queries and keys are no heads of an even size")
+    usual = usual if usual in fitting else fitting[-1]
     reason = f"weights do not show the heads; {queries} channels make {queries // usual} of {usual}"
     heads = plan.ask("heads", "Attention heads", queries // usual, reason=reason, keys=("num_attention_heads",))
     head = queries // heads
-    if queries % heads or keys % head or head % 2:
+    if queries % heads or head % 2 or head > MAX_HEAD or keys % head:
         raise UnsupportedNetworkError(
-            f"Expected heads of an even number of channels that divides {queries} and {keys}, got {heads} heads."
+            f"Expected heads of an even number of channels, at most {MAX_HEAD}, that divides {queries} and {keys}, "
+            f"got {heads} heads."
         )
     return head
 
