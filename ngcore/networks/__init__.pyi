@@ -56,10 +56,12 @@ from .layers import Softmax as Softmax
 from .layers import TransposedConvolution as TransposedConvolution
 from .layers import Turn as Turn
 from .layers import Unflatten as Unflatten
+from .lifting.coverage import Coverage as Coverage
 from .modules import from_module as from_module
 from .modules import to_module as to_module
 from .modules import to_state_dict as to_state_dict
 from .network import Network as Network
+from .origin import Origin as Origin
 from .rescaling import flip_signs as flip_signs
 from .rescaling import rescale as rescale
 from .rescaling import scale_spaces as scale_spaces

@@ -12,12 +12,13 @@ from ngcore.networks.network import Network
 from ngcore.networks.sequential import to_sequential
 
 
-def from_module(module: nn.Module, *example_inputs: Tensor, strict: bool = True) -> Network:
+def from_module(module: nn.Module, *example_inputs: Tensor, batch_axis: int = 0, strict: bool = True) -> Network:
     """Read a module as a network that computes the same, by `torch.export`.
 
-    The module is read as it is in evaluation mode. The network takes the inputs that the module takes, with the batch
-    on axis 0 and of any size; parameters are called after the modules that they belong to. Half precision is held in
-    single. A module that does not depend on its batch alone, say by control flow that looks at numbers, is refused.
+    The module is read as it is in evaluation mode. The network takes what the module takes, and gives what it gives,
+    with the batch on axis 0 and of any size; a number for each sample is (batch, 1). Parameters are called after the
+    modules that they belong to; half precision is held in single. Steps of one name share their parameters, where the
+    module ties them.
 
     Example:
         >>> module = nn.Sequential(nn.Linear(2, 8), nn.MultiheadAttention(...))     # any module
@@ -29,6 +30,7 @@ def from_module(module: nn.Module, *example_inputs: Tensor, strict: bool = True)
     Args:
         module: Any module whose inputs and outputs are tensors (outputs may be in tuples, lists and dictionaries).
         example_inputs: What it can be called with.
+        batch_axis: Their axis of the batch (1 for a recurrence that is not `batch_first`).
         strict: Whether to refuse a module with an operation that has no counterpart here. Otherwise what the operation
             makes becomes one more input of the network, and `network.origin.coverage` says so.
 
@@ -38,7 +40,7 @@ def from_module(module: nn.Module, *example_inputs: Tensor, strict: bool = True)
     """
     from ngcore.networks.lifting.reading import read_module  # needs torch.export, which takes long to import
 
-    return read_module(module, example_inputs, strict=strict)
+    return read_module(module, example_inputs, batch_axis=batch_axis, strict=strict)
 
 
 def to_state_dict(network: Network) -> dict[str, Any]:
@@ -87,21 +89,21 @@ def _expect_one(network: Network) -> None:
         raise ArchitectureError(f"Expected one network, got {network}; select one with network[i].")
 
 
-def inputs_of(module: nn.Module, example_inputs: Sequence[Any]) -> list[Tensor]:
+def inputs_of(module: nn.Module, example_inputs: Sequence[Any], batch_axis: int) -> list[Tensor]:
     """Example inputs on the module's device, at least two samples of each.
 
     Raises:
         ArchitectureError: If they are no tensors, or differ in the size of the batch.
     """
-    if not example_inputs or not all(isinstance(x, Tensor) and x.dim() for x in example_inputs):
+    if not example_inputs or not all(isinstance(x, Tensor) and x.dim() > batch_axis for x in example_inputs):
         kinds = ", ".join(type(x).__name__ for x in example_inputs) or "none"
         raise ArchitectureError(
-            "Expected example inputs as tensors with the batch on axis 0, one for each input of the module, got "
-            f"{kinds}."
+            f"Expected example inputs as tensors with the batch on axis {batch_axis}, one for each input of the "
+            f"module, got {kinds}."
         )
-    sizes = {len(x) for x in example_inputs}
+    sizes = {x.shape[batch_axis] for x in example_inputs}
     if len(sizes) != 1 or 0 in sizes:
         raise ArchitectureError(f"Expected as many samples in every example input, at least one, got {sorted(sizes)}.")
     own = next(itertools.chain(module.parameters(), module.buffers()), None)
     moved = [x.detach().to(own.device if own is not None else x.device) for x in example_inputs]
-    return [torch.cat([x, x]) for x in moved] if sizes == {1} else moved
+    return [torch.cat([x, x], dim=batch_axis) for x in moved] if sizes == {1} else moved

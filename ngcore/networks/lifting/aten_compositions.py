@@ -1,5 +1,6 @@
 """Torch's own operations that are compositions of simpler ones: norms, cells of recurrences, complex numbers."""
 
+import itertools
 import math
 from types import SimpleNamespace
 
@@ -104,6 +105,33 @@ def flipped(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
         place = axis % len(x.shape)
         x = _joined(graph, x, place, [(i, i + 1) for i in reversed(range(x.shape[place]))], path)
     return x
+
+
+def windows(graph: ForeignGraph, a: SimpleNamespace, path: str) -> Made:
+    """Unfold: every window of a map as a column, by a cut of the map for every place in the window."""
+    kernel, dilation, stride = a.kernel_size, a.dilation, a.stride
+    batch, channels, height, width = a.self.shape
+    down, right = a.padding
+    counts = [
+        (size + 2 * pad - dilate * (side - 1) - 1) // step + 1
+        for size, pad, dilate, side, step in zip((height, width), (down, right), dilation, kernel, stride, strict=True)
+    ]
+    shape = (batch, channels * kernel[0] * kernel[1], counts[0] * counts[1])
+    if kernel[0] * kernel[1] > MOST_FLIPPED:
+        return graph.unknown("unfold with large windows", shape, a.self.dtype, [a.self], path)
+    x = a.self
+    if down or right:
+        x = graph.apply("pad", x, amounts=(right, right, down, down), path=path)
+    parts = []
+    for place in itertools.product(range(kernel[0]), range(kernel[1])):
+        part = x
+        for axis, (start, dilate, step, count) in enumerate(zip(place, dilation, stride, counts, strict=True)):
+            first = start * dilate
+            settings = {"axis": axis + 2, "start": first, "stop": first + step * (count - 1) + 1, "step": step}
+            part = graph.apply("slice", part, path=path, **settings)
+        parts.append(graph.apply("reshape", part, shape=(batch, channels, 1, *counts)))
+    made = parts[0] if len(parts) == 1 else graph.apply("concat", *parts, axis=2, path=path)
+    return graph.apply("reshape", made, shape=shape, path=path)
 
 
 def masked_triangle(*, upper: bool) -> Handler:
@@ -225,6 +253,7 @@ COMPOSITIONS: dict[str, Handler] = {
     "expm1": lambda graph, a, path: graph.apply("affine", _activated(graph, a.self, "exp", path), shift=-1.0),
     "flip": flipped,
     "gru_cell": gru_cell,
+    "im2col": windows,
     "linalg_vector_norm": vector_norm,
     "log10": logarithm(10.0),
     "log1p": lambda graph, a, path: _activated(graph, graph.apply("affine", a.self, shift=1.0), "log", path),

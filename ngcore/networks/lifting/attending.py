@@ -11,7 +11,7 @@ from ngcore.networks.lifting.layout import Factor, Run, UnsupportedError, size_o
 from ngcore.networks.lifting.lifter import Lifter
 from ngcore.networks.lifting.matching import fixed
 from ngcore.networks.lifting.nodes import Node
-from ngcore.networks.lifting.weighing import expect_constant, named
+from ngcore.networks.lifting.weighing import expect_constant, named, summed_product
 
 NEVER = -1e4  # scores that are lowered by more count for nothing
 
@@ -85,8 +85,7 @@ def _spelled_out(lifter: Lifter, node: Node) -> Traced:
     for mask in masks:
         scores = scores if mask is None else graph.apply("add", scores, mask, path=node.path)
     weights = graph.apply("softmax", scores, axis=len(scores.shape) - 1, path=node.path)
-    made = lifter.graph.apply("matmul", weights, value, path=node.path)
-    return lifter.lift(made)
+    return lifter.lift(summed_product(graph, weights, value, node.shape, path=node.path))  # "matmul" would be attention
 
 
 def _triangle(tokens: int, others: int) -> Tensor:

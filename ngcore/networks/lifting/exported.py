@@ -38,13 +38,19 @@ VIEWS = frozenset(
 
 
 def graph_of(
-    module: nn.Module, inputs: Sequence[Tensor], *, is_batch_told: bool = False, holds_layers: bool = True
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    *,
+    batch_axis: int = 0,
+    is_batch_told: bool = False,
+    holds_layers: bool = True,
 ) -> ForeignGraph:
     """The foreign graph of a module in evaluation mode.
 
     Args:
         module: Any module that `torch.export` can trace.
-        inputs: What it is called with, the batch on axis 0.
+        inputs: What it is called with.
+        batch_axis: Their axis of the batch, which is the first of the graph's inputs.
         is_batch_told: Whether no other axis has as many entries as the batch.
         holds_layers: Whether Linear layers of constants stay layers.
 
@@ -56,8 +62,9 @@ def graph_of(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = program.run_decompositions({})
-    graph = ForeignGraph(len(inputs[0]) if is_batch_told else None, holds_layers=holds_layers)
-    return _Reader(module, program, graph).read()
+    batch_size = inputs[0].shape[batch_axis]
+    graph = ForeignGraph(batch_size if is_batch_told else None, holds_layers=holds_layers)
+    return _Reader(module, program, graph, batch_axis).read()
 
 
 def _exported(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
@@ -120,8 +127,8 @@ def _mutates_views(graph: Any) -> bool:
 class _Reader:
     """Goes through an exported program, one operation after the other."""
 
-    def __init__(self, module: nn.Module, program: Any, graph: ForeignGraph) -> None:
-        self.program, self.graph = program, graph
+    def __init__(self, module: nn.Module, program: Any, graph: ForeignGraph, batch_axis: int) -> None:
+        self.program, self.graph, self.batch_axis = program, graph, batch_axis
         self.learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         self.canonical = canonical_names(module)
 
@@ -145,9 +152,17 @@ class _Reader:
                 value = node.meta["val"]
                 if not isinstance(value, Tensor):
                     raise ArchitectureError(f"Expected tensors as inputs, got {type(value).__name__} for {node.name}.")
-                yield node, self.graph.input(value.shape, value.dtype, str(spec.arg.name))
+                yield node, self._input(value, str(spec.arg.name))
             else:
                 yield node, self._own(spec)
+
+    def _input(self, value: Tensor, name: str) -> Node:
+        """An input, which is given with the batch first."""
+        order = list(range(value.dim()))
+        order.insert(0, order.pop(self.batch_axis))
+        node = self.graph.input([value.shape[axis] for axis in order], value.dtype, name)
+        back = tuple(order.index(axis) for axis in range(value.dim()))
+        return self.graph.apply("permute", node, order=back) if self.batch_axis else node
 
     def _own(self, spec: Any) -> Node:
         """A tensor of the module itself."""

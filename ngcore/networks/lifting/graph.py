@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ngcore.errors import ArchitectureError
+from ngcore.errors import ArchitectureError, NeuralGraphError
 from ngcore.networks.lifting.nodes import Node, Source
 from ngcore.networks.lifting.operations import OPERATIONS
 from ngcore.networks.lifting.patterns import simplified
@@ -96,6 +96,8 @@ class ForeignGraph:
                 return self._folded(op, reads, given, path, attrs)
             shapes = [None if r is None else torch.empty(r.shape, dtype=r.dtype, device="meta") for r in reads]
             made = OPERATIONS[op](*shapes, **attrs)
+        except NeuralGraphError:
+            raise
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             got = ", ".join(str(read.shape) for read in given)
             raise ArchitectureError(f"Expected tensors that fit {op} at {path or 'the top'}, got {got}.") from error

@@ -80,7 +80,8 @@ class Lifter:
         if self.batch.size not in node.shape:
             raise ArchitectureError(
                 "Expected a module that treats each sample of the batch by itself, got "
-                f"{node.attrs.get('what', node.op)} at {node.path or 'the top'}: {reason}."
+                f"{node.attrs.get('what', node.op)} at {node.path or 'the top'}: {reason}. If the batch is on another "
+                "axis of the inputs, say so by batch_axis."
             )
         place = node.shape.index(self.batch.size)
         runs = [self.run_of(size) for size in node.shape]

@@ -27,19 +27,19 @@ TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.float16: 0.1, torc
 """How far a network may be from the module that it was read from, relative to the largest answer."""
 
 
-def read_module(module: nn.Module, example_inputs: Sequence[Tensor], *, strict: bool) -> Network:
+def read_module(module: nn.Module, example_inputs: Sequence[Tensor], *, batch_axis: int, strict: bool) -> Network:
     """A module as a network; see `ngcore.networks.from_module`."""
     if not isinstance(module, nn.Module):
         raise ArchitectureError(f"Expected a torch.nn.Module, got {type(module).__name__}.")
     if isinstance(module, NetworkModule):
         return module.network()
-    inputs = inputs_of(module, example_inputs)
+    inputs = inputs_of(module, example_inputs, batch_axis)
     with _evaluating(module):
         answers = _answers(module, inputs)
-        network = _as_chain(module, inputs, answers)
+        network = _as_chain(module, inputs, answers) if batch_axis == 0 else None
         if network is None:
-            network = _lifted(module, inputs, strict=strict)
-            _check(network, module, inputs, answers)
+            network = _lifted(module, inputs, batch_axis, strict=strict)
+            _check(network, module, inputs, answers, batch_axis)
     return network
 
 
@@ -107,39 +107,40 @@ def _as_chain(module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Ten
     return network
 
 
-def _lifted(module: nn.Module, inputs: Sequence[Tensor], *, strict: bool) -> Network:
-    network = _traced(module, inputs)
+def _lifted(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool) -> Network:
+    network = _traced(module, inputs, batch_axis)
     assert network.origin is not None
     coverage = network.origin.coverage
     if strict and not coverage.is_complete:
         raise ArchitectureError(
             f"Expected a module that can be read in whole, got {type(module).__name__}:\n{coverage}\n"
+            "If the batch is on another axis of the inputs, say so by batch_axis. "
             "Call from_module with strict=False to get the rest, with the results of these operations as inputs; or "
             "write them in terms of other operations."
         )
     return as_chain(network)
 
 
-def _traced(module: nn.Module, inputs: Sequence[Tensor]) -> Network:
+def _traced(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int) -> Network:
     """The module's graph, lifted; traced for a batch of a size of its own, unless the module takes only the given."""
     sizes = {size for x in (*inputs, *module.parameters(), *module.buffers()) for size in x.shape}
     size = next((prime for prime in PRIMES if prime not in sizes), PRIMES[0])
-    samples, is_told = [_of_size(x, size) for x in inputs], True
+    samples, is_told = [_of_size(x, size, batch_axis) for x in inputs], True
     try:
-        graph = graph_of(module, samples, is_batch_told=True)
+        graph = graph_of(module, samples, batch_axis=batch_axis, is_batch_told=True)
     except ArchitectureError:
-        samples, is_told = list(inputs), False
-        graph = graph_of(module, samples)
+        size, samples, is_told = inputs[0].shape[batch_axis], list(inputs), False
+        graph = graph_of(module, samples, batch_axis=batch_axis)
     network: Network | None = None
     try:
-        network = lifted(graph, _original(module), batch_size=len(samples[0]))
+        network = lifted(graph, _original(module), batch_size=size)
         assert network.origin is not None
         if network.origin.coverage.is_complete:
             return network
     except ArchitectureError:
         pass  # tried again below
-    graph = graph_of(module, samples, is_batch_told=is_told, holds_layers=False)
-    other = lifted(graph, _original(module), batch_size=len(samples[0]))
+    graph = graph_of(module, samples, batch_axis=batch_axis, is_batch_told=is_told, holds_layers=False)
+    other = lifted(graph, _original(module), batch_size=size)
     return other if network is None or _num_skipped(other) < _num_skipped(network) else network
 
 
@@ -147,9 +148,9 @@ def _num_skipped(network: Network) -> int:
     return len(network.origin.coverage.skipped) if network.origin else 0
 
 
-def _of_size(x: Tensor, size: int) -> Tensor:
+def _of_size(x: Tensor, size: int, batch_axis: int) -> Tensor:
     """The samples of a batch again and again."""
-    return x[torch.arange(size, device=x.device) % len(x)]
+    return x.index_select(batch_axis, torch.arange(size, device=x.device) % x.shape[batch_axis])
 
 
 def as_chain(network: Network) -> Network:
@@ -186,7 +187,9 @@ def _renamed(name: str, new: dict[str, str]) -> str:
     return f"{new[step]}.{parameter}"
 
 
-def _check(network: Network, module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Tensor]) -> None:
+def _check(
+    network: Network, module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Tensor], batch_axis: int
+) -> None:
     """Compare the network with the module, also for a batch of another size.
 
     Raises:
@@ -195,13 +198,18 @@ def _check(network: Network, module: nn.Module, inputs: Sequence[Tensor], answer
     assert network.origin is not None
     if not network.origin.coverage.is_complete:
         return
-    _expect_equal(network, module, inputs, answers)
-    more = [torch.cat([x, x[:1]]) for x in inputs]
+    _expect_equal(network, module, _moved(inputs, batch_axis), answers)
+    more = [_of_size(x, x.shape[batch_axis] + 1, batch_axis) for x in inputs]
     try:
         answers = _answers(module, more)
     except ArchitectureError:
         return  # the module takes batches of one size; the network takes any
-    _expect_equal(network, module, more, answers)
+    _expect_equal(network, module, _moved(more, batch_axis), answers)
+
+
+def _moved(inputs: Sequence[Tensor], batch_axis: int) -> list[Tensor]:
+    """The inputs with the batch first, as the network takes them."""
+    return [x.movedim(batch_axis, 0) for x in inputs]
 
 
 def _expect_equal(network: Network, module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Tensor]) -> None:

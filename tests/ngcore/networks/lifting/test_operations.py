@@ -223,6 +223,11 @@ CASES = {
         [normal(2, 5)],
         {},
     ),
+    "windows of a map": (
+        nn.Sequential(nn.Unfold(3, padding=1, stride=2), nn.Linear(9, 4)),
+        [normal(2, 2, 6, 6)],
+        {"linear": 1},
+    ),
     "maxout": (Written(lambda m, x: m.a(x).view(-1, 4, 2).max(-1)[0], a=nn.Linear(3, 8)), [normal(2, 3)], {}),
     "a fixed graph": (
         Written(lambda m, x: (m.edges @ x, torch.einsum("ij,bjd->bid", m.edges, x)), edges=normal(5, 5)),
