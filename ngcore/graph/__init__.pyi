@@ -1,4 +1,5 @@
 from .convert import edge_kernels as edge_kernels
+from .convert import network_of as network_of
 from .convert import node_features as node_features
 from .convert import to_graph as to_graph
 from .convert import to_network as to_network
@@ -18,7 +19,9 @@ from .layout import Layout as Layout
 from .layout import map_edges as map_edges
 from .neural_graph import NeuralGraph as NeuralGraph
 from .responses import node_responses as node_responses
+from .structure import EDGE_KINDS as EDGE_KINDS
 from .structure import EdgeBlock as EdgeBlock
+from .structure import EdgeKind as EdgeKind
 from .structure import GraphStructure as GraphStructure
 from .structure import NodeBlock as NodeBlock
 from .structure import graph_structure as graph_structure

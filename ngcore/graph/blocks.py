@@ -26,7 +26,8 @@ def build(architecture: Architecture) -> GraphStructure:
     starts = sorted(bounds)
     number = {start: i for i, start in enumerate(starts[:-1])}
     edges = [edge for job in jobs for edge in _edge_blocks(job, starts, number)]
-    nodes = [_node_block(builder, start, stop) for start, stop in itertools.pairwise(starts)]
+    alike = _alike(builder, starts, number)
+    nodes = [_node_block(builder, *bounds, own) for bounds, own in zip(itertools.pairwise(starts), alike, strict=True)]
     weights_first = sorted(edges, key=lambda edge: edge.kind == "skip")
     return GraphStructure(architecture, tuple(nodes), tuple(weights_first))
 
@@ -182,7 +183,19 @@ def _dense(job: Job, source: _Run, target: _Run, number: dict[int, int]) -> Edge
     )
 
 
-def _node_block(builder: Builder, start: int, stop: int) -> NodeBlock:
+def _alike(builder: Builder, starts: list[int], number: dict[int, int]) -> list[int]:
+    """For each block the first one that the same step made and that stands in the same values, equally often."""
+    values: list[list[int]] = [[] for _ in number]
+    for value, segments in enumerate(builder.of):
+        for run in _runs(segments, starts):
+            values[number[run.block]].append(value)
+    firsts = [opened.start for opened in builder.opened]
+    seen: dict[tuple[int, ...], int] = {}
+    keys = [(bisect.bisect_right(firsts, start), *own) for start, own in zip(starts, values, strict=False)]
+    return [seen.setdefault(key, i) for i, key in enumerate(keys)]
+
+
+def _node_block(builder: Builder, start: int, stop: int, alike: int) -> NodeBlock:
     opened = builder.opened[bisect.bisect_right([o.start for o in builder.opened], start) - 1]
     offset = start - opened.start
     parameters: list[Feature | None] = [own and (own[0], (own[1] or 0) + offset) for own in opened.parameters]
@@ -198,6 +211,7 @@ def _node_block(builder: Builder, start: int, stop: int) -> NodeBlock:
         if found is not None:
             activation, response, (channel, spread) = function, value, found
             break
+    places = [(number, channel_of(segments, start, stop)) for segments, number in builder.pins]
     is_output = any(
         segment.start <= start < segment.stop for value in builder.architecture.outputs for segment in builder.of[value]
     )
@@ -214,4 +228,6 @@ def _node_block(builder: Builder, start: int, stop: int) -> NodeBlock:
         channel,
         spread,
         tuple(parameters),
+        tuple((number, place[0]) for number, place in places if place is not None),
+        alike,
     )

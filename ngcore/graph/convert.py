@@ -1,7 +1,7 @@
 """Network → neural graph and back: two inverse functions side by side."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -67,19 +67,36 @@ def to_network(graph: NeuralGraph) -> Network:
     Features that stand for no parameter (padding, absent biases, skips) are left out. Of weights that are tied, the
     edges of the first layer count.
     """
-    structure = graph.structure
+    kernels = [_unpadded(block, features, graph.kernel_size) for block, features in graph.blocks]
+    return network_of(graph.structure, graph.node_features, kernels, graph.constants)
+
+
+def network_of(
+    structure: GraphStructure,
+    features: Float[Tensor, "networks nodes d_node"],
+    kernels: Sequence[Float[Tensor, "networks _ _ _ _ _"]],
+    constants: Mapping[str, Tensor],
+) -> Network:
+    """The network of features of nodes and kernels of edges; inverse of `node_features` and `edge_kernels`.
+
+    Args:
+        structure: Of its graph.
+        features: What the nodes carry.
+        kernels: What the edges carry, each block's at its own size.
+        constants: The fixed tables of the structure.
+    """
     pieces: dict[str, list[tuple[EdgeBlock, Tensor]]] = {}
-    for block, features in graph.blocks:
+    for block, own_kernels in zip(structure.edge_blocks, kernels, strict=True):
         if block.parameter is not None:
-            pieces.setdefault(block.parameter, []).append((block, _unpadded(block, features, graph.kernel_size)))
+            pieces.setdefault(block.parameter, []).append((block, own_kernels))
     columns: dict[str, list[tuple[int | None, Tensor]]] = {}
     for node_block in structure.node_blocks:
-        own = graph.node_features[:, node_block.start : node_block.stop].unbind(dim=-1)
+        own = features[:, node_block.start : node_block.stop].unbind(dim=-1)
         for parameter, column in zip(node_block.parameters, own, strict=False):
             if parameter is not None:
                 columns.setdefault(parameter[0], []).append((parameter[1], column))
     shapes = structure.architecture.parameter_shapes
-    parameters = dict(graph.constants)
+    parameters = dict(constants)
     parameters |= {name: _whole_weight(parts, shapes[name]) for name, parts in pieces.items()}
     parameters |= {name: _whole_column(parts, shapes[name]) for name, parts in columns.items()}
     return Network(structure.architecture, parameters)

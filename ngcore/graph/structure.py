@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 from ngcore.networks import ActivationKind, Architecture
 
@@ -22,6 +22,7 @@ EdgeKind = Literal[
     "pool",
     "turn",
 ]
+EDGE_KINDS: tuple[EdgeKind, ...] = get_args(EdgeKind)
 WeightLayout = Literal["out_in", "in_out", "diagonal"]
 Feature = tuple[str, int | None]
 """A parameter that is a feature of neurons, and the index of the first one in it; None where all share one number."""
@@ -43,6 +44,8 @@ class NodeBlock:
         channel: Their first channel in `response`.
         spread: Channels of that value that each of them stands for, above 1 after Flatten.
         parameters: The parameters that their features are, bias first; None where there is none.
+        pinned: (number of the step, first of their channels there) of steps to which their places matter.
+        alike: Number of the first node block that may stand for them, such as another head of the same layer.
     """
 
     size: int
@@ -56,6 +59,8 @@ class NodeBlock:
     channel: int = 0
     spread: int = 1
     parameters: tuple[Feature | None, ...] = ()
+    pinned: tuple[tuple[int, int], ...] = ()
+    alike: int = 0
 
     @property
     def stop(self) -> int:
@@ -110,10 +115,6 @@ class GraphStructure:
     architecture: Architecture
     node_blocks: tuple[NodeBlock, ...]
     edge_blocks: tuple[EdgeBlock, ...]
-
-    def row(self, block_index: int, num_rows: int) -> int:
-        """Row of a per-layer table for a node block; see `table_row`."""
-        return table_row(block_index, len(self.node_blocks), num_rows)
 
     @property
     def num_nodes(self) -> int:

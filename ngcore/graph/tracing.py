@@ -86,6 +86,7 @@ class Builder:
         self.of: list[Segments] = []
         self.responses: list[tuple[Segments, ActivationKind, int]] = []
         self.notes: list[tuple[Segments, str, bool]] = []
+        self.pins: list[tuple[Segments, int]] = []
         self.size = 0
         self.times_read = [0] * len(architecture.shapes)
         for step in architecture.steps:
@@ -213,6 +214,8 @@ class Builder:
 
     def _keep(self, step: Step, read: list[Segments]) -> Segments:
         layer = step.layer
+        if layer.period is not None:
+            self.pins.append((read[0], self.value - self.architecture.num_inputs))
         if isinstance(layer, Activation):
             self.responses.append((read[0], layer.function, self.value))
         if isinstance(layer, PReLU):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError, ShapeMismatchError
 from ngcore.inr import image_coordinates
+from ngcore.models.input_spec import layers_with_statistics
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.probes import Probes
 from ngcore.networks import Network
@@ -138,17 +139,22 @@ class StatNN(_Standardised):
         Raises:
             ShapeMismatchError: If the networks have more layers than the model can read.
         """
-        layers = [name.removesuffix(".weight") for name in network.parameters if name.endswith(".weight")]
+        layers = layers_with_statistics(network.architecture).values()
         if len(layers) > self.max_layers:
             raise ShapeMismatchError(
                 f"Expected networks of at most {self.max_layers} layers with weights, got {network} with "
                 f"{len(layers)}; build the model with a larger max_layers."
             )
-        slots = [f"{layer}.{name}" for layer in layers for name in ("weight", "bias")]
+        slots = [names for layer in layers for names in layer]
         empty = torch.zeros(len(network), STATISTICS_PER_LAYER // 2, device=network.device, dtype=network.dtype)
-        columns = [_statistics(network.parameters[s].flatten(1)) if s in network.parameters else empty for s in slots]
+        columns = [_statistics(_joined(network, names)) if names else empty for names in slots]
         columns += [empty] * (2 * self.max_layers - len(slots))
         return torch.cat(columns, dim=1)
+
+
+def _joined(network: Network, names: Sequence[str]) -> Float[Tensor, "networks n"]:
+    """All entries of some parameters; a recurrence has two weights and two biases."""
+    return torch.cat([network.parameters[name].flatten(1) for name in names], dim=1)
 
 
 def _statistics(values: Tensor) -> Tensor:
@@ -206,7 +212,8 @@ class OutputProbes(_Baseline):
         """
         architecture = network.architecture
         missing = self.num_outputs - architecture.output_shape[0]
-        if architecture.input_shape != self.input_shape or len(architecture.output_shape) > 1 or missing < 0:
+        has_one_output = len(architecture.outputs) == 1 and len(architecture.output_shape) == 1
+        if architecture.input_shape != self.input_shape or not has_one_output or missing < 0:
             raise ShapeMismatchError(
                 f"Expected networks from {self.input_shape} to at most ({self.num_outputs},), got {network} from "
                 f"{architecture.input_shape} to {architecture.output_shape}."
@@ -262,7 +269,8 @@ class LatticeProbes(Model):
         """
         architecture = network.architecture
         missing = self.num_outputs - architecture.output_shape[0]
-        if architecture.input_shape != (2,) or len(architecture.output_shape) > 1 or missing < 0:
+        has_one_output = len(architecture.outputs) == 1 and len(architecture.output_shape) == 1
+        if architecture.input_shapes != ((2,),) or not has_one_output or missing < 0:
             raise ShapeMismatchError(
                 f"Expected networks from (2,) to at most ({self.num_outputs},), got {network} from "
                 f"{architecture.input_shape} to {architecture.output_shape}."

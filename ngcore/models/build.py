@@ -98,7 +98,7 @@ def _build(config: ModelConfig, spec: InputSpec) -> Model:
         case FlatMLPConfig():
             return FlatMLP(num_parameters=spec.num_parameters, **_sizes(config))
         case StatNNConfig():
-            return StatNN(max_layers=spec.max_hidden_layers + 1, **_sizes(config))
+            return StatNN(max_layers=spec.max_layers, **_sizes(config))
     raise UnknownNameError("kind of model", config.kind, FAMILIES)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ngcore.errors import CheckpointError, NeuralGraphError, UnknownNameError
+from ngcore.models.rows import RowsBy
 
 Head = Literal["invariant", "parameters"]
 Readout = Literal["outputs", "all"]
@@ -67,6 +68,9 @@ class GraphConfig(ModelConfig):
         fourier_scale: Their standard deviation.
         input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
         is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
+        rows: Whether blocks of neurons have vectors of their own by their "depth", as suits chains, or by the "kind" of
+            edges that enter them, together with an encoding of their depth and kernels scaled to their size, as suits
+            networks of any depth.
 
     Raises:
         NeuralGraphError: If a sign-invariant model is to have a parameter head.
@@ -83,6 +87,7 @@ class GraphConfig(ModelConfig):
     fourier_scale: float = 3.0
     input_scaling: Scaling = "corpus"
     is_sign_invariant: bool = False
+    rows: RowsBy = "depth"
 
     def __post_init__(self) -> None:
         if self.is_sign_invariant and self.head == "parameters":
@@ -170,6 +175,8 @@ class SweepReaderConfig(ModelConfig):
         input_noise: Standard deviation of noise on the standardised parameters that are read in training; the networks
             that answer to probes stay as they are.
         input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
+        rows: Whether layers have maps of their own by their "depth", as suits chains, or by the "kind" of edges that
+            enter them, together with an encoding of their depth, as suits networks of any depth.
     """
 
     kind: Literal["ng-sweep"] = "ng-sweep"
@@ -179,6 +186,7 @@ class SweepReaderConfig(ModelConfig):
     generates_probes: bool = False
     input_noise: float = 0.0
     input_scaling: Scaling = "corpus"
+    rows: RowsBy = "depth"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

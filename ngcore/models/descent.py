@@ -12,6 +12,7 @@ from ngcore.models.config import SweepEditConfig
 from ngcore.models.input_spec import InputSpec
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import weights_and_biases
+from ngcore.models.rows import rows_by_depth
 from ngcore.models.sweep_editor import SweepEditor
 from ngcore.networks import Network
 
@@ -88,7 +89,7 @@ class LearnedDescent(nn.Module):
         return edit_images(shown, self.edit).reshape(len(network), self.image_side**2, -1)
 
     def _descend(self, start: Network, target: Tensor) -> Network:
-        rows = list(weights_and_biases(start.architecture, self.num_entries))
+        rows = list(weights_and_biases(start.architecture, rows_by_depth(self.num_entries - 1)))
         current = start
         means = {(name, decay): torch.zeros_like(start.parameters[name]) for name, *_ in rows for decay in DECAYS}
         squares = dict(means)

@@ -2,17 +2,20 @@
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import Edges, GraphStructure, to_graph
+from ngcore.graph import Edges, GraphStructure, edge_kernels, graph_structure, node_features
 from ngcore.models.config import GraphConfig
-from ngcore.models.input_spec import InputSpec
-from ngcore.models.normaliser import Normaliser, fold_running_statistics
+from ngcore.models.input_spec import InputSpec, expect_ends, kernel_window, slope_columns
+from ngcore.models.normaliser import Normaliser, fold_statistics_and_biases
+from ngcore.models.places import StructuralEmbedding
 from ngcore.models.probe_features import ProbeFeatures
-from ngcore.networks import ACTIVATION_KINDS, NUM_FIRST_KINDS, Network
+from ngcore.models.rows import Rows
+from ngcore.networks import Network
 
 
 class FourierEmbedding(nn.Module):
@@ -33,9 +36,15 @@ class FourierEmbedding(nn.Module):
         self.first = nn.Linear(2 * num_frequencies, d_out)
         self.second = nn.Linear(d_out, d_out)
 
-    def forward(self, x: Float[Tensor, "*axes d_in"]) -> Float[Tensor, "*axes d_out"]:
-        """Embed; the two Linears are multiplied into one first, which is the same function for less work."""
-        frequencies = self.frequencies.repeat(1, 2)  # sines, then cosines as shifted sines
+    def forward(self, x: Float[Tensor, "*axes d"], entries: Tensor | None = None) -> Float[Tensor, "*axes d_out"]:
+        """Embed; the two Linears are multiplied into one first, which is the same function for less work.
+
+        Args:
+            x: Numbers.
+            entries: Which of the `d_in` numbers they are, all others being 0; None: all.
+        """
+        own = self.frequencies if entries is None else self.frequencies[entries]
+        frequencies = own.repeat(1, 2)  # sines, then cosines as shifted sines
         shift = torch.zeros_like(frequencies[0])
         shift[self.frequencies.shape[1] :] = math.pi / 2
         phase = torch.addcmul(shift, x, frequencies[0]) if x.shape[-1] == 1 else x @ frequencies + shift
@@ -49,8 +58,10 @@ class GraphEncoder(nn.Module):
     """Initial node and edge features of a neural graph, in the block layout (paper, Sec. 2.2 and App. C).
 
     Node features: Fourier features of the bias + positional embedding (one vector per input and output neuron, one
-    shared by the neurons of a hidden layer) + activation embedding + probe features. Edge features: Fourier features
-    of the kernel + one vector per kind of edge (weight, norm, skip).
+    shared by the neurons of a hidden layer) + activation embedding + probe features; where the networks have them, also
+    Fourier features of slopes, and encodings of places and tables. Edge features: Fourier features of the kernel + one
+    vector per kind of edge (weight, norm, skip, …). Kernels are embedded at their own size, which gives the same as
+    zeros around them would.
 
     Args:
         config: Widths, probes and frequencies.
@@ -59,65 +70,99 @@ class GraphEncoder(nn.Module):
 
     def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
+        expect_ends(spec)
         fourier = functools.partial(
             FourierEmbedding, num_frequencies=config.fourier_frequencies, scale=config.fourier_scale
         )
-        self.kernel_size = spec.kernel_size
-        self.spec = spec
-        self.normaliser = Normaliser(spec.max_hidden_layers, scaling=config.input_scaling)
+        self.kernel_size, self.scales_kernels = spec.kernel_size, config.rows == "kind"
+        self.spec, self.rows = spec, spec.rows(config.rows)
+        self.normaliser = Normaliser(self.rows, scaling=config.input_scaling)
         self.edge_embedding = fourier(math.prod(spec.kernel_size), config.d_edge)
-        self.edge_kind_embedding = nn.Embedding(3, config.d_edge)
+        self.edge_kind_embedding = nn.Embedding(spec.num_edge_rows, config.d_edge)
         self.node_embedding = fourier(1, config.d_node)
-        num_positions = spec.input_shape[0] + spec.num_outputs + spec.max_hidden_layers
+        num_positions = spec.num_inputs + spec.num_outputs + self.rows.count - 2
         self.positional_embedding = nn.Embedding(num_positions, config.d_node)
-        self.activation_embedding = nn.Embedding(NUM_FIRST_KINDS, config.d_node)
+        self.activation_embedding = nn.Embedding(spec.num_activation_rows, config.d_node)
         self.probes = (
             ProbeFeatures(
                 num_probes=config.num_probes,
-                input_shape=spec.input_shape,
-                max_hidden_layers=spec.max_hidden_layers,
+                spec=spec,
+                rows=self.rows,
                 d_node=config.d_node,
                 is_generated=config.generates_probes,
             )
             if config.num_probes
             else None
         )
+        self.slope_embedding = fourier(1, config.d_node) if "slopes" in spec.extras else None
+        self.structural = StructuralEmbedding(
+            config.d_node,
+            has_depths=self.rows.kinds is not None,
+            has_places="places" in spec.extras,
+            has_tables="tables" in spec.extras,
+        )
 
     def forward(self, network: Network) -> tuple[Float[Tensor, "networks nodes d_node"], Edges]:
         """Node features and, per edge block, edge features of N stacked networks."""
-        graph = to_graph(self.normaliser(fold_running_statistics(network)), kernel_size=self.kernel_size)
-        self.spec.expect_fit(graph.structure)
-        positions, activations, kinds = (t.to(network.device) for t in self._indices(graph.structure))
+        structure = graph_structure(network.architecture)
+        self.spec.expect_fit(structure)
+        read = self.normaliser(fold_statistics_and_biases(network))
+        return self._nodes(structure, network, node_features(read)), self._edges(structure, edge_kernels(read))
+
+    def _nodes(self, structure: GraphStructure, network: Network, features: Tensor) -> Tensor:
+        indices = _embedding_indices(structure, self.spec, self.rows)
+        positions, activations = (index.to(features.device) for index in indices[:2])
         embedded = self.positional_embedding(positions) + self.activation_embedding(activations)
-        nodes = self.node_embedding(graph.node_features[..., :1]) + embedded
+        nodes = self.node_embedding(features[..., :1]) + embedded
         if self.probes is not None:
             nodes = nodes + self.probes(network)
-        kind_vectors = self.edge_kind_embedding(kinds)
-        edges = [
-            self.edge_embedding(block.contiguous()) + kind_vectors[i] for i, block in enumerate(graph.edge_features)
-        ]
-        return nodes, edges
+        if self.slope_embedding is not None:
+            nodes = nodes + _slopes(self.slope_embedding, structure, features)
+        structural = self.structural(structure, network)
+        if structural is not None:
+            sizes = [(len(network), block.size, -1) for block in structure.node_blocks]
+            nodes = nodes + torch.cat([own.expand(size) for own, size in zip(structural, sizes, strict=True)], dim=1)
+        return nodes
 
-    def _indices(self, structure: GraphStructure) -> tuple[Tensor, Tensor, Tensor]:
-        return _embedding_indices(
-            structure, self.spec.input_shape[0], self.spec.num_outputs, self.spec.max_hidden_layers
-        )
+    def _edges(self, structure: GraphStructure, kernels: Sequence[Tensor]) -> Edges:
+        rows = _embedding_indices(structure, self.spec, self.rows)[2].to(kernels[0].device)
+        kind_vectors = self.edge_kind_embedding(rows)
+        edges = []
+        for number, kernel in enumerate(kernels):
+            own = (kernel.shape[4], kernel.shape[5])
+            x = kernel.flatten(4).contiguous()
+            if self.scales_kernels:  # phases of one spread, however many entries meet in them
+                x = x * math.sqrt(math.prod(self.kernel_size) / math.prod(own))
+            edges.append(self.edge_embedding(x, kernel_window(own, self.kernel_size)) + kind_vectors[number])
+        return edges
+
+
+def _slopes(embedding: nn.Module, structure: GraphStructure, features: Tensor) -> Tensor:
+    """The sum of embeddings of the slopes of each neuron, zeros where there is none."""
+    empty = embedding(features[:, :1, :1]) * 0
+    parts = []
+    for block, columns in zip(structure.node_blocks, slope_columns(structure), strict=True):
+        own = features[:, block.start : block.stop]
+        slopes = [embedding(own[..., column : column + 1]) for column in columns]
+        parts.append(sum(slopes[1:], slopes[0]) if slopes else empty.expand(-1, block.size, -1))
+    return torch.cat(parts, dim=1)
 
 
 @functools.lru_cache(maxsize=256)
-def _embedding_indices(
-    structure: GraphStructure, num_inputs: int, num_outputs: int, num_hidden: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def _embedding_indices(structure: GraphStructure, spec: InputSpec, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
     """Rows of the positional and the activation table of each node, and of the kind table of each edge block."""
-    positions, activations = [], []
-    for number, block in enumerate(structure.node_blocks):
+    positions, activations, outputs = [], [], 0
+    for block, row in zip(structure.node_blocks, rows.of(structure), strict=True):
+        own = torch.arange(block.size)
         if block.role == "input":
-            own = torch.arange(block.size).clamp(max=num_inputs - 1)
+            assert block.value is not None  # the number of the input
+            own += sum(spec.input_sizes[: block.value]) + block.first
         elif block.role == "output":
-            own = num_inputs + torch.arange(block.size).clamp(max=num_outputs - 1)
+            own += spec.num_inputs + outputs
+            outputs += block.size
         else:
-            own = torch.full((block.size,), num_inputs + num_outputs + structure.row(number, num_hidden + 2) - 1)
+            own = torch.full((block.size,), spec.num_inputs + spec.num_outputs + row - 1)
         positions.append(own)
-        activations.append(torch.full((block.size,), ACTIVATION_KINDS.index(block.activation) % NUM_FIRST_KINDS))
-    kinds = [{"linear": 0, "conv2d": 0, "norm": 1, "skip": 2}[block.kind] for block in structure.edge_blocks]
+        activations.append(torch.full((block.size,), spec.activation_row(block.activation)))
+    kinds = [spec.edge_row(block.kind) for block in structure.edge_blocks]
     return torch.cat(positions), torch.cat(activations), torch.tensor(kinds)

@@ -1,12 +1,14 @@
 """From node and edge features to answers: numbers about a network, or a change of its parameters."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
+from ngcore.graph import Edges, GraphStructure, network_of
 from ngcore.models.config import GraphConfig
-from ngcore.models.input_spec import InputSpec
+from ngcore.models.input_spec import InputSpec, kernel_window
 from ngcore.networks import Network
 
 
@@ -16,8 +18,8 @@ class GraphHead(nn.Module):
     def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
         self.reads_all = config.readout == "all"
-        self.num_outputs, self.num_entries = spec.num_outputs, spec.max_hidden_layers + 2
-        d_in = config.d_node * (spec.num_outputs + (2 * self.num_entries if self.reads_all else 0))
+        self.num_outputs, self.rows = spec.num_outputs, spec.rows(config.rows)
+        d_in = config.d_node * (spec.num_outputs + (2 * self.rows.count if self.reads_all else 0))
         self.mlp = nn.Sequential(
             nn.LayerNorm(d_in),
             nn.Linear(d_in, config.d_hidden),
@@ -33,12 +35,11 @@ class GraphHead(nn.Module):
     ) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network before the last Linear."""
         blocks = [nodes[:, block.start : block.stop] for block in structure.node_blocks]
-        outputs = nn.functional.pad(blocks[-1], (0, 0, 0, self.num_outputs - blocks[-1].shape[1]))
-        parts = [outputs.flatten(1)]  # networks, outputs · d
+        parts = [read_outputs(structure, blocks, self.num_outputs).flatten(1)]  # networks, outputs · d
         if self.reads_all:
-            rows: list[list[Tensor]] = [[] for _ in range(self.num_entries)]
-            for number, block in enumerate(blocks):
-                rows[structure.row(number, self.num_entries)].append(block)
+            rows: list[list[Tensor]] = [[] for _ in range(self.rows.count)]
+            for row, block in zip(self.rows.of(structure), blocks, strict=True):
+                rows[row].append(block)
             parts += [_mean_and_max(row, nodes) for row in rows]
         return self.mlp(torch.cat(parts, dim=1))
 
@@ -47,6 +48,29 @@ class GraphHead(nn.Module):
     ) -> Float[Tensor, "networks d_out"]:
         """Answer for each network."""
         return self.out(self.embed(structure, nodes))
+
+
+def read_outputs(
+    structure: GraphStructure, blocks: Sequence[Float[Tensor, "networks _ d"]], num_outputs: int | None = None
+) -> Float[Tensor, "networks outputs d"]:
+    """Features of the neurons of all outputs, zeros behind them where there are fewer than `num_outputs`."""
+    own = [blocks[number] for number in structure.outputs] or [blocks[0][:, :0]]
+    outputs = torch.cat(own, dim=1) if len(own) > 1 else own[0]
+    missing = 0 if num_outputs is None else num_outputs - outputs.shape[1]
+    return nn.functional.pad(outputs, (0, 0, 0, missing))
+
+
+def change_of(
+    structure: GraphStructure,
+    biases: Sequence[Float[Tensor, "networks _ 1"]],
+    kernels: Sequence[Float[Tensor, "networks _ _ _ _"]],
+) -> Network:
+    """The change of networks whose biases and kernels change, block by block; all else stays as it is."""
+    features = nn.functional.pad(torch.cat(list(biases), dim=1), (0, structure.node_width - 1))
+    shaped = [kernel.unflatten(4, block.kernel) for block, kernel in zip(structure.edge_blocks, kernels, strict=True)]
+    shapes = structure.architecture.parameter_shapes
+    still = {name: features.new_zeros(len(features), *shapes[name]) for name in structure.constants}
+    return network_of(structure, features, shaped, still)
 
 
 def _mean_and_max(blocks: list[Tensor], nodes: Tensor) -> Tensor:
@@ -65,23 +89,23 @@ class ParameterHead(nn.Module):
 
     def __init__(self, config: GraphConfig, spec: InputSpec) -> None:
         super().__init__()
-        self.kernel_size = spec.kernel_size
+        self.kernel_size, self.rows = spec.kernel_size, spec.rows(config.rows)
         self.edge_out = nn.Linear(config.d_edge, spec.kernel_size[0] * spec.kernel_size[1])
         self.node_out = nn.Linear(config.d_node, 1)
         for linear in (self.edge_out, self.node_out):
             nn.init.zeros_(linear.weight)
             nn.init.zeros_(linear.bias)
-        self.scales = nn.Parameter(torch.full((spec.max_hidden_layers + 2, 2), 0.01))  # node blocks, weight and bias
+        self.scales = nn.Parameter(torch.full((self.rows.count, 2), 0.01))  # node blocks, weight and bias
 
     def forward(self, structure: GraphStructure, nodes: Tensor, edges: Edges) -> Network:
-        """The change of each network's parameters; running statistics are left alone."""
+        """The change of each network's parameters; running statistics, slopes and fixed tables are left alone."""
+        rows = self.rows.of(structure)
         changes = self.node_out(nodes)
-        bias = torch.nn.functional.pad(changes, (0, structure.node_width - 1))
-        blocks = tuple(self.edge_out(block) for block in edges)
-        change = to_network(NeuralGraph(structure, bias, blocks, self.kernel_size))
-        rows = {block.layer: structure.row(i, len(self.scales)) for i, block in enumerate(structure.node_blocks)}
-        scaled = {}
-        for name, tensor in change.parameters.items():
-            layer, _, parameter = name.rpartition(".")
-            scaled[name] = tensor * self.scales[rows[layer], int(parameter == "bias")]
-        return Network(structure.architecture, scaled)
+        blocks = zip(structure.node_blocks, rows, strict=True)
+        biases = [changes[:, block.start : block.stop] * self.scales[row, 1] for block, row in blocks]
+        kernels = []
+        for block, features in zip(structure.edge_blocks, edges, strict=True):
+            window = kernel_window(block.kernel, self.kernel_size)
+            weight, bias = (t if window is None else t[window] for t in (self.edge_out.weight, self.edge_out.bias))
+            kernels.append(nn.functional.linear(features, weight, bias) * self.scales[rows[block.target], 0])
+        return change_of(structure, biases, kernels)

@@ -13,6 +13,7 @@ from ngcore.models.heads import GraphHead, ParameterHead
 from ngcore.models.input_spec import InputSpec
 from ngcore.models.message_passing import MessagePassing
 from ngcore.models.model import Model, Networks, stacks_of
+from ngcore.models.normaliser import fold_statistics_and_biases
 from ngcore.models.relational_attention import RelationalAttention
 from ngcore.models.signs import canonical_signs
 from ngcore.networks import Network
@@ -40,7 +41,8 @@ class NeuralGraphModel(Model):
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
-        self.encoder.normaliser.fit([self._canonical(stack) for stack in stacks_of(networks)])
+        stacks = [fold_statistics_and_biases(self._canonical(stack)) for stack in stacks_of(networks)]
+        self.encoder.normaliser.fit(stacks)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the layers and the Fourier embeddings, each for itself, in place.

@@ -1,13 +1,16 @@
 """Probes: learned inputs on which input networks are run."""
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.errors import ShapeMismatchError
+from ngcore.models.input_spec import InputSpec
 from ngcore.networks import Network
 
 LR_SCALE = 0.1
@@ -47,7 +50,7 @@ class Probes(nn.Module):
         Raises:
             ShapeMismatchError: If they cannot.
         """
-        if network.architecture.input_shape != self.input_shape:
+        if network.architecture.input_shapes != (self.input_shape,) or 0 in network.architecture.token_values:
             raise ShapeMismatchError(
                 f"Expected networks that read inputs of shape {self.input_shape}, "
                 f"got {network.architecture.input_shape}; use a model without probes."
@@ -59,16 +62,78 @@ class Probes(nn.Module):
         """The inputs, (probes, *input_shape)."""
         if self.inputs is not None:
             return self.inputs
-        if len(self.input_shape) == 1:
-            return self.generator(self.latents)
+        if len(self.input_shape) != 3:
+            return self.generator(self.latents).unflatten(1, self.input_shape)
         _, height, width = self.input_shape
         return self.generator(self.latents[:, :, None, None])[:, :, :height, :width].tanh()
+
+
+class TokenProbes(nn.Module):
+    """P random sequences of tokens, which stay as they are: tokens are no numbers that could be learned.
+
+    Args:
+        num_probes: P.
+        input_shape: (size of the vocabulary, *positions).
+    """
+
+    tokens: Tensor
+
+    def __init__(self, num_probes: int, input_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("tokens", torch.randint(0, input_shape[0], (num_probes, *input_shape[1:])))
+
+    def make(self) -> Tensor:
+        """The tokens, (probes, *positions)."""
+        return self.tokens
+
+
+class InputProbes(nn.Module):
+    """Probes of networks that read tokens or have several inputs, P of each input.
+
+    Args:
+        spec: The networks.
+        num_probes: P.
+        is_generated: Whether generators make those that are learned.
+    """
+
+    def __init__(self, spec: InputSpec, num_probes: int, *, is_generated: bool) -> None:
+        super().__init__()
+        self.input_shapes, self.token_inputs = spec.input_shapes, spec.token_inputs
+        self.parts = nn.ModuleList(
+            TokenProbes(num_probes, shape)
+            if number in spec.token_inputs
+            else Probes(num_probes, shape, is_generated=is_generated)
+            for number, shape in enumerate(spec.input_shapes)
+        )
+
+    def forward(self, network: Network) -> list[Tensor]:
+        """The probes of each input, for networks that can read them.
+
+        Raises:
+            ShapeMismatchError: If they cannot.
+        """
+        architecture = network.architecture
+        tokens = architecture.token_values & frozenset(range(architecture.num_inputs))
+        if architecture.input_shapes != self.input_shapes or tokens != self.token_inputs:
+            raise ShapeMismatchError(
+                f"Expected networks that read inputs of shapes {self.input_shapes}, got {architecture.input_shapes}; "
+                "use a model without probes."
+            )
+        with torch.autocast(network.device.type, enabled=False):
+            return [part.make() for part in cast(Iterable[Probes | TokenProbes], self.parts)]
+
+
+def probes_for(spec: InputSpec, num_probes: int, *, is_generated: bool) -> Probes | InputProbes:
+    """P inputs for the networks of a specification."""
+    if spec.token_inputs or len(spec.input_shapes) > 1:
+        return InputProbes(spec, num_probes, is_generated=is_generated)
+    return Probes(num_probes, spec.input_shape, is_generated=is_generated)
 
 
 def _point_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:
     """Latent → Linear → Linear → point, started so that points spread like a uniform draw from [−1, 1]."""
     first = _started(nn.Linear(d_latent, d_latent), std=d_latent**-0.5)
-    return nn.Sequential(first, _started(nn.Linear(d_latent, input_shape[0]), std=(3 * d_latent) ** -0.5))
+    return nn.Sequential(first, _started(nn.Linear(d_latent, math.prod(input_shape)), std=(3 * d_latent) ** -0.5))
 
 
 def _image_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:

@@ -7,12 +7,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError
-from ngcore.graph import Edges, GraphStructure, NeuralGraph, to_network
+from ngcore.graph import EdgeBlock, GraphStructure, graph_structure
 from ngcore.models.config import SweepEditConfig
-from ngcore.models.input_spec import InputSpec
+from ngcore.models.heads import change_of, read_outputs
+from ngcore.models.input_spec import InputSpec, kernel_window
 from ngcore.models.model import Networks, stacks_of
 from ngcore.models.probe_features import probe_responses
-from ngcore.models.probes import Probes
+from ngcore.models.probes import probes_for
 from ngcore.models.sweep_model import SweepReader
 from ngcore.models.sweeps import States
 from ngcore.networks import Network
@@ -41,13 +42,17 @@ class SweepEditor(SweepReader):
         num_stages = config.num_layers // 2
         self.probes = None
         if config.num_probes:
-            self.probes = Probes(config.num_probes, spec.input_shape, is_generated=config.generates_probes)
+            self.probes = probes_for(spec, config.num_probes, is_generated=config.generates_probes)
             self.responses = nn.ModuleList(self._response_maps() for _ in range(num_stages))
         self.heads = nn.ModuleList(_ChangeHead(config, spec) for _ in range(num_stages))
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_node"]:
         """Representation of each network: the mean state of its outputs after the last sweep."""
-        return torch.cat([self._edit(stack)[1][-1].mean(dim=1) for stack in stacks_of(networks)])
+        return torch.cat([self._embed(stack) for stack in stacks_of(networks)])
+
+    def _embed(self, network: Network) -> Tensor:
+        structure, states = graph_structure(network.architecture), self._edit(network)[1]
+        return read_outputs(structure, states).mean(dim=1)
 
     def forward(self, networks: Networks) -> Network | list[Network]:
         """The change of each network's parameters, for a list of stacks as a list; running statistics stay."""
@@ -71,7 +76,7 @@ class SweepEditor(SweepReader):
 
     def _response_maps(self) -> nn.ModuleList:
         """New maps from responses to states, one a layer; they start at 0, where the weights alone are read."""
-        linears = [nn.Linear(self.config.num_probes, self.config.d_node, bias=False) for _ in range(self.num_entries)]
+        linears = [nn.Linear(self.config.num_probes, self.config.d_node, bias=False) for _ in range(self.rows.count)]
         for linear in linears:
             nn.init.zeros_(linear.weight)
         return nn.ModuleList(linears)
@@ -81,7 +86,7 @@ class SweepEditor(SweepReader):
         assert self.probes is not None
         maps = cast(nn.ModuleList, self.responses[stage])
         responses = probe_responses(network, self.probes(network), structure)
-        return [maps[structure.row(i, self.num_entries)](response) for i, response in enumerate(responses)]
+        return [maps[row](response) for row, response in zip(self.rows.of(structure), responses, strict=True)]
 
 
 class _ChangeHead(nn.Module):
@@ -93,8 +98,8 @@ class _ChangeHead(nn.Module):
 
     def __init__(self, config: SweepEditConfig, spec: InputSpec) -> None:
         super().__init__()
-        d, num_entries = 2 * config.d_node, spec.max_hidden_layers + 2
-        self.kernel_size, self.rank = spec.kernel_size, config.d_edge
+        self.rows, self.kernel_size, self.rank = spec.rows(config.rows), spec.kernel_size, config.d_edge
+        d, num_entries = 2 * config.d_node, self.rows.count
         area = spec.kernel_size[0] * spec.kernel_size[1]
         sources = [nn.Linear(d, config.d_edge, bias=False) for _ in range(num_entries)]
         targets = [nn.Linear(d, config.d_edge * area, bias=False) for _ in range(num_entries)]
@@ -107,20 +112,23 @@ class _ChangeHead(nn.Module):
         self.scales = nn.Parameter(torch.full((num_entries, 2), 0.01))
 
     def forward(self, structure: GraphStructure, forward: States, reverse: States) -> Network:
-        """The change of each network's parameters; that of running statistics is 0."""
+        """The change of each network's parameters; that of running statistics, slopes and fixed tables is 0."""
         states = [torch.cat(pair, dim=-1) for pair in zip(forward, reverse, strict=True)]
-        entries = [structure.row(number, len(self.scales)) for number in range(len(states))]
-        biases = torch.cat(
-            [self.scales[e, 1] * self.biases[e](state) for e, state in zip(entries, states, strict=True)], dim=1
-        )
-        edges: Edges = []
+        entries = self.rows.of(structure)
+        biases = [self.scales[e, 1] * self.biases[e](state) for e, state in zip(entries, states, strict=True)]
+        kernels = []
         for block in structure.edge_blocks:
             groups, sources, targets = structure.edge_shape(block)
             entry = entries[block.target]
             at_source = self.sources[entries[block.source]](states[block.source]).unflatten(1, (groups, sources))
-            at_target = self.targets[entry](states[block.target]).unflatten(1, (groups, targets))
-            at_target = at_target.unflatten(-1, (-1, self.rank))  # networks, groups, targets, kernel area, rank
+            at_target = nn.functional.linear(states[block.target], self._map(entry, block))
+            at_target = at_target.unflatten(1, (groups, targets)).unflatten(-1, (-1, self.rank))
             change = torch.einsum("ngsr,ngtkr->ngstk", at_source, at_target)  # networks, groups, sources, targets, area
-            edges.append(self.scales[entry, 0] * change)
-        nodes = nn.functional.pad(biases, (0, structure.node_width - 1))
-        return to_network(NeuralGraph(structure, nodes, tuple(edges), self.kernel_size))
+            kernels.append(self.scales[entry, 0] * change)
+        return change_of(structure, biases, kernels)
+
+    def _map(self, entry: int, block: EdgeBlock) -> Tensor:
+        """The map of targets, one for each entry of the kernels of a block, (kernel area · rank, d)."""
+        weight = cast(nn.Linear, self.targets[entry]).weight
+        window = kernel_window(block.kernel, self.kernel_size)
+        return weight if window is None else weight.unflatten(0, (-1, self.rank))[window].flatten(0, 1)

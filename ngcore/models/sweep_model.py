@@ -7,12 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import Edges, GraphStructure, to_graph
+from ngcore.errors import NeuralGraphError
+from ngcore.graph import Edges, GraphStructure, edge_kernels, graph_structure, node_features
 from ngcore.models.baselines import LatticeProbes, OutputProbes
 from ngcore.models.config import OutputProbesConfig, SweepConfig, SweepReaderConfig
-from ngcore.models.input_spec import InputSpec
+from ngcore.models.heads import read_outputs
+from ngcore.models.input_spec import InputSpec, expect_ends, slope_columns
 from ngcore.models.model import Model, Networks, stacks_of
-from ngcore.models.normaliser import Normaliser, fold_running_statistics
+from ngcore.models.normaliser import Normaliser, fold_statistics_and_biases
+from ngcore.models.places import StructuralEmbedding
 from ngcore.models.sweeps import States, Sweep, Update
 from ngcore.networks import Network
 
@@ -52,26 +55,30 @@ class SweepReader(Model):
 
     def __init__(self, config: SweepReaderConfig, spec: InputSpec, *, is_given_states: bool = False) -> None:
         super().__init__()
-        self.config, self.spec = config, spec
-        self.num_entries = spec.max_hidden_layers + 2
-        self.normaliser = Normaliser(spec.max_hidden_layers, is_centred=False, scaling=config.input_scaling)
+        expect_ends(spec)
+        self.config, self.spec, self.rows = config, spec, spec.rows(config.rows)
+        self.normaliser = Normaliser(self.rows, is_centred=False, scaling=config.input_scaling)
         self.sweeps = nn.ModuleList(
             Sweep(
                 config.d_node,
-                kernel_area=spec.kernel_size[0] * spec.kernel_size[1],
-                num_entries=self.num_entries,
+                spec=spec,
+                rows=self.rows,
                 direction="reverse" if i % 2 else "forward",
                 follows=i > 0 or is_given_states,
                 d_output=config.d_output,
             )
             for i in range(config.num_layers)
         )
-        self.input_positions = nn.Parameter(torch.randn(spec.input_shape[0], config.d_node))
+        self.input_positions = nn.Parameter(torch.randn(spec.num_inputs, config.d_node))
         self.output_positions = nn.Parameter(torch.randn(spec.num_outputs, config.d_node))
+        self.slope_direction = nn.Parameter(torch.full((config.d_node,), 0.5)) if "slopes" in spec.extras else None
+        self.structural = StructuralEmbedding(
+            config.d_node, has_depths=False, has_places="places" in spec.extras, has_tables="tables" in spec.extras
+        )
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
-        self.normaliser.fit(stacks_of(networks))
+        self.normaliser.fit([fold_statistics_and_biases(stack) for stack in stacks_of(networks)])
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the updates of neurons, in place; takes the arguments of `torch.compile`."""
@@ -83,19 +90,39 @@ class SweepReader(Model):
         """Standardise networks.
 
         Raises:
-            ShapeMismatchError: If they have more inputs or outputs than the model was built for.
+            ShapeMismatchError: If the model was not built for such networks.
         """
-        standardised = self.normaliser(fold_running_statistics(network))
+        structure = graph_structure(network.architecture)
+        self.spec.expect_fit(structure)
+        standardised = self.normaliser(fold_statistics_and_biases(network))
         if self.training and self.config.input_noise:
             standardised = standardised.map(lambda tensor: tensor + self.config.input_noise * torch.randn_like(tensor))
-        graph = to_graph(standardised, kernel_size=self.spec.kernel_size)
-        structure = graph.structure
-        self.spec.expect_fit(structure)
-        first, last = structure.node_blocks[0], structure.node_blocks[-1]
-        biases = [graph.node_features[:, block.start : block.stop, :1] for block in structure.node_blocks]
-        hidden = [self.input_positions.new_zeros(1, self.config.d_node)] * (len(structure.node_blocks) - 2)
-        positions = [self.input_positions[: first.size], *hidden, self.output_positions[: last.size]]
-        return Reading(structure, list(graph.edge_features), biases, positions)
+        features = node_features(standardised)
+        biases = [features[:, block.start : block.stop, :1] for block in structure.node_blocks]
+        edges = [kernels.flatten(4) for kernels in edge_kernels(standardised)]
+        return Reading(structure, edges, biases, self._positions(structure, network, features))
+
+    def _positions(self, structure: GraphStructure, network: Network, features: Tensor) -> States:
+        """What is given to the neurons of each block beside their biases."""
+        found, outputs = [self.input_positions.new_zeros(1, self.config.d_node)] * len(structure.node_blocks), 0
+        for number, block in enumerate(structure.node_blocks):
+            if block.role == "input":
+                assert block.value is not None  # the number of the input
+                start = sum(self.spec.input_sizes[: block.value]) + block.first
+                found[number] = self.input_positions[start : start + block.size]
+            elif block.role == "output":
+                found[number] = self.output_positions[outputs : outputs + block.size]
+                outputs += block.size
+        told = self.structural(structure, network)
+        if told is not None:
+            found = [own + vectors for own, vectors in zip(found, told, strict=True)]
+        if self.slope_direction is not None:
+            for number, columns in enumerate(slope_columns(structure)):
+                block = structure.node_blocks[number]
+                for column in columns:
+                    slopes = features[:, block.start : block.stop, column : column + 1]
+                    found[number] = found[number] + slopes * self.slope_direction
+        return found
 
 
 class SweepModel(SweepReader):
@@ -145,7 +172,16 @@ class SweepModel(SweepReader):
 
 
 def output_probes(config: OutputProbesConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
-    """Output-only probing of a configuration, by itself or as a branch."""
+    """Output-only probing of a configuration, by itself or as a branch.
+
+    Raises:
+        NeuralGraphError: If the networks read tokens or have several inputs.
+    """
+    if spec.token_inputs or len(spec.input_shapes) > 1:
+        raise NeuralGraphError(
+            f"Expected networks with one input of numbers to probe, got inputs of shapes {spec.input_shapes}"
+            f"{', of tokens' if spec.token_inputs else ''}; use a model without probes."
+        )
     if config.has_lattice:
         return LatticeProbes(
             num_probes=config.num_probes,
@@ -172,8 +208,8 @@ class _AnswerHead(nn.Module):
     def __init__(self, config: SweepConfig, spec: InputSpec) -> None:
         super().__init__()
         self.num_outputs, self.reads_all = spec.num_outputs, config.readout == "all"
-        self.num_entries = spec.max_hidden_layers + 2
-        pooled = config.d_node * spec.max_hidden_layers if self.reads_all else 0
+        self.rows = spec.rows(config.rows)
+        pooled = config.d_node * (self.rows.count - 2) if self.reads_all else 0
         d_in = config.d_node * spec.num_outputs + pooled
         self.mlp = nn.Sequential(
             nn.LayerNorm(d_in),
@@ -188,16 +224,15 @@ class _AnswerHead(nn.Module):
 
     def embed(self, structure: GraphStructure, states: States) -> Tensor:
         """(networks, d_hidden)."""
-        missing = self.num_outputs - states[-1].shape[1]
-        parts = [nn.functional.pad(states[-1], (0, 0, 0, missing)).flatten(1)]  # networks, outputs · d
+        parts = [read_outputs(structure, states, self.num_outputs).flatten(1)]  # networks, outputs · d
         if self.reads_all:
             parts += self._mean_squares(structure, states)
         return self.mlp(torch.cat(parts, dim=1))
 
     def _mean_squares(self, structure: GraphStructure, states: States) -> list[Tensor]:
         """Means over each hidden layer's neurons of the squared states, in which no sign is left."""
-        rows: list[list[Tensor]] = [[] for _ in range(self.num_entries)]
-        for number, state in enumerate(states):
-            rows[structure.row(number, self.num_entries)].append(state)
-        empty = states[-1].new_zeros(states[-1].shape[0], states[-1].shape[2])
+        rows: list[list[Tensor]] = [[] for _ in range(self.rows.count)]
+        for row, state in zip(self.rows.of(structure), states, strict=True):
+            rows[row].append(state)
+        empty = states[0].new_zeros(states[0].shape[0], states[0].shape[2])
         return [torch.cat(row, dim=1).square().mean(dim=1) if row else empty for row in rows[1:-1]]

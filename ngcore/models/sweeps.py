@@ -2,13 +2,18 @@
 
 import functools
 import math
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.graph import Direction, Edges, GraphStructure
-from ngcore.networks import ACTIVATION_KINDS, NUM_FIRST_KINDS, sign_spaces, symmetry_spaces
+from ngcore.graph import Direction, EdgeBlock, Edges, GraphStructure
+from ngcore.models.input_spec import InputSpec, kernel_window
+from ngcore.models.places import NUM_FREQUENCIES, depths
+from ngcore.models.rows import Rows, edges_back, forward_order
+from ngcore.networks import sign_spaces, symmetry_spaces
 
 FREQUENCY = 1.5
 """What a collected unit of standardised weights turns a sine by at first, about what it does in a SIREN."""
@@ -33,10 +38,13 @@ class Sweep(nn.Module):
     A neuron whose sign is free (odd activation) has c = 0; then everything above is odd in its sign, and negating its
     weights negates its state.
 
+    Blocks are visited in the order of the forward pass. Over the edges of a recurrence, which lead back, a neuron reads
+    states of the sweep before; the first sweep of all goes over such a network twice.
+
     Args:
         d: Width of the states.
-        kernel_area: Entries of the kernels that edges carry.
-        num_entries: Layers with maps of their own, see `GraphStructure.row`.
+        spec: The networks to be read.
+        rows: Layers with maps of their own.
         direction: "forward" along the edges, "reverse" against them.
         follows: Whether there is a sweep before.
         d_output: Hidden width of an MLP that takes the place of W sin(…) ⊙ cos(…) at the output neurons, whose signs
@@ -44,17 +52,20 @@ class Sweep(nn.Module):
     """
 
     def __init__(
-        self, d: int, *, kernel_area: int, num_entries: int, direction: Direction, follows: bool, d_output: int = 0
+        self, d: int, *, spec: InputSpec, rows: Rows, direction: Direction, follows: bool, d_output: int = 0
     ) -> None:
         super().__init__()
-        self.d, self.direction, self.num_entries = d, direction, num_entries
+        self.d, self.spec, self.rows, self.direction = d, spec, rows, direction
+        area = math.prod(spec.kernel_size)
         linear = functools.partial(nn.Linear, bias=False)
-        self.message = nn.ModuleList(_near_identity(linear(d, kernel_area * d)) for _ in range(num_entries))
-        self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(num_entries - bool(d_output)))
+        self.message = nn.ModuleList(_near_identity(linear(d, area * d)) for _ in range(rows.count))
+        self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(rows.count - bool(d_output)))
         if d_output:
             self.update.append(OutputUpdate(d, d_output, follows=follows))
-        self.bias_direction = nn.Parameter(torch.full((num_entries, d), 0.5))
-        self.activation_gain = nn.Parameter(torch.zeros(NUM_FIRST_KINDS, d))
+        self.bias_direction = nn.Parameter(torch.full((rows.count, d), 0.5))
+        self.activation_gain = nn.Parameter(torch.zeros(spec.num_activation_rows, d))
+        self.edge_gain = nn.Parameter(torch.zeros(len(spec.edge_kinds), d)) if spec.edge_kinds else None
+        self.depth_gain = DepthGain(d) if rows.kinds is not None else None
 
     def forward(
         self, structure: GraphStructure, edges: Edges, biases: States, positions: States, before: States | None
@@ -65,43 +76,97 @@ class Sweep(nn.Module):
             structure: The graph.
             edges: Kernels of each edge block, (networks, groups, sources, targets, kernel area).
             biases: Bias of each neuron, (networks, neurons, 1), one tensor a block.
-            positions: Vectors of the neurons whose place means something, (neurons, d) or (1, d), one tensor a block.
+            positions: Vectors of the neurons whose place means something, (…, neurons, d) or (…, 1, d), one tensor a
+                block.
             before: States of the sweep before.
         """
+        gains = self.depth_gain(structure) if self.depth_gain else [0.0] * len(structure.node_blocks)
+        given = [bias * own + p for bias, own, p in zip(biases, self._directions(structure), positions, strict=True)]
+        reached = before
+        if before is None and edges_back(structure):
+            reached = self._pass(structure, edges, given, gains, None, None)
+        return self._pass(structure, edges, given, gains, before, reached)
+
+    def _directions(self, structure: GraphStructure) -> list[Tensor]:
+        return [self.bias_direction[row] for row in self.rows.of(structure)]
+
+    def _pass(
+        self,
+        structure: GraphStructure,
+        edges: Edges,
+        given: States,
+        gains: Sequence[Tensor | float],
+        before: States | None,
+        reached: States | None,
+    ) -> States:
+        """Every block once, from what it is given and what it collects; over edges that lead back, from `reached`."""
         states: dict[int, Tensor] = {}
-        numbers = range(len(structure.node_blocks))
-        for number in numbers if self.direction == "forward" else reversed(numbers):
+        order, rows = forward_order(structure), self.rows.of(structure)
+        for number in order if self.direction == "forward" else reversed(order):
             block = structure.node_blocks[number]
-            entry = structure.row(number, self.num_entries)
-            collected = biases[number] * self.bias_direction[entry] + positions[number]
-            collected = collected + sum(self._messages(structure, edges, number, states))
-            collected = collected * (
-                1 + self.activation_gain[ACTIVATION_KINDS.index(block.activation) % NUM_FIRST_KINDS]
+            collected = given[number] + sum(self._messages(structure, edges, number, states, reached))
+            activation = self.activation_gain[self.spec.activation_row(block.activation)]
+            states[number] = self.update[rows[number]](
+                collected * (1 + activation + gains[number]),
+                before[number] if before else None,
+                has_sign=number in free_signs(structure),
             )
-            states[number] = self.update[entry](
-                collected, before[number] if before else None, has_sign=number in free_signs(structure)
-            )
-        return [states[number] for number in numbers]
+        return [states[number] for number in range(len(states))]
 
     def _messages(
-        self, structure: GraphStructure, edges: Edges, number: int, states: dict[int, Tensor]
-    ) -> list[Tensor]:
-        """What reaches a block from the blocks that the sweep has been to."""
-        messages = []
-        for index, block in enumerate(structure.edge_blocks):
-            near, far = (block.target, block.source) if self.direction == "forward" else (block.source, block.target)
-            if near != number or far not in states:
+        self, structure: GraphStructure, edges: Edges, number: int, states: dict[int, Tensor], reached: States | None
+    ) -> Iterator[Tensor]:
+        """What reaches a block from the blocks that the sweep has been to, or those that were reached before."""
+        is_forward, rows = self.direction == "forward", self.rows.of(structure)
+        for index in edges_at(structure, self.direction)[number]:
+            block = structure.edge_blocks[index]
+            far = block.source if is_forward else block.target
+            source = reached if index in edges_back(structure) else states
+            if source is None:
                 continue
             groups, sources, targets = structure.edge_shape(block)
-            count = sources if self.direction == "forward" else targets
-            sent = self.message[structure.row(far, self.num_entries)](states[far])
+            count = sources if is_forward else targets
+            weight = self._map(rows[far], block)
+            sent = nn.functional.linear(source[far], weight)
             sent = sent.unflatten(-1, (-1, self.d))  # networks, neurons, kernel area, d
             sent = sent.unflatten(1, (groups, count)).flatten(2, 3)  # networks, groups, count · kernel area, d
-            kernels = edges[index].transpose(2, 3) if self.direction == "forward" else edges[index]
+            kernels = edges[index].transpose(2, 3) if is_forward else edges[index]
             fan = count * math.prod(block.kernel)
             collected = kernels.flatten(3) @ sent  # networks, groups, receivers, d
-            messages.append(collected.flatten(1, 2) / math.sqrt(fan))  # networks, neurons, d
-        return messages
+            yield collected.flatten(1, 2) * self._gain(block) / math.sqrt(fan)  # networks, neurons, d
+
+    def _map(self, row: int, block: EdgeBlock) -> Tensor:
+        """The map of what is sent, one for each entry of the kernels of a block, (kernel area · d, d)."""
+        weight = cast(nn.Linear, self.message[row]).weight
+        window = kernel_window(block.kernel, self.spec.kernel_size)
+        return weight if window is None else weight.unflatten(0, (-1, self.d))[window].flatten(0, 1)
+
+    def _gain(self, block: EdgeBlock) -> Tensor | float:
+        if self.edge_gain is None or block.kind not in self.spec.edge_kinds:
+            return 1.0
+        return 1 + self.edge_gain[self.spec.edge_kinds.index(block.kind)]
+
+
+class DepthGain(nn.Module):
+    """A factor for each block that tells its depth, and leaves the signs of neurons alone; 1 at first."""
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4 * NUM_FREQUENCIES, d, bias=False)
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, structure: GraphStructure) -> Float[Tensor, "blocks d"]:
+        """What is added to 1."""
+        return self.linear(depths(structure).to(self.linear.weight))
+
+
+@functools.lru_cache(maxsize=256)
+def edges_at(structure: GraphStructure, direction: Direction) -> tuple[tuple[int, ...], ...]:
+    """Numbers of the edge blocks over which each node block receives."""
+    found: list[list[int]] = [[] for _ in structure.node_blocks]
+    for index, block in enumerate(structure.edge_blocks):
+        found[block.target if direction == "forward" else block.source].append(index)
+    return tuple(map(tuple, found))
 
 
 class Update(nn.Module):

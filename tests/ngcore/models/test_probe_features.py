@@ -6,9 +6,16 @@ from example_architectures import ARCHITECTURES
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure
+from ngcore.models import InputSpec
 from ngcore.models.probe_features import ProbeFeatures, probe_responses
+from ngcore.models.rows import rows_by_depth
 from ngcore.networks import mlp, siren, small_cnn
 from ngcore.testing import assert_invariant, random_network
+
+
+def probe_features(architecture, num_probes=4):
+    spec = InputSpec.of([architecture])
+    return ProbeFeatures(num_probes=num_probes, spec=spec, rows=spec.rows("depth"), d_node=6).double()
 
 
 def test_responses_of_a_siren_are_its_activations(generator):
@@ -36,18 +43,17 @@ def test_responses_of_a_cnn_are_means_over_positions(generator):
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_features_have_one_row_a_node(architecture):
     structure = graph_structure(architecture)
-    shape, hidden = architecture.input_shape, len(structure.node_blocks) - 2
-    features = ProbeFeatures(num_probes=4, input_shape=shape, max_hidden_layers=hidden, d_node=6).double()
+    features = probe_features(architecture)
     assert features(random_network(architecture, 2)).shape == (2, structure.num_nodes, 6)
 
 
 def test_features_pooled_over_a_layer_do_not_notice_permutations():
-    features = ProbeFeatures(num_probes=4, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
+    features = probe_features(siren((2, 4, 4, 1)))
     assert_invariant(lambda n: features(n)[:, 2:6].square().sum(1), random_network(siren((2, 4, 4, 1)), 2))
 
 
 def test_probe_inputs_start_within_the_unit_square_and_learn():
-    features = ProbeFeatures(num_probes=100, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
+    features = probe_features(siren((2, 4, 4, 1)), 100)
     assert features.probes.inputs.abs().max() <= 1
     assert features.probes.inputs.min() < -0.5
     features(random_network(siren((2, 4, 4, 1)))).square()[..., 0].sum().backward()
@@ -55,12 +61,11 @@ def test_probe_inputs_start_within_the_unit_square_and_learn():
 
 
 def test_deep_hidden_layers_share_the_last_entry():
-    structure = graph_structure(mlp((1, 1, 1, 1, 1, 1)))
-    assert [structure.row(number, 4) for number in range(6)] == [0, 1, 2, 2, 2, 3]
+    assert rows_by_depth(2).of(graph_structure(mlp((1, 1, 1, 1, 1, 1)))) == (0, 1, 2, 2, 2, 3)
 
 
 def test_networks_that_read_other_inputs_are_refused():
-    features = ProbeFeatures(num_probes=4, input_shape=(2,), max_hidden_layers=2, d_node=6).double()
+    features = probe_features(siren((2, 4, 4, 1)))
     with pytest.raises(
         ShapeMismatchError,
         match=r"^Expected networks that read inputs of shape \(2,\), got \(3,\); use a model without probes\.$",

@@ -9,13 +9,18 @@ from tiny_models import ANY_NETWORK, tiny_model
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.graph import graph_structure, to_graph
-from ngcore.models import PRESETS
+from ngcore.models import PRESETS, InputSpec
 from ngcore.models.sweeps import Sweep, free_signs
 from ngcore.networks import Conv2d, Linear, Network, chain, flip_signs, mlp, siren, small_cnn
 from ngcore.testing import random_network
 
 SWEEPS = [name for name in ANY_NETWORK if PRESETS[name].kind == "ng-sweep"]
 every_sweep = pytest.mark.parametrize("name", SWEEPS)
+
+
+def sweep_of(architecture, direction):
+    spec = InputSpec.of([architecture])
+    return Sweep(1, spec=spec, rows=spec.rows("depth"), direction=direction, follows=False).double()
 
 
 def as_network_does(sweep):
@@ -38,7 +43,7 @@ def test_a_sweep_forth_by_hand():
     architecture = siren((1, 1, 1))
     values = {"0.weight": [[[2.0]]], "0.bias": [[0.5]], "2.weight": [[[-3.0]]], "2.bias": [[0.1]]}
     network = Network(architecture, {name: torch.tensor(value).double() for name, value in values.items()})
-    sweep = Sweep(1, kernel_area=1, num_entries=3, direction="forward", follows=False).double()
+    sweep = sweep_of(architecture, "forward")
     as_network_does(sweep)
     graph = to_graph(network)
     biases = [graph.node_features[:, [i]] for i in range(3)]
@@ -52,8 +57,9 @@ def test_a_sweep_forth_by_hand():
 
 def test_a_sweep_back_reads_the_layers_in_reverse():
     """The input's state depends on the output's place, by way of both weights; the output's on no weight."""
-    network = random_network(siren((1, 1, 1)), 1)
-    sweep = Sweep(1, kernel_area=1, num_entries=3, direction="reverse", follows=False).double()
+    architecture = siren((1, 1, 1))
+    network = random_network(architecture, 1)
+    sweep = sweep_of(architecture, "reverse")
     as_network_does(sweep)
     weights, biases = (
         network.parameters,
@@ -88,7 +94,7 @@ def test_what_a_neuron_collects_is_divided_by_the_root_of_its_fan_in():
     """Two inputs at 0.7 with weights 2 and −3, bias 0.5: x_1 = sin((2 − 3) sin(0.7) / √2 + 0.5)."""
     architecture = chain((2,), (Linear(2, 1),))
     values = {"0.weight": torch.tensor([[[2.0, -3.0]]]).double(), "0.bias": torch.tensor([[0.5]]).double()}
-    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="forward", follows=False).double()
+    sweep = sweep_of(architecture, "forward")
     states = states_of(Network(architecture, values), sweep, [0.7, 0.0])
     assert states[1].item() == pytest.approx(math.sin((2 - 3) * math.sin(0.7) / 2**0.5 + 0.5))
 
@@ -97,7 +103,7 @@ def test_against_the_edges_it_is_the_root_of_its_fan_out():
     """One input to three outputs at 0.4, weights 2, −3 and 5: x_0 = sin((2 − 3 + 5) sin(0.4) / √3)."""
     architecture = chain((1,), (Linear(1, 3, bias=False),))
     network = Network(architecture, {"0.weight": torch.tensor([[[2.0], [-3.0], [5.0]]]).double()})
-    sweep = Sweep(1, kernel_area=1, num_entries=2, direction="reverse", follows=False).double()
+    sweep = sweep_of(architecture, "reverse")
     states = states_of(network, sweep, [0.0, 0.4])
     assert states[0].item() == pytest.approx(math.sin(4 * math.sin(0.4) / 3**0.5))
 
@@ -106,7 +112,7 @@ def test_the_fan_of_a_channel_counts_the_entries_of_its_kernels():
     """Kernels of 1 × 2 over two channels at 0.7, all entries 0.5: x_1 = sin(4 · 0.5 sin(0.7) / √4)."""
     architecture = chain((2, 3, 3), (Conv2d(2, 1, (1, 2), bias=False),))
     network = Network(architecture, {"0.weight": torch.full((1, 1, 2, 1, 2), 0.5).double()})
-    sweep = Sweep(1, kernel_area=2, num_entries=2, direction="forward", follows=False).double()
+    sweep = sweep_of(architecture, "forward")
     states = states_of(network, sweep, [0.7, 0.0])
     assert states[1].item() == pytest.approx(math.sin(2 * math.sin(0.7) / 2))
 
