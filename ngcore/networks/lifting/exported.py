@@ -1,5 +1,6 @@
 """Reads a `torch.nn.Module` as a foreign graph, by `torch.export`."""
 
+import logging
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 from ngcore.errors import ArchitectureError
 from ngcore.networks.lifting.aten_layers import HANDLERS, KEEPS_SOURCE
 from ngcore.networks.lifting.graph import ForeignGraph
-from ngcore.networks.lifting.nodes import Node, Source
+from ngcore.networks.lifting.nodes import Node, Source, first_line
 
+LOGGER = logging.getLogger("torch.fx.experimental.symbolic_shapes")
 VIEWS = frozenset(
     (
         *(
@@ -81,21 +83,17 @@ def _exported(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
         ) from error
 
 
-def first_line(error: Exception) -> str:
-    """The kind of an error and the first line of what it says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:300]
-
-
 @contextmanager
 def _without_fast_path() -> Iterator[None]:
     """The transformers of torch as what they are made of, not as one operation."""
-    was = torch.backends.mha.get_fastpath_enabled()
+    was, level = torch.backends.mha.get_fastpath_enabled(), LOGGER.level
     torch.backends.mha.set_fastpath_enabled(False)
+    LOGGER.setLevel(logging.ERROR)  # what it warns of, the error says
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(was)
+        LOGGER.setLevel(level)
 
 
 def _name_of(target: Any) -> str:

@@ -10,7 +10,7 @@ from ngcore.networks.layers import Affine, Constant, Layer
 from ngcore.networks.lifting.builder import StepBuilder, Traced, Value, identity
 from ngcore.networks.lifting.graph import ForeignGraph
 from ngcore.networks.lifting.layout import Factor, Layout, Run, UnsupportedError, sizes_of
-from ngcore.networks.lifting.nodes import Node
+from ngcore.networks.lifting.nodes import Node, first_line
 
 Rule = Callable[["Lifter", Node], Traced]
 
@@ -71,9 +71,10 @@ class Lifter:
                 continue
             try:
                 self._traced[node] = self.rules[node.op](self, node)
-            except (UnsupportedError, ArchitectureError) as error:
-                self.cuts.append(Cut(node, str(error)))
-                self._traced[node] = self._stand_in(node, str(error))
+            except Exception as error:  # also what no rule has foreseen: it is reported, not lost
+                reason = str(error) if isinstance(error, ArchitectureError) else first_line(error)
+                self.cuts.append(Cut(node, reason))
+                self._traced[node] = self._stand_in(node, reason)
 
     def _stand_in(self, node: Node, reason: str) -> Traced:
         """A new input in place of what could not be made, its batch axis the first of that size."""

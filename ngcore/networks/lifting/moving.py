@@ -83,6 +83,8 @@ def lift_slice(lifter: Lifter, node: Node) -> Traced:
     axes, step = lifter.axes(traced), node.attrs.get("step", 1)
     run = axes[axis]
     entries = range(start, stop, step)
+    if not entries:
+        raise UnsupportedError("no entry is left of an axis")
     if len(entries) == size_of(run):
         return traced
     if lifter.batch in run:

@@ -94,3 +94,9 @@ class Graph(Protocol):
 
     def constant(self, value: Tensor | float) -> Node:
         """Numbers."""
+
+
+def first_line(error: Exception) -> str:
+    """The kind of an error and the first line of what it says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:300]

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ngcore.errors import ArchitectureError
+from ngcore.errors import ArchitectureError, NeuralGraphError
 from ngcore.networks.architecture import chain
 from ngcore.networks.layers import CHAIN_LAYERS
 from ngcore.networks.lifting.assembly import Original, lifted
 from ngcore.networks.lifting.coverage import Coverage
-from ngcore.networks.lifting.exported import canonical_names, first_line, graph_of
+from ngcore.networks.lifting.exported import canonical_names, graph_of
+from ngcore.networks.lifting.nodes import first_line
 from ngcore.networks.lifting.writing import NetworkModule
 from ngcore.networks.modules import inputs_of
 from ngcore.networks.network import Network
@@ -38,7 +39,7 @@ def read_module(module: nn.Module, example_inputs: Sequence[Tensor], *, batch_ax
         answers = _answers(module, inputs)
         network = _as_chain(module, inputs, answers) if batch_axis == 0 else None
         if network is None:
-            network = _lifted(module, inputs, batch_axis, strict=strict)
+            network = _lifted_or_refused(module, inputs, batch_axis, strict=strict)
             _check(network, module, inputs, answers, batch_axis)
     return network
 
@@ -105,6 +106,18 @@ def _as_chain(module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Ten
     count = sum(parameter.numel() for parameter in module.parameters())
     network.origin = Origin(entries, (), Coverage(count, count))
     return network
+
+
+def _lifted_or_refused(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool) -> Network:
+    """The network, or an error in words whatever is wrong with the module."""
+    try:
+        return _lifted(module, inputs, batch_axis, strict=strict)
+    except NeuralGraphError:
+        raise
+    except Exception as error:
+        raise ArchitectureError(
+            f"Expected a module of operations that are known here, got {type(module).__name__}: {first_line(error)}"
+        ) from error
 
 
 def _lifted(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool) -> Network:

@@ -236,9 +236,26 @@ class Counting(nn.Module):
         return x / x.shape[0]
 
 
+class Emptying(nn.Module):
+    """Leaves nothing."""
+
+    def forward(self, x):
+        return x[:, :0]
+
+
+class Reading(nn.Module):
+    """Reads a number out of a tensor."""
+
+    def forward(self, x):
+        return x * float(x.sum())
+
+
 @pytest.mark.parametrize(
     ("module", "inputs", "message"),
     [
+        (Emptying(), [torch.ones(2, 3)], "no entry is left"),
+        (Reading(), [torch.ones(2, 3)], "control flow that depends on the input, got Reading"),
+        (torch.jit.script(nn.Linear(3, 2)), [torch.ones(2, 3)], "got RecursiveScriptModule"),
         (Looking(), [torch.ones(2, 3)], "control flow that depends on the input, got Looking"),
         (Averaging(), [torch.ones(2, 3)], "samples of the batch are combined"),
         (Counting(), [torch.ones(2, 3)], "depends on the size of the batch"),
@@ -247,7 +264,7 @@ class Counting(nn.Module):
         (nn.Bilinear(2, 2, 2), [torch.ones(2, 2), torch.ones(3, 2)], r"as many samples .* got \[2, 3\]"),
         (nn.BatchNorm1d(3, track_running_stats=False), [torch.ones(4, 3)], "batch norm without running statistics"),
     ],
-    ids=["looking", "averaging", "counting", "shape", "none", "batches", "batch norm"],
+    ids=["emptying", "reading", "script", "looking", "averaging", "counting", "shape", "none", "batches", "batch norm"],
 )
 def test_odd_modules_and_inputs_are_refused_in_words(module, inputs, message):
     with pytest.raises(ArchitectureError, match=message):
