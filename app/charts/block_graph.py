@@ -137,11 +137,11 @@ def _unit(
     function = "" if unit.activation == "none" else f" · {unit.activation}"
     is_beside = beside <= MAX_BESIDE
     length = 12 + 5 * math.log2(1 + unit.size)
-    room = WIDTH / beside - (length + 12 if is_beside else 4)
+    cell, is_last = WIDTH / beside, units.rank[number] == beside - 1
+    room = cell - 4 if not is_beside else cell / 2 + 16 - length / 2 if is_last else cell - length - 12
     name = unit.label if is_framed else unit.name
-    text = f"{shortened(name, max(3, int(room / LETTER) - len(function) - 8))} · {unit.size:,}{function}"
-    if not is_beside:
-        text = f"{shortened(name, max(1, int(room / LETTER) - 6))} · {unit.size:,}"
+    size = f" · {unit.size:,}{function if is_beside else ''}"
+    text = shortened(name, max(1, int(room / LETTER) - len(size))) + size
     return {
         "id": f"unit{number}",
         "name": f"{unit.name} · {unit.kind} · {unit.size:,} neurons{function}",

@@ -13,6 +13,7 @@ from ngcore.networks.random_inputs import draw_inputs
 
 SIDE = 28  # pixels at which an INR is looked at
 NUM_INPUTS, NUM_IMAGES = 16, 4  # random inputs of other networks; fewer where they are images, which cost more
+MAX_MULTIPLY_ADDS = 5_000_000_000  # about a second; two inputs there must be to tell answers apart
 ROUNDING = 1e-6  # spread, as a share of the largest value, up to which values are the same
 ONE_STEP = 1 / 255  # differences of brightness below it are in no picture
 
@@ -75,8 +76,9 @@ def _inputs(network: Network) -> list[Tensor]:
     if is_inr(architecture):
         inputs = [image_coordinates(SIDE, SIDE)]
     else:
-        count = inputs_that_fit(architecture, NUM_IMAGES if architecture.is_convolutional else NUM_INPUTS)
-        inputs = draw_inputs(architecture, count, torch.Generator().manual_seed(0))
+        wished = NUM_IMAGES if architecture.is_convolutional else NUM_INPUTS
+        count = inputs_that_fit(architecture, wished, max_multiply_adds=MAX_MULTIPLY_ADDS)
+        inputs = draw_inputs(architecture, max(2, count), torch.Generator().manual_seed(0))
     return [x.to(network.device, network.dtype if x.is_floating_point() else None) for x in inputs]
 
 

@@ -189,6 +189,8 @@ def _is_value(value: Any, kind: Any, *, least: int = 1) -> bool:
         own = typing.get_args(kind)[0]
         is_list = isinstance(value, list) and len(value) <= MAX_TUPLE
         return is_list and all(_is_value(v, own, least=least) for v in value)
+    if typing.get_origin(kind) is typing.Literal:
+        return isinstance(value, str) and value in typing.get_args(kind)
     return isinstance(value, str)
 
 

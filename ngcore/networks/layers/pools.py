@@ -22,6 +22,13 @@ from ngcore.networks.layers.base import (
     set_number,
 )
 
+INTERPOLATIONS = {
+    1: ("nearest", "nearest-exact", "area", "linear"),
+    2: ("nearest", "nearest-exact", "area", "bilinear", "bicubic"),
+    3: ("nearest", "nearest-exact", "area", "trilinear"),
+}
+"""Modes of `torch.nn.functional.interpolate` by the number of axes of positions."""
+
 Reduction = Literal["mean", "max", "sum", "min"]
 REDUCTIONS: dict[Reduction, Callable[..., Tensor]] = {
     "mean": torch.mean,
@@ -81,6 +88,7 @@ class PositionPool(Layer):
         """See `Layer`."""
         (shape,) = shapes
         fits = all(1 <= axis < len(shape) for axis in self.axes_pooled)
+        fits = fits and 0 < len(set(self.axes_pooled)) == len(self.axes_pooled)
         require(fits, self, f"positions on axes {self.axes_pooled}", shape)
         if self.keepdim:
             return tuple(1 if axis in self.axes_pooled else size for axis, size in enumerate(shape))
@@ -301,6 +309,9 @@ class Resize(Layer):
 
     def __post_init__(self) -> None:
         require_sizes(self, *self.size)
+        modes = INTERPOLATIONS.get(len(self.size), ())
+        if self.mode not in modes:
+            raise ArchitectureError(f"Expected a mode among {', '.join(modes) or 'none of so many axes'}, got {self}.")
 
     def kept_positions(self, *shapes: Shape) -> tuple[int | None, ...]:
         """See `Layer`."""
@@ -310,6 +321,9 @@ class Resize(Layer):
         """See `Layer`."""
         (shape,) = shapes
         require(len(shape) == len(self.size) + 1, self, f"of {len(self.size) + 1} axes", shape)
+        if self.scale:
+            made = tuple(int(side * factor) for side, factor in zip(shape[1:], self.scale, strict=False))
+            require(made == self.size, self, "that its factors bring to its size", shape)
         return (shape[0], *self.size)
 
     def run(self, parameters: Parameters, *values: Tensor) -> Tensor:
