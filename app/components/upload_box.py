@@ -46,7 +46,7 @@ def upload_box(*, takes_weights: bool = False) -> None:
         "Weights of a network",
         type=[*ENDINGS, *NAMED_ENDINGS],
         key=f"upload.file{turn}",
-        help="MLPs, SIRENs and sequential CNNs become networks; of all others the weights show. "
+        help="Chains of layers and networks of well-known libraries become networks; of all others the weights show. "
         "Files are read as data alone, checked first, and never stored.",
     )
     if not state.is_public():

@@ -34,6 +34,7 @@ WORDS = {
     "all": "All, as one chain",
     "post_norm": "After each branch (post-norm)",
     "pre_norm": "Before each branch (pre-norm)",
+    "all_tokens": "All tokens",
     "causal": "The tokens before it (causal)",
     "first": "The first step",
     "last": "The last step",

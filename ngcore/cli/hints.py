@@ -51,7 +51,7 @@ OPTIONS: dict[str, Any] = {
     "table": _option("--table", "Kind of table where both are possible: linear or embedding."),
     "heads": _whole("--heads", "Attention heads of a transformer."),
     "norm_order": _option("--norm-order", "Norms of a transformer: pre_norm or post_norm."),
-    "mask": _option("--mask", "What a token attends to: none (all tokens) or causal."),
+    "mask": _option("--mask", "What a token attends to: all_tokens or causal."),
     "length": _whole("--length", "Tokens or steps of the sequence that the network is looked at with."),
     "rotary_base": _number("--rotary-base", "Base of the angles of rotary positions, such as 10000."),
     "eps": _number("--eps", "What the norms add to the variance."),

@@ -27,7 +27,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "convolution": ("conv2d", "transposed"),
     "table": ("linear", "embedding"),
     "norm_order": ("post_norm", "pre_norm"),
-    "mask": ("none", "causal"),
+    "mask": ("all_tokens", "causal"),
     "readout": ("first", "last", "final_states", "mean", "max", "every"),
     "stem": ("stride_1", "stride_1_pool", "stride_2", "stride_2_pool"),
 }
@@ -60,7 +60,7 @@ class Hints:
         table: Kind of weights without bias that could be a table; only "linear" can be read.
         heads: Attention heads of a transformer.
         norm_order: Whether a transformer normalises before ("pre_norm") or after ("post_norm") each residual branch.
-        mask: Whether a token attends to all tokens ("none") or to those before it ("causal").
+        mask: Whether a token attends to all tokens ("all_tokens") or to those before it ("causal").
         length: Tokens or steps of the sequence that the network is looked at with.
         rotary_base: Base of the angles of rotary positions.
         eps: What the norms add to the variance.

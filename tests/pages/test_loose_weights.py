@@ -217,3 +217,33 @@ def test_strangers_cannot_name_files_of_the_server(open_page, monkeypatch):
 
 def field(widgets, label):
     return next(widget for widget in widgets if widget.label.startswith(label))
+
+
+def resnet_state():
+    """The state dict of a small ResNet under the names of torchvision."""
+    from scheme_modules.resnets import ResNet
+
+    return {name: tensor.numpy() for name, tensor in ResNet([4, 6], [1, 1], is_large=False).state_dict().items()}
+
+
+def test_what_a_known_network_leaves_open_is_asked_and_the_network_shows(opened):
+    app = opened(resnet_state())
+    assert [box.label for box in app.selectbox if box.label == "First convolution"]
+    assert any(text.label.startswith("Size of the image") for text in app.text_input)
+    next(button for button in app.button if button.label == "Use this network").click().run()
+    assert not app.exception
+    assert app.session_state["state.selection"].id
+
+
+def test_the_weights_of_a_known_network_alone_have_the_connections_of_its_library(opened):
+    app = opened(resnet_state())
+    next(button for button in app.button if button.label == "Show the weights alone").click().run()
+    assert not app.exception
+    assert "The weights of a ResNet" in app.info[0].value
+
+
+def test_what_a_file_looks_like_and_does_not_fit_shows_beside_its_weights(opened):
+    state = resnet_state() | {"layer1.0.conv4.weight": np.ones((4, 4, 1, 1), np.float32)}
+    app = opened(state)
+    said = app.info[0].value.replace("\\", "")
+    assert "It looks like a ResNet, but 'layer1.0.conv4.weight' has no place there." in said

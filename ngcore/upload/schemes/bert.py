@@ -27,6 +27,7 @@ def build(plan: Plan, prefix: str) -> tuple[int, ...]:
     vocabulary, width = plan.shape(f"{table}.word_embeddings.weight", rank=2)
     positions = plan.shape(f"{table}.position_embeddings.weight", rank=2)[0]
     library = "RoBERTa" if first else "BERT"
+    plan.family = f"{library} of Hugging Face"
     eps = plan.default("eps", 1e-5 if first else 1e-12, of=library, keys=("layer_norm_eps",))
     function = plan.default("activation", "gelu", of=library, keys=("hidden_act",))
     heads = ask_heads(plan, width, keys=("num_attention_heads",))

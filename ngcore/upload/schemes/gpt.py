@@ -28,6 +28,7 @@ def build(plan: Plan, prefix: str) -> tuple[int, ...]:
         raise MisfitError(f"the queries, keys and values of shape {(rows, columns)} are not three times {width}")
     is_turned = rows == width
     library = "GPT-2 of Hugging Face" if is_turned else "nanoGPT"
+    plan.family = library
     eps = plan.default("eps", 1e-5, of=library, keys=("layer_norm_epsilon",))
     usual = "gelu_tanh" if is_turned else "gelu"
     function = plan.default("activation", usual, of=library, keys=("activation_function",))

@@ -8,8 +8,10 @@ from ngcore.upload.hints import Hints
 from ngcore.upload.schemes.origin import Origin
 from ngcore.upload.schemes.recognise import recognise
 from ngcore.upload.schemes.structure import Recognition, Structure
-from ngcore.upload.weights.connections import REACH, Connection, guess_connections
+from ngcore.upload.weights.connections import Connection, guess_connections
 from ngcore.upload.weights.file import WeightFile
+
+MAX_BRANCHES = 4  # of a residual stream, in which every block adds one or two
 
 
 def recognise_file(file: WeightFile, hints: Hints | None = None) -> Recognition:
@@ -20,7 +22,7 @@ def recognise_file(file: WeightFile, hints: Hints | None = None) -> Recognition:
         >>> from ngcore.upload import open_weights
         >>> from ngcore.upload.schemes import recognise_file
         >>> recognise_file(open_weights(Path("gpt2.safetensors"))).structure.scheme
-        'GPT-2'
+        'GPT-2 of Hugging Face'
 
     Raises:
         UnsupportedNetworkError: If what was said does not fit the tensors.
@@ -60,13 +62,13 @@ def connections_of(file: WeightFile, recognition: Recognition) -> tuple[Connecti
 def _connected(architecture: Architecture, origin: Origin) -> list[tuple[str, str]]:
     """Pairs of weights of which the second takes what the first made, by way of steps without weights.
 
-    Behind sums of many branches the nearest `REACH` weights are named.
+    Behind sums of many branches the nearest `MAX_BRANCHES` weights are named.
     """
     made_by: list[dict[str, None]] = [{} for _ in architecture.input_shapes]
     pairs: dict[tuple[str, str], None] = {}
     for step in architecture.steps:
         sources = {name: None for value in sorted(step.reads) for name in made_by[value]}
-        nearest = dict.fromkeys(list(sources)[-REACH:])
+        nearest = dict.fromkeys(list(sources)[-MAX_BRANCHES:])
         weights = _weights(origin, [f"{step.name}.{name}" for name in step.layer.parameter_shapes()])
         pairs |= {(source, weight): None for weight in weights for source in nearest if source != weight}
         made_by.append(dict.fromkeys(weights) or nearest)

@@ -38,6 +38,7 @@ class Plan:
         aside: Tensors that are no parameters, with what they are.
         questions: What must be said.
         notes: What was taken for granted.
+        family: What the network is called, where a scheme has several; empty otherwise.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Plan:
         self.aside: dict[str, str] = {}
         self.questions: list[Question] = []
         self.notes: list[str] = []
+        self.family = ""
         self._groups = {name[:dot] for name in shapes for dot, letter in enumerate(name) if letter == "."}
 
     def has(self, name: str) -> bool:
@@ -146,7 +148,8 @@ class Plan:
         said = self._said(field, keys)
         if said is not None:
             return said
-        self.note(f"{field.replace('_', ' ')} = {usual} is taken, as {of} has it; the file does not say.")
+        name = field.replace("_", " ").capitalize()
+        self.note(f"{name} {usual} is taken, as in {of}; the file does not say.")
         return usual
 
     def _said(self, field: str, keys: Sequence[str]) -> Any:

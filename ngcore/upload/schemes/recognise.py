@@ -98,7 +98,7 @@ def _keras(plan: Plan, metadata: Mapping[str, str]) -> Recognition:
 def _structure(scheme: Scheme, plan: Plan, prefix: str) -> Structure:
     try:
         outputs = scheme.build(plan, prefix)
-        return _finished(plan, outputs, scheme.name, "as its library has it")
+        return _finished(plan, outputs, plan.family or scheme.name, "as its library has it")
     except ArchitectureError as error:
         raise UnsupportedNetworkError(f"It looks like {scheme.name}, but what was said does not fit. {error}") from None
 

@@ -10,7 +10,7 @@ from ngcore.upload.schemes.plan import Plan
 from ngcore.upload.schemes.scheme import Scheme
 from ngcore.upload.schemes.surroundings import ask_readout, enter, read_out, surroundings
 
-ORDERS, MASKS, FUNCTIONS = ("post_norm", "pre_norm"), ("none", "causal"), ("relu", "gelu")
+ORDERS, MASKS, FUNCTIONS = ("post_norm", "pre_norm"), ("all_tokens", "causal"), ("relu", "gelu")
 READOUTS = ("first", "last", "mean", "max", "every")
 
 
@@ -77,7 +77,7 @@ def build_encoder(plan: Plan, prefix: str) -> tuple[int, ...]:
     """An encoder, maybe between a table or a Linear and a head."""
     layers = Layers(plan, f"{prefix}layers.0")
     around = surroundings(plan, prefix, taken=layers.width, made=layers.width)
-    is_causal = _ask_mask(plan, "none")
+    is_causal = _ask_mask(plan, "all_tokens")
     readout = ask_readout(plan, "mean", READOUTS) if around.head else "every"
     x = layers.stack(enter(plan, around, layers.width), prefix, is_causal=is_causal)
     x = read_out(plan, x, readout)

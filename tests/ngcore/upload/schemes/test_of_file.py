@@ -48,7 +48,7 @@ def test_a_gpt2_of_its_real_size_is_recognised_by_its_header(has_head, tmp_path)
     write_zeros(path, gpt2_shapes(has_head=has_head))
     file = open_weights(path)
     structure = recognise_file(file).structure
-    assert structure.scheme == "GPT-2"
+    assert structure.scheme == "GPT-2 of Hugging Face"
     assert structure.architecture.num_parameters == 124_439_808
     assert {question.field: question.suggestion for question in structure.questions} == {"heads": 12, "length": 16}
 

@@ -49,7 +49,7 @@ def turned(run):
 def test_an_encoder_is_read_whole(norm_order, activation, assert_rebuilt):
     core = encoder(norm=nn.LayerNorm(6), norm_first=norm_order == "pre_norm", activation=activation)
     module = Shown(turned(lambda self, x: self.encoder(x).mT), encoder=core)
-    answers = {"norm_order": norm_order, "activation": activation, "mask": "none"}
+    answers = {"norm_order": norm_order, "activation": activation, "mask": "all_tokens"}
     _, asked = assert_rebuilt(module, SEQUENCE.mT, **ANSWERS, **answers)
     assert not asked
 
@@ -95,7 +95,7 @@ def test_a_decoder_is_read_whole(assert_rebuilt):
 def test_an_encoder_with_a_decoder_is_read_whole(assert_rebuilt):
     core = nn.Transformer(6, 2, 1, 2, 8, dropout=0.0, batch_first=True)
     run = turned(lambda self, source, target: self.transformer(source, target).mT)
-    assert_rebuilt(Shown(run, transformer=core), SEQUENCE.mT, MEMORY.mT, **ANSWERS, mask="none")
+    assert_rebuilt(Shown(run, transformer=core), SEQUENCE.mT, MEMORY.mT, **ANSWERS, mask="all_tokens")
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
