@@ -1,6 +1,7 @@
 """Input networks as a command gets them: a file, or a network of a zoo."""
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,14 @@ import typer
 
 from ngcore.cli.hints import option_for
 from ngcore.cli.output import say_failure
-from ngcore.errors import AmbiguousNetworkError, DataError, NeuralGraphError, TooLargeError, UploadError
+from ngcore.errors import (
+    AmbiguousNetworkError,
+    DataError,
+    NeuralGraphError,
+    TooLargeError,
+    UnsupportedNetworkError,
+    UploadError,
+)
 
 if TYPE_CHECKING:
     from ngcore.networks import Network
@@ -69,7 +77,7 @@ def read_input(source: str, hints: "Hints | None" = None) -> InputNetwork:
     except AmbiguousNetworkError as error:
         raise NeuralGraphError(f"{source}: {error}{_example(error)}") from error
     except UploadError as error:
-        raise UploadError(f"{source}: {error}", recipe=error.recipe) from error
+        raise UploadError(f"{source}: {error}{_other_ways(path, error)}", recipe=error.recipe) from error
     return InputNetwork(source, upload.network, upload.notes)
 
 
@@ -88,6 +96,19 @@ def read_inputs(sources: Iterable[str], hints: "Hints | None" = None) -> tuple[l
             say_failure(error, about=source)
             failures += 1
     return inputs, failures
+
+
+def _other_ways(path: Path, error: UploadError) -> str:
+    """Where to look at a file of weights that makes no network."""
+    from ngcore.upload import open_weights
+
+    if not isinstance(error, UnsupportedNetworkError | TooLargeError):
+        return ""
+    try:
+        open_weights(path)
+    except (UploadError, OSError):
+        return ""
+    return f" Its weights can be looked at all the same: ngcore weights {shlex.quote(str(path))}"
 
 
 def _about_folder(path: Path) -> str:

@@ -78,7 +78,8 @@ def order_modules(
         return found[0], "by matching their shapes, which allow one order alone"
     if found:
         raise _ask_for_order(found)
-    raise _misfit(max((order for order, _ in (*trusted, *_by_numbers(natural))), key=fitting))
+    tried = [order for order, _ in (*trusted, *_by_numbers(natural))] or [natural]
+    raise _misfit(max(tried, key=fitting))
 
 
 def _require(order: list[Module], reason: str) -> Reading:

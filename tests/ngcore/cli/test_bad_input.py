@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
+import torch
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "ngcore.cli"]
@@ -252,3 +254,12 @@ def test_options_of_one_meaning_have_one_name_everywhere():
         for parameter in command.params:
             expected = names.get(parameter.name)
             assert expected is None or parameter.opts == [expected]
+
+
+def test_a_file_of_weights_that_makes_no_network_can_be_looked_at_all_the_same(run, tmp_path):
+    path = tmp_path / "odd weights.safetensors"
+    safetensors.torch.save_file({"a.weight": torch.ones(3, 2), "b.weight": torch.ones(5, 4)}, path)
+    refused = run("graph", path)
+    assert refused.code == 1
+    assert f"ngcore weights '{path}'" in refused.stderr
+    assert run("weights", path).code == 0

@@ -212,3 +212,9 @@ def test_a_geometry_that_does_not_fit_is_refused():
     with pytest.raises(UnsupportedNetworkError) as caught:
         infer_architecture(state, Hints(activation="relu", stride=(1, 1)))
     assert str(caught.value) == "Expected one stride or 1, one for each convolution, got 2."
+
+
+def test_two_unnumbered_layers_that_do_not_fit_are_refused_by_name():
+    state = tensors(a__weight=(3, 2), b__weight=(5, 4))
+    with pytest.raises(UnsupportedNetworkError, match=r"takes the 3 outputs of 'a\.weight', got 'b\.weight'"):
+        infer_architecture(state, Hints(activation="relu"), is_ordered=False)
