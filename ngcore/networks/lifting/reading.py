@@ -39,8 +39,8 @@ def read_module(module: nn.Module, example_inputs: Sequence[Tensor], *, batch_ax
         answers = _answers(module, inputs)
         network = _as_chain(module, inputs, answers) if batch_axis == 0 else None
         if network is None:
-            network = _lifted_or_refused(module, inputs, batch_axis, strict=strict)
-            _check(network, module, inputs, answers, batch_axis)
+            network, size = _lifted_or_refused(module, inputs, batch_axis, strict=strict)
+            _check(network, module, inputs, answers, batch_axis, traced_size=size)
     return network
 
 
@@ -108,8 +108,10 @@ def _as_chain(module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Ten
     return network
 
 
-def _lifted_or_refused(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool) -> Network:
-    """The network, or an error in words whatever is wrong with the module."""
+def _lifted_or_refused(
+    module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool
+) -> tuple[Network, int]:
+    """The network and the size of the batch it was traced for, or an error in words whatever is wrong."""
     try:
         return _lifted(module, inputs, batch_axis, strict=strict)
     except NeuralGraphError:
@@ -120,8 +122,8 @@ def _lifted_or_refused(module: nn.Module, inputs: Sequence[Tensor], batch_axis: 
         ) from error
 
 
-def _lifted(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool) -> Network:
-    network = _traced(module, inputs, batch_axis)
+def _lifted(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, strict: bool) -> tuple[Network, int]:
+    network, size = _traced(module, inputs, batch_axis)
     assert network.origin is not None
     coverage = network.origin.coverage
     if strict and not coverage.is_complete:
@@ -131,11 +133,14 @@ def _lifted(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int, *, str
             "Call from_module with strict=False to get the rest, with the results of these operations as inputs; or "
             "write them in terms of other operations."
         )
-    return as_chain(network)
+    return as_chain(network), size
 
 
-def _traced(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int) -> Network:
-    """The module's graph, lifted; traced for a batch of a size of its own, unless the module takes only the given."""
+def _traced(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int) -> tuple[Network, int]:
+    """The module's graph, lifted, and the size of the batch that it was traced for.
+
+    That is a size which no axis has, unless the module takes batches of the given size alone.
+    """
     sizes = {size for x in (*inputs, *module.parameters(), *module.buffers()) for size in x.shape}
     size = next((prime for prime in PRIMES if prime not in sizes), PRIMES[0])
     samples, is_told = [_of_size(x, size, batch_axis) for x in inputs], True
@@ -149,12 +154,12 @@ def _traced(module: nn.Module, inputs: Sequence[Tensor], batch_axis: int) -> Net
         network = lifted(graph, _original(module), batch_size=size)
         assert network.origin is not None
         if network.origin.coverage.is_complete:
-            return network
+            return network, size
     except ArchitectureError:
         pass  # tried again below
     graph = graph_of(module, samples, batch_axis=batch_axis, is_batch_told=is_told, holds_layers=False)
     other = lifted(graph, _original(module), batch_size=size)
-    return other if network is None or _num_skipped(other) < _num_skipped(network) else network
+    return (other if network is None or _num_skipped(other) < _num_skipped(network) else network), size
 
 
 def _num_skipped(network: Network) -> int:
@@ -201,9 +206,15 @@ def _renamed(name: str, new: dict[str, str]) -> str:
 
 
 def _check(
-    network: Network, module: nn.Module, inputs: Sequence[Tensor], answers: Sequence[Tensor], batch_axis: int
+    network: Network,
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    answers: Sequence[Tensor],
+    batch_axis: int,
+    *,
+    traced_size: int,
 ) -> None:
-    """Compare the network with the module, also for a batch of another size.
+    """Compare the network with the module for a batch of another size than that it was traced for.
 
     Raises:
         ArchitectureError: If they differ.
@@ -212,7 +223,9 @@ def _check(
     if not network.origin.coverage.is_complete:
         return
     _expect_equal(network, module, _moved(inputs, batch_axis), answers)
-    more = [_of_size(x, x.shape[batch_axis] + 1, batch_axis) for x in inputs]
+    if inputs[0].shape[batch_axis] != traced_size:
+        return
+    more = [_of_size(x, traced_size + 1, batch_axis) for x in inputs]
     try:
         answers = _answers(module, more)
     except ArchitectureError:
