@@ -3,8 +3,8 @@
 The safety measures, all in this package:
 
 1. The format is decided by the first bytes. Safetensors, `.npz`, torch state dicts (`.pt`), the weights of Keras
-   models and ONNX are read as networks, these, exported programs and other HDF5 as weights alone; pickles and single
-   arrays are recognised and refused with a recipe that converts them.
+   models, ONNX and exported programs (`.pt2`) are read as networks, these and other HDF5 as weights alone; pickles and
+   single arrays are recognised and refused with a recipe that converts them.
 2. Size limits hold before reading, limits on declared shapes before a tensor is made, a limit on the graph before a
    network is built; `limits.py` gives a reason for each. Servers open to strangers have lower ones.
 3. Archives with encrypted entries, links, climbing names, names that occur twice, or the growth of a zip bomb are

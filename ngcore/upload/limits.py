@@ -25,6 +25,7 @@ MAX_DIRECTORY_BYTES = 4 * MEBI  # the list of entries of an archive, about 100 b
 MAX_OBJECTS = 100_000  # groups, tensors and pieces of a tree that are visited in an HDF5 file
 MAX_ONNX_FIELDS = 2_000_000  # fields of all messages of an ONNX file, a microsecond each; ResNet-18 has 3,000
 MAX_ONNX_NODES = 20_000  # operations; large language models have 10,000
+MAX_PROGRAM_BYTES = 16 * MEBI  # the JSON of an exported program; that of ResNet-18 takes 160 kB
 MAX_ONNX_STEPS = 5_000  # operations of a graph that is read as a network
 MAX_FOREIGN_OPERATIONS = 50_000  # what they are taken apart into, about a tenth of a millisecond each
 MAX_ONNX_DEPTH = 8  # graphs within graphs (loops, choices)

@@ -21,6 +21,7 @@ from ngcore.upload.hints import HINTS_KEY, Hints
 from ngcore.upload.infer import Inferred, infer_architecture
 from ngcore.upload.limits import LOCAL, PUBLIC, Limits
 from ngcore.upload.onnx_format import format as onnx_format
+from ngcore.upload.pt2_format import format as pt2_format
 from ngcore.upload.recipes import CONVERT, KERAS_TO_NPZ, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
 from ngcore.upload.schemes import keras
@@ -38,6 +39,7 @@ FORMATS: tuple[Format, ...] = (
     legacy_format.FORMAT,
     *keras_format.FORMATS,
     onnx_format.FORMAT,
+    pt2_format.FORMAT,
 )
 KERAS_FORMATS = tuple(file_format.name for file_format in keras_format.FORMATS)
 WITHOUT_STRUCTURE = "So its structure is not known; a file written by ngcore.upload.export_network says its own."

@@ -5,6 +5,7 @@ import torch
 from ngcore.errors import UnsupportedNetworkError
 from ngcore.networks import Network
 from ngcore.text import clean_text
+from ngcore.upload.tensors import is_finite
 
 MAX_LISTED = 8  # entries of a list in a note
 
@@ -18,7 +19,7 @@ def as_float32(network: Network) -> Network:
     masks = {step.name for step in network.architecture.steps if not getattr(step.layer, "is_learned", True)}
     single = network.to(dtype=torch.float32)
     for name, tensor in single.parameters.items():
-        if name.rpartition(".")[0] not in masks and not bool(tensor.isfinite().all()):
+        if name.rpartition(".")[0] not in masks and not is_finite(tensor):
             raise UnsupportedNetworkError(f"Expected finite numbers, got NaN or infinity in {clean_text(name)!r}.")
     return single
 

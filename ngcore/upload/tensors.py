@@ -67,6 +67,11 @@ def clean_tensors(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tup
     return clean, notes
 
 
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no number is infinite or NaN; a finite sum tells it at once."""
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
+
+
 def _float32(name: str, tensor: Tensor) -> Tensor:
     if tensor.dtype not in FLOATS:
         kind = str(tensor.dtype).removeprefix("torch.")

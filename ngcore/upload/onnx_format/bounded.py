@@ -12,6 +12,7 @@ from ngcore.networks.lifting.graph import ForeignGraph
 from ngcore.networks.lifting.nodes import Node
 from ngcore.networks.lifting.operations import OPERATIONS
 from ngcore.upload.limits import MAX_FOLDED_NUMBERS, MAX_FOREIGN_OPERATIONS
+from ngcore.upload.tensors import is_finite
 
 FREE = ("reshape", "permute", "slice")  # views; they cost nothing until something reads them
 
@@ -51,7 +52,7 @@ class BoundedGraph(ForeignGraph):
     def derived(self, value: Tensor, reads: Sequence[Node], path: str = "") -> Node:
         """See `ForeignGraph`; what holds infinity is a mask, not learned."""
         node = super().derived(value, reads, path)
-        if node.is_learned and not bool(value.isfinite().all()):
+        if node.is_learned and not is_finite(value):
             node.is_learned = False
         return node
 

@@ -27,6 +27,7 @@ from ngcore.upload.onnx_format.recurring import RECURRING
 from ngcore.upload.onnx_format.tensors import DTYPES, HALVES, attribute_value, in_full, tensor_of
 from ngcore.upload.onnx_format.weighing import WEIGHING
 from ngcore.upload.onnx_format.windows import WINDOWS
+from ngcore.upload.tensors import is_finite
 
 OPERATORS: Mapping[str, Operator] = {
     **ELEMENTWISE,
@@ -298,4 +299,4 @@ def _why(node: Any) -> str:
 
 def _is_learned(tensor: Tensor) -> bool:
     """Whether a tensor of a file is a parameter: fractions along an axis, and no mask."""
-    return tensor.is_floating_point() and tensor.dim() > 0 and tensor.numel() > 0 and bool(tensor.isfinite().all())
+    return tensor.is_floating_point() and tensor.dim() > 0 and tensor.numel() > 0 and is_finite(tensor)

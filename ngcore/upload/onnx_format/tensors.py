@@ -10,6 +10,7 @@ from torch import Tensor
 from ngcore.errors import UnknownFormatError, UnsupportedNetworkError
 from ngcore.text import clean_text
 from ngcore.upload.onnx_format.parsing import PARSER_ERRORS
+from ngcore.upload.tensors import is_finite
 
 DTYPES = {
     onnx_ir.DataType.FLOAT: torch.float32,
@@ -53,7 +54,7 @@ def tensor_of(stored: Any, name: str) -> Tensor:
         raise UnknownFormatError(
             f"The tensor {clean_text(name)!r} is damaged: it holds more or fewer numbers than its shape says."
         ) from error
-    if dtype.is_floating_point and bool(tensor.isnan().any()):
+    if dtype.is_floating_point and not is_finite(tensor) and bool(tensor.isnan().any()):
         raise UnsupportedNetworkError(f"Expected finite numbers, got NaN or infinity in {clean_text(name)!r}.")
     return tensor
 

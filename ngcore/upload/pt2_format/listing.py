@@ -62,15 +62,15 @@ def entries_of(buffer: Buffer, max_bytes: int) -> dict[str, ZipEntry]:
     return {name.partition("/")[2]: entry for name, entry in entries.items()}
 
 
-def parsed(entry: ZipEntry) -> dict[str, Any]:
+def parsed(entry: ZipEntry, max_bytes: int = MAX_HEADER_BYTES) -> dict[str, Any]:
     """An entry of JSON.
 
     Raises:
         UploadError: If it is too long, or none.
     """
-    if entry.size > MAX_HEADER_BYTES:
+    if entry.size > max_bytes:
         raise TooLargeError(
-            f"Expected at most {MAX_HEADER_BYTES:,} bytes of JSON in {clean_text(entry.name)!r}, got {entry.size:,}."
+            f"Expected at most {max_bytes:,} bytes of JSON in {clean_text(entry.name)!r}, got {entry.size:,}."
         )
     try:
         found = json.loads(bytes(entry.content()))

@@ -21,7 +21,7 @@ from ngcore.upload.recipes import ARRAY_TO_NPZ, CONVERT, KERAS_TO_NPZ, PICKLE_TO
 from ngcore.upload.shapes import check_architecture
 
 RELU = Hints(activation="relu", convention="dws")
-NAMES = "safetensors, npz, torch, legacy torch, keras, hdf5, ONNX"
+NAMES = "safetensors, npz, torch, legacy torch, keras, hdf5, ONNX, torch.export"
 
 
 class Bomb:

@@ -85,7 +85,14 @@ def test_arrays_with_columns_first_and_of_the_other_byte_order_are_read(zipped, 
 
 
 def test_formats_are_tried_in_a_fixed_order():
-    assert [file_format.name for file_format in FORMATS] == [*FORMAT_NAMES, "legacy torch", "keras", "hdf5", "ONNX"]
+    assert [file_format.name for file_format in FORMATS] == [
+        *FORMAT_NAMES,
+        "legacy torch",
+        "keras",
+        "hdf5",
+        "ONNX",
+        "torch.export",
+    ]
 
 
 @pytest.mark.parametrize(
