@@ -3,12 +3,16 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ngcore.errors import ShapeMismatchError
 from ngcore.networks import Architecture, Network
+from ngcore.networks import origin as origins
+from ngcore.networks.lifting.coverage import Coverage
+from ngcore.networks.origin import Entry, Part
 from ngcore.upload.shapes import Shape
 
 
@@ -33,6 +37,18 @@ class View:
         view = tensor if self.rows is None else tensor[self.rows[0] : self.rows[1]]
         view = view if self.shape is None else view.view(self.shape)
         return view if self.order is None else view.permute(self.order)
+
+    @property
+    def operations(self) -> origins.Views:
+        """The view as operations on tensors, in the terms of `ngcore.networks`."""
+        found: list[tuple[str, tuple[tuple[str, Any], ...]]] = []
+        if self.rows is not None:
+            found.append(("slice", (("axis", 0), ("start", self.rows[0]), ("stop", self.rows[1]))))
+        if self.shape is not None:
+            found.append(("reshape", (("shape", self.shape),)))
+        if self.order is not None:
+            found.append(("permute", (("order", self.order),)))
+        return tuple(found)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +79,21 @@ class Origin:
 
     def network(self, architecture: Architecture, tensors: Mapping[str, Tensor]) -> Network:
         """The network whose parameters are these tensors; nothing is copied."""
-        return Network(architecture, {name: self._parameter(name, tensors) for name in architecture.parameter_shapes})
+        parameters = {name: self._parameter(name, tensors) for name in architecture.parameter_shapes}
+        return Network(architecture, parameters, origin=self.of_network())
+
+    def of_network(self) -> origins.Origin:
+        """This as a network keeps it, for `ngcore.networks.to_state_dict`."""
+        parts: dict[str, list[Part]] = {name: [] for name in self.shapes}
+        for parameter, view in self.views.items():
+            parts[view.tensor].append(Part(parameter, view.operations))
+        parts |= {name: parts[original] for name, original in self.copies.items()}
+        entries = tuple(
+            Entry(name, self.dtypes.get(name, torch.float32), shape, tuple(parts[name]), self.kept.get(name))
+            for name, shape in self.shapes.items()
+        )
+        count = sum(math.prod(self.shapes[name]) for name, held in parts.items() if held and name not in self.copies)
+        return origins.Origin(entries, (), Coverage(count, count))
 
     def _parameter(self, name: str, tensors: Mapping[str, Tensor]) -> Tensor:
         if name in self.fixed:

@@ -7,7 +7,7 @@ import torch
 
 from ngcore.errors import AmbiguousNetworkError
 from ngcore.graph import to_graph, to_network
-from ngcore.networks import draw_permutation, permute_hidden
+from ngcore.networks import draw_permutation, permute_hidden, to_state_dict
 from ngcore.upload import Hints, read_network
 
 TOLERANCE = 1e-9
@@ -92,6 +92,9 @@ def assert_rebuilt(read_with_suggestions):
         assert upload.origin.is_whole
         for name, tensor in back.items():
             assert torch.equal(tensor, state[name]), name
+        given = to_state_dict(upload.network)
+        assert given.keys() == back.keys()
+        assert all(torch.equal(given[name], tensor) for name, tensor in back.items())
         aside = state.keys() - back.keys()
         assert all(not state[name].is_floating_point() for name in aside), aside
         return upload, asked

@@ -5,6 +5,7 @@ import torch
 from scheme_modules.resnets import ResNet
 
 from ngcore.errors import UnsupportedNetworkError
+from ngcore.networks import to_state_dict
 from ngcore.upload import read_network
 
 VARIANTS = {
@@ -47,3 +48,14 @@ def test_a_shortcut_without_weights_between_other_widths_is_no_resnet(file_of_st
     state = {k: v for k, v in ResNet([4, 6], [1, 1]).state_dict().items() if "downsample" not in k}
     with pytest.raises(UnsupportedNetworkError, match=r"has no weights for its shortcut from \(4, 56, 56\)"):
         read_network(file_of_state(state))
+
+
+def test_half_precision_goes_back_as_half_precision(file_of_state, read_with_suggestions):
+    state = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in ResNet([4, 6], [1, 1]).state_dict().items()
+    }
+    upload, _ = read_with_suggestions(file_of_state(state))
+    back = to_state_dict(upload.network)
+    assert back.keys() == state.keys()
+    assert all(torch.equal(back[name], tensor) and back[name].dtype == tensor.dtype for name, tensor in state.items())
