@@ -25,7 +25,6 @@ from ngcore.upload.pt2_format import format as pt2_format
 from ngcore.upload.recipes import CONVERT, KERAS_TO_NPZ, TORCH_TO_NPZ
 from ngcore.upload.refused import REFUSED
 from ngcore.upload.schemes import keras
-from ngcore.upload.schemes.origin import Origin
 from ngcore.upload.schemes.recognise import recognise, with_tensors
 from ngcore.upload.schemes.structure import Recognition, Structure
 from ngcore.upload.shapes import check_architecture, check_graph, check_shapes
@@ -74,7 +73,6 @@ class Upload:
         tensors: The table of tensors as the file has them.
         notes: What was inferred or converted, in plain words.
         filename: The name of the file, cleaned of control characters.
-        origin: Which tensors the parameters are, where the names are those of a library; its `state_dict` goes back.
     """
 
     network: Network
@@ -84,7 +82,6 @@ class Upload:
     tensors: tuple[TensorInfo, ...]
     notes: tuple[str, ...]
     filename: str
-    origin: Origin | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +224,7 @@ def _build(file: OpenedFile, said: Hints) -> Upload:
     return _upload(file, network, (*inferred.notes, *recognition.near_misses, *converted))
 
 
-def _upload(file: OpenedFile, network: Network, notes: tuple[str, ...], origin: Origin | None = None) -> Upload:
+def _upload(file: OpenedFile, network: Network, notes: tuple[str, ...]) -> Upload:
     return Upload(
         network=network,
         format=file.format,
@@ -236,7 +233,6 @@ def _upload(file: OpenedFile, network: Network, notes: tuple[str, ...], origin: 
         tensors=file.table,
         notes=(*file.notes, *notes),
         filename=file.filename,
-        origin=origin,
     )
 
 
@@ -258,7 +254,7 @@ def _whole(file: OpenedFile, structure: Structure) -> Upload:
     check_architecture(structure.architecture, file.limits)
     origin = with_tensors(structure, file.tensors, {row.name: row.dtype for row in file.table})
     network = origin.network(structure.architecture, file.tensors)
-    return _upload(file, network, structure.notes, origin)
+    return _upload(file, network, structure.notes)
 
 
 def find_format(head: bytes) -> Format:

@@ -68,7 +68,7 @@ REFUSED = (
         lambda head: head[4:8] == b"TFL3",
     ),
     RefusedFormat(
-        "This is a GGUF file of a language model, which is not read: MLPs, SIRENs and sequential CNNs are.",
+        "This is a GGUF file of a language model, which is not read; the safetensors files that it was made of are.",
         lambda head: head.startswith(b"GGUF"),
     ),
 )

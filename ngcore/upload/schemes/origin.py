@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ngcore.errors import ShapeMismatchError
 from ngcore.networks import Architecture, Network
 from ngcore.networks import origin as origins
 from ngcore.networks.lifting.coverage import Coverage
@@ -53,12 +52,12 @@ class View:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Origin:
-    """The state dict that a network was read from.
+    """The state dict that a network is read from.
 
     Example:
+        >>> from ngcore.networks import to_state_dict
         >>> from ngcore.upload import read_network
-        >>> upload = read_network(data)                          # of a ResNet of torchvision, say
-        >>> upload.origin.state_dict(upload.network).keys()      # the names in the file
+        >>> to_state_dict(read_network(data).network).keys()     # of a ResNet of torchvision: the names in the file
         dict_keys(['conv1.weight', 'bn1.weight', …])
 
     Attributes:
@@ -100,30 +99,3 @@ class Origin:
             return self.fixed[name][None]
         view = self.views[name]
         return view.of(tensors[view.tensor])[None]
-
-    def state_dict(self, network: Network) -> dict[str, Tensor]:
-        """The state dict of a network of the same architecture, with the names, shapes and types of the original.
-
-        Raises:
-            ShapeMismatchError: If the stack does not hold exactly one network, or one of other parameters.
-        """
-        if len(network) != 1 or network.parameters.keys() != self.views.keys() | self.fixed.keys():
-            raise ShapeMismatchError("Expected one network, with the parameters of the one that was read.")
-        parameters = network.detach().to("cpu").parameters
-        state = {name: torch.empty(shape, dtype=network.dtype) for name, shape in self.shapes.items()}
-        for name, view in self.views.items():
-            view.of(state[view.tensor]).copy_(parameters[name][0])
-        state |= {name: state[original].clone() for name, original in self.copies.items()}
-        state |= self.kept
-        return {name: tensor.to(self.dtypes[name]) if name in self.dtypes else tensor for name, tensor in state.items()}
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every number of the state dict is one of a parameter, of a copy, or kept."""
-        held = dict.fromkeys(self.shapes, 0)
-        for view in self.views.values():
-            shape = self.shapes[view.tensor]
-            rows = view.rows or (0, shape[0] if shape else 1)
-            held[view.tensor] += (rows[1] - rows[0]) * math.prod(shape[1:])
-        others = self.copies.keys() | self.kept.keys()
-        return all(name in others or count == math.prod(self.shapes[name]) for name, count in held.items())
