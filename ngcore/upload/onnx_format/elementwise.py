@@ -10,8 +10,15 @@ import torch
 from ngcore.networks.lifting.layout import UnsupportedError
 from ngcore.networks.lifting.nodes import Node
 from ngcore.networks.lifting.operations import activation
-from ngcore.networks.lifting.patterns import activated, scaled
 from ngcore.upload.onnx_format.call import Call, Made, Operator
+from ngcore.upload.onnx_format.spelling import (
+    as_hard_sigmoid,
+    chosen,
+    halved_swish,
+    is_close,
+    scaled_norm,
+    shifted_norm,
+)
 
 
 def unary(function: str, **numbers: Any) -> Operator:
@@ -31,7 +38,7 @@ def same(call: Call) -> Made:
 
 def add(call: Call) -> Made:
     """X + y, and a norm's shift afterwards."""
-    return _shifted_norm(call, *call.reads[:2]) or call.aten("add", self=call.read(0), other=call.read(1))
+    return shifted_norm(call, *call.reads[:2]) or call.aten("add", self=call.read(0), other=call.read(1))
 
 
 def subtract(call: Call) -> Made:
@@ -45,96 +52,15 @@ def multiply(call: Call) -> Made:
     for x, gate in ((one, other), (other, one)):
         if gate.op == "activate" and gate.attrs["layer"].function == "hard_sigmoid" and gate.reads[0] is x:
             return call.apply("activate", x, layer=activation("hard_swish"))
-        if (halved := _halved_swish(call, x, gate)) is not None:
+        if (halved := halved_swish(call, x, gate)) is not None:
             return halved
-    made = _scaled_norm(call, one, other) or call.aten("mul", self=one, other=other)
-    return _as_hard_sigmoid(call, made)
+    made = scaled_norm(call, one, other) or call.aten("mul", self=one, other=other)
+    return as_hard_sigmoid(call, made)
 
 
 def divide(call: Call) -> Made:
     """X / y."""
-    return _as_hard_sigmoid(call, call.aten("div", self=call.read(0), other=call.read(1)))
-
-
-def _as_hard_sigmoid(call: Call, made: Node) -> Node:
-    """clip(x + 3, 0, 6) / 6, or x times it."""
-    if made.op != "affine" or made.attrs.get("shift", 0.0) or not _is_close(made.attrs.get("factor", 1.0), 1 / 6):
-        return made
-    clipped = made.reads[0]
-    if clipped is not None and clipped.op == "multiply":
-        for x, gate in (clipped.reads, clipped.reads[::-1]):
-            if gate is not None and x is not None and _six_times_hard_sigmoid(gate) is x:
-                return call.apply("activate", x, layer=activation("hard_swish"))
-        return made
-    x = None if clipped is None else _six_times_hard_sigmoid(clipped)
-    return made if x is None else call.apply("activate", x, layer=activation("hard_sigmoid"))
-
-
-def _halved_swish(call: Call, x: Node, gate: Node) -> Node | None:
-    """X / 6 · clip(x + 3, 0, 6)."""
-    inner = _six_times_hard_sigmoid(gate)
-    if inner is None or x.op != "affine" or x.reads[0] is not inner or x.attrs.get("shift", 0.0):
-        return None
-    if not _is_close(x.attrs.get("factor", 1.0), 1 / 6):
-        return None
-    return call.apply("activate", inner, layer=activation("hard_swish"))
-
-
-def _six_times_hard_sigmoid(clipped: Node) -> Node | None:
-    """X where a node is clip(x + 3, 0, 6)."""
-    inside = clipped.reads[0] if clipped.op == "activate" else None
-    if inside is None or inside.op != "affine":
-        return None
-    if inside.attrs.get("factor", 1.0) != 1 or inside.attrs.get("shift", 0.0) != 3:
-        return None
-    layer = clipped.attrs["layer"]
-    is_clip = layer.function in ("hard_tanh", "clamp") and (layer.low, layer.high) == (0.0, 6.0)
-    return inside.reads[0] if is_clip else None
-
-
-def _is_close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=1e-6)
-
-
-def _channel_vector(call: Call, normal: Node, other: Node) -> Node | None:
-    """Numbers of shape (channels, 1, …) as a vector, if they are one number for each channel of a norm."""
-    count, rank = normal.shape[1], len(normal.shape)
-    sizes = (1,) * (rank - len(other.shape)) + other.shape
-    if not other.is_constant or len(sizes) != rank or sizes[1] != count or math.prod(sizes) != count:
-        return None
-    return call.apply("reshape", other, shape=(count,))
-
-
-def _norm_and_vector(call: Call, one: Node | None, other: Node | None) -> tuple[Node, Node] | None:
-    for normal, numbers in ((one, other), (other, one)):
-        if normal is None or numbers is None or normal.op not in ("group_norm", "instance_norm"):
-            continue
-        vector = _channel_vector(call, normal, numbers)
-        if vector is not None:
-            return normal, vector
-    return None
-
-
-def _scaled_norm(call: Call, one: Node, other: Node) -> Node | None:
-    """The scale of a group norm, applied afterwards."""
-    found = _norm_and_vector(call, one, other)
-    if found is None or found[0].operand(1) is not None:
-        return None
-    normal, vector = found
-    zeros = call.constant(torch.zeros(vector.shape, dtype=vector.dtype))
-    return call.apply(normal.op, normal.reads[0], vector, zeros, **normal.attrs)
-
-
-def _shifted_norm(call: Call, one: Node | None, other: Node | None) -> Node | None:
-    """The shift of a group norm, applied afterwards."""
-    found = _norm_and_vector(call, one, other)
-    if found is None:
-        return None
-    normal, vector = found
-    weight, bias = normal.operand(1), normal.operand(2)
-    if weight is None or bias is None or bias.is_learned or bias.value is None or bool(bias.value.any()):
-        return None
-    return call.apply(normal.op, normal.reads[0], weight, vector, **normal.attrs)
+    return as_hard_sigmoid(call, call.aten("div", self=call.read(0), other=call.read(1)))
 
 
 def several(combine: Operator) -> Operator:
@@ -211,7 +137,7 @@ def bound(is_upper: bool) -> Operator:
 def hard_sigmoid(call: Call) -> Made:
     """clip(α x + β, 0, 1)."""
     alpha, beta = float(call.attrs.get("alpha", 0.2)), float(call.attrs.get("beta", 0.5))
-    if _is_close(alpha, 1 / 6) and _is_close(beta, 0.5):
+    if is_close(alpha, 1 / 6) and is_close(beta, 0.5):
         return call.apply("activate", call.x, layer=activation("hard_sigmoid"))
     return clamped(call, call.apply("affine", call.x, factor=alpha, shift=beta), 0.0, 1.0)
 
@@ -222,7 +148,7 @@ def selu(call: Call) -> Made:
         call.attrs.get("alpha", 1.67326319217681884765625),
         call.attrs.get("gamma", 1.05070102214813232421875),
     )
-    if not (_is_close(alpha, 1.6732632) and _is_close(gamma, 1.0507010)):
+    if not (is_close(alpha, 1.6732632) and is_close(gamma, 1.0507010)):
         raise UnsupportedError("a SELU with constants of its own")
     return call.apply("activate", call.x, layer=activation("selu"))
 
@@ -258,26 +184,9 @@ def greater(call: Call) -> Made:
     return made
 
 
-def _chosen(call: Call, condition: Node, kept: Node, other: Node) -> Node | None:
-    """X where it is above a number: a threshold, or softplus as torch keeps it from overflowing."""
-    x, limit = condition.operand(0), condition.operand(1)
-    if condition.attrs.get("what") != "Greater" or limit is None or limit.number is None or x is None:
-        return None
-    if kept is x and other.number is not None:
-        return call.apply("activate", x, layer=activation("threshold", beta=limit.number, alpha=other.number))
-    plain, factor = scaled(other)
-    inside = activated(plain, "softplus")
-    if inside is None or limit.number < 20:
-        return None
-    root, beta = scaled(inside)
-    if root is not kept or not _is_close(beta * factor, 1.0):
-        return None
-    return call.apply("activate", kept, layer=activation("softplus", beta=beta))
-
-
 def where(call: Call) -> Made:
     """One of two, by a fixed choice, or one that an activation spells out."""
-    spelled = None if call.read(0).is_constant else _chosen(call, *(call.read(index) for index in range(3)))
+    spelled = None if call.read(0).is_constant else chosen(call, *(call.read(index) for index in range(3)))
     if spelled is not None:
         return spelled
     condition, kept, other = call.fixed(0), call.read(1), call.read(2)

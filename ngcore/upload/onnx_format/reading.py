@@ -15,7 +15,6 @@ from ngcore.networks.lifting.layout import UnsupportedError
 from ngcore.networks.lifting.nodes import Node, Source
 from ngcore.networks.lifting.reading import as_chain
 from ngcore.text import clean_text
-from ngcore.upload.limits import MAX_NDIM, MAX_SIDE, MAX_SIZE
 from ngcore.upload.onnx_format.bounded import BoundedGraph
 from ngcore.upload.onnx_format.call import Call, Operator
 from ngcore.upload.onnx_format.elementwise import ELEMENTWISE
@@ -24,6 +23,8 @@ from ngcore.upload.onnx_format.moving import MOVING
 from ngcore.upload.onnx_format.naming import parameter_names, path_of
 from ngcore.upload.onnx_format.parsing import STANDARD_DOMAINS
 from ngcore.upload.onnx_format.recurring import RECURRING
+from ngcore.upload.onnx_format.reducing import REDUCING
+from ngcore.upload.onnx_format.sizes import InputSizes
 from ngcore.upload.onnx_format.tensors import DTYPES, HALVES, attribute_value, in_full, tensor_of
 from ngcore.upload.onnx_format.weighing import WEIGHING
 from ngcore.upload.onnx_format.windows import WINDOWS
@@ -32,13 +33,13 @@ from ngcore.upload.tensors import is_finite
 OPERATORS: Mapping[str, Operator] = {
     **ELEMENTWISE,
     **MOVING,
+    **REDUCING,
     **WINDOWS,
     **WEIGHING,
     **RECURRING,
     **WITHOUT_NUMBERS,
 }
 GRAPHS_WITHIN = {"If": "a choice between graphs", "Loop": "a loop", "Scan": "a loop over an axis"}
-BATCHES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31)
 SIDES = (224, 32, 28, 64, 128, 256, 299, 384)
 TOKENS = (16, 32, 64, 128, 77, 512)
 """Sizes that are tried where a file leaves those of images, or of sequences, open."""
@@ -70,7 +71,7 @@ def read_graph(graph: onnx_ir.Graph, opset: int) -> Read:
     given = [value for value in graph.inputs if value.name not in graph.initializers]
     refusal: ArchitectureError | None = None
     for image, tokens in zip(SIDES, (*TOKENS, *TOKENS[:2]), strict=True):
-        reader = _Reader(graph, opset, tensors, _Sizes(given, tensors, image, tokens))
+        reader = _Reader(graph, opset, tensors, InputSizes(given, tensors, image, tokens))
         try:
             return reader.read()
         except ArchitectureError as error:
@@ -81,84 +82,10 @@ def read_graph(graph: onnx_ir.Graph, opset: int) -> Read:
     raise refusal
 
 
-class _Sizes:
-    """The sizes of inputs: as the file says them, and chosen where it leaves them open.
-
-    Attributes:
-        batch: Samples in the batch while the graph is read.
-        literal_batch: Samples for which the file was written, if it says so.
-        chosen: Sizes that the file leaves open, by the names that it gives them.
-    """
-
-    def __init__(self, inputs: list[Any], tensors: Mapping[str, Tensor], image: int, tokens: int) -> None:
-        self.image, self.tokens = image, tokens
-        self.chosen: dict[str, int] = {}
-        self.shapes = {value.name: _declared(value) for value in inputs}
-        first = {shape[0] for shape in self.shapes.values()}
-        fixed = {size for size in first if isinstance(size, int)}
-        self.literal_batch = fixed.pop() if len(fixed) == 1 else None
-        self._batch_name = next((size for size in first if isinstance(size, str)), None)
-        sizes = {n for shape in self.shapes.values() for n in shape[1:] if isinstance(n, int)}
-        sizes |= {n for tensor in tensors.values() for n in tensor.shape}
-        free = (n for n in BATCHES if all(size % n for size in sizes))
-        is_open = self.literal_batch in (None, 1)
-        self.batch = next(free, 37) if is_open else int(self.literal_batch or 1)
-
-    def of(self, value: Any) -> tuple[int, ...]:
-        """The shape of an input."""
-        shape = self.shapes[value.name]
-        rest = [self._size(n, len(shape)) for n in shape[1:]]
-        limit = MAX_SIZE if len(shape) < 4 else MAX_SIDE
-        if len(shape) > MAX_NDIM or any(n > limit for n in rest):
-            raise TooLargeError(f"Expected inputs of moderate size, got shape {shape!s:.100}.")
-        return (self.batch, *rest)
-
-    def of_result(self, value: Any) -> tuple[int, ...] | None:
-        """The shape of another tensor as the file declares it; None if it does not, or with names of its own."""
-        if value.shape is None:
-            return None
-        found: list[int] = []
-        for place, dim in enumerate(value.shape):
-            size = _plain(dim)
-            if isinstance(size, int):
-                found.append(self.batch if place == 0 and size == self.literal_batch else size)
-            elif size == self._batch_name:
-                found.append(self.batch)
-            elif size in self.chosen:
-                found.append(self.chosen[size])
-            else:
-                return None
-        return tuple(found) if all(0 < n <= MAX_SIZE for n in found) else None
-
-    def _size(self, size: int | str, rank: int) -> int:
-        if isinstance(size, int):
-            return size
-        if size == self._batch_name:
-            return self.batch
-        return self.chosen.setdefault(size, self.image if rank > 3 else self.tokens)
-
-
-def _declared(value: Any) -> list[int | str]:
-    """The shape of an input as the file declares it; names where sizes are open."""
-    if value.shape is None or not len(value.shape):
-        raise UnsupportedNetworkError(
-            f"Expected inputs with an axis for the batch, got none declared for {clean_text(value.name or '')!r}."
-        )
-    shape = [_plain(dim) for dim in value.shape]
-    shape = [f"axis {axis}" if dim == "" else dim for axis, dim in enumerate(shape)]
-    if any(isinstance(dim, int) and dim < 1 for dim in shape):
-        raise UnsupportedNetworkError(f"Expected inputs with entries, got shape {shape!s:.100}.")
-    return shape
-
-
-def _plain(dim: Any) -> int | str:
-    return dim if isinstance(dim, int) else str(dim.value or "")
-
-
 class _Reader:
     """Goes through the nodes of a graph."""
 
-    def __init__(self, graph: onnx_ir.Graph, opset: int, tensors: Mapping[str, Tensor], sizes: _Sizes) -> None:
+    def __init__(self, graph: onnx_ir.Graph, opset: int, tensors: Mapping[str, Tensor], sizes: InputSizes) -> None:
         self.onnx, self.opset, self.tensors, self.sizes = graph, opset, tensors, sizes
         self.graph = BoundedGraph()
         constants = [node.outputs[0].name or "" for node in graph if node.op_type == "Constant" and node.outputs]
