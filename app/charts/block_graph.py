@@ -47,7 +47,7 @@ def row_height(units: BlockMap) -> float:
 
 def chart_height(units: BlockMap) -> int:
     """Pixels of the whole drawing."""
-    return round(row_height(units) * (len(units.rows) - 1) + 2 * MARGIN + 20)
+    return round(row_height(units) * (len(units.rows) - 1) + 2 * MARGIN)
 
 
 def draw_block_graph(units: BlockMap, *, theme: Theme, selected: int | None = None) -> dict[str, Any]:

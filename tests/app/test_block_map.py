@@ -139,4 +139,4 @@ def test_a_deep_network_stays_within_what_a_browser_draws():
     from app.charts.block_graph import MAX_HEIGHT, chart_height
     from ngcore.networks import mlp
 
-    assert chart_height(block_map(mlp((2,) * 400))) <= MAX_HEIGHT + 20
+    assert chart_height(block_map(mlp((2,) * 400))) <= MAX_HEIGHT
