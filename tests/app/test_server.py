@@ -121,3 +121,11 @@ def test_the_browser_itself_refuses_a_foreign_address(browser, app_server):
     )
     page.close()
     assert blocked.startswith("https://example.invalid")
+
+
+def test_pages_of_this_machine_may_frame_the_app_where_asked_and_no_others():
+    from app.server import SafetyHeaders
+
+    policy = SafetyHeaders(None, is_framed=True).headers["content-security-policy"]
+    assert "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*" in policy
+    assert "frame-ancestors 'self'" in SafetyHeaders(None).headers["content-security-policy"].split("; ")
