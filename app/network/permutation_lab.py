@@ -59,9 +59,9 @@ def shuffle(network: Network, inputs: Sequence[Tensor], *, seed: int) -> Shuffle
 
 
 def outputs(network: Network, inputs: Sequence[Tensor]) -> Tensor:
-    """All outputs of a network in one tensor (networks, numbers)."""
-    answers = network(*inputs)
-    return torch.cat([answer.flatten(1) for answer in (answers if isinstance(answers, tuple) else (answers,))], dim=1)
+    """All outputs of a network in one tensor (networks, numbers), for inputs with channels first."""
+    values = network.values(*inputs)
+    return torch.cat([values[i].flatten(1) for i in network.architecture.outputs], dim=1)
 
 
 def _heads(network: Network, permutation: Permutation) -> Iterator[tuple[int, int]]:

@@ -26,3 +26,16 @@ def test_a_model_that_reads_weights_in_their_order_is_found_out():
     network = random_network(siren((2, 16, 1)))
     assert model_drift(lambda stack: stack.flatten()[:, :5], network, seed=1).error > 0.01
     assert model_drift(lambda stack: stack.flatten().sum(1), network, seed=1).relative < 1e-12
+
+
+def test_a_module_whose_inputs_have_channels_last_is_shuffled_like_any_other():
+    from module_families import FAMILIES
+
+    from app.network.permutation_lab import shuffle
+    from app.sample_inputs import random_inputs
+    from ngcore.networks import from_module
+
+    module, inputs = FAMILIES["gru/both ways"]()
+    network = from_module(module, *inputs)
+    drawn = [torch.from_numpy(x).double() for x in random_inputs(network.architecture)]
+    assert shuffle(network, drawn, seed=1).drift.relative < 1e-12
