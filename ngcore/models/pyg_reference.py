@@ -1,5 +1,6 @@
-"""NG-GNN as plain torch_geometric message passing: slow, close to the formulas, and equal to the fast layouts."""
+"""NG-GNN and NG-T in plain torch_geometric: slow, close to the formulas, and equal to the fast layouts."""
 
+import math
 from typing import Literal
 
 import torch
@@ -8,14 +9,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Batch, Data
-from torch_geometric.utils import degree
+from torch_geometric.utils import degree, scatter, softmax
 
-from ngcore.errors import ArchitectureError
-from ngcore.graph import Edges, GraphStructure, block_edge_index, graph_structure, join_edges, split_edges
+from ngcore.graph import Direction, Edges, GraphStructure, block_edge_index, graph_structure, join_edges, split_edges
 from ngcore.models.heads import ParameterHead
 from ngcore.models.message_passing import LOG_DEGREE, MessagePassing
 from ngcore.models.model import Networks, stacks_of
 from ngcore.models.neural_graph_model import NeuralGraphModel
+from ngcore.models.relational_attention import WAYS, RelationalAttention
 from ngcore.models.signs import canonical_signs
 from ngcore.networks import Network
 
@@ -85,23 +86,56 @@ class ReferenceLayer(nn.Module):
         return nodes + layer.dropout(functional.silu(update)), edges
 
 
+class ReferenceAttention(nn.Module):
+    """One layer of NG-T over an edge list, with the parameters of a `RelationalAttention` layer."""
+
+    def __init__(self, layer: RelationalAttention) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, nodes: Tensor, edges: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
+        """New node features (nodes, d_node) and edge features (edges, d_edge)."""
+        layer, heads = self.layer, self.layer.num_heads
+        ways: tuple[tuple[Direction, Tensor], ...] = (("forward", edge_index), ("reverse", edge_index.flip(0)))
+        found = [self._logits_and_values(WAYS[way], nodes, edges, index) for way, index in ways]
+        logits, values = (torch.cat(parts) for parts in zip(*found, strict=True))
+        receivers = torch.cat([index[1] for _, index in ways])
+        shares = softmax(logits, receivers, num_nodes=len(nodes))  # messages, heads
+        weighted = (shares[..., None] * values.unflatten(-1, (heads, -1))).flatten(1)
+        attended = scatter(weighted, receivers, dim_size=len(nodes), reduce="sum")
+        nodes = layer.attention_norm(nodes + layer.dropout(layer.out(attended)))
+        nodes = layer.mlp_norm(nodes + layer.dropout(layer.mlp(nodes)))
+        if layer.updates_edges:
+            of_source, of_target = layer.edge_ends(nodes).chunk(2, dim=-1)
+            hidden = layer.edge_in(edges) + of_source[edge_index[0]] + of_target[edge_index[1]]
+            edges = layer.edge_norm(edges + layer.edge_out(functional.gelu(hidden)))
+        return nodes, edges
+
+    def _logits_and_values(self, way: str, nodes: Tensor, edges: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """What every receiver j makes of the sender i of each edge: q_ij · k_ij / √d in each head, and v_ij."""
+        layer, heads = self.layer, self.layer.num_heads
+        query, key, value = layer.node_projection(nodes).chunk(3, dim=-1)
+        of_query, of_key, of_value = layer.edge_projection[way](edges).chunk(3, dim=-1)
+        product = (query[index[1]] + of_query) * (key[index[0]] + of_key)
+        logits = product.unflatten(-1, (heads, -1)).sum(-1) / math.sqrt(layer.d_attention / heads)
+        values = value[index[0]] * (1 + of_value) + layer.edge_value[way](edges.repeat(1, heads))
+        return logits, values
+
+
 class PygNeuralGraphModel(nn.Module):
-    """An NG-GNN that passes its messages with torch_geometric; encoder, parameters and head are those of `model`.
+    """An NG-GNN or NG-T computed with torch_geometric; encoder, parameters and head are those of `model`.
 
     Args:
         model: Whose parameters to share.
-
-    Raises:
-        ArchitectureError: If the model is no NG-GNN.
     """
 
     def __init__(self, model: NeuralGraphModel) -> None:
         super().__init__()
-        layers = [layer for layer in model.layers if isinstance(layer, MessagePassing)]
-        if len(layers) != len(model.layers):
-            raise ArchitectureError(f"Expected a model of kind 'ng-gnn', got one of kind {model.config.kind!r}.")
         self.model = model
-        self.layers = nn.ModuleList(ReferenceLayer(layer) for layer in layers)
+        self.layers = nn.ModuleList(
+            ReferenceLayer(layer) if isinstance(layer, MessagePassing) else ReferenceAttention(layer)  # type: ignore[arg-type]
+            for layer in model.layers
+        )
         self._indices: dict[tuple[tuple[GraphStructure, int], ...], Tensor] = {}
 
     def forward(self, networks: Networks) -> Tensor | Network | list[Network]:

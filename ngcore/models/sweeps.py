@@ -80,7 +80,7 @@ class Sweep(nn.Module):
                 block.
             before: States of the sweep before.
         """
-        gains = self.depth_gain(structure) if self.depth_gain else [0.0] * len(structure.node_blocks)
+        gains = [*self.depth_gain(structure)] if self.depth_gain else [0.0] * len(structure.node_blocks)
         given = [bias * own + p for bias, own, p in zip(biases, self._directions(structure), positions, strict=True)]
         reached = before
         if before is None and edges_back(structure):

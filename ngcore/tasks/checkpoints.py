@@ -12,7 +12,7 @@ from ngcore.device import choose_device
 from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.files import reading
 from ngcore.models import InputSpec, Model, ModelConfig, build_model
-from ngcore.networks import Architecture
+from ngcore.networks import Architecture, Shape
 from ngcore.paths import ASSETS, work_folder
 from ngcore.tasks.recipes import RECIPES
 from ngcore.training import load_weights, read_card
@@ -164,9 +164,14 @@ def can_read(card: Mapping[str, Any], architecture: Architecture) -> bool:
     the model was built for.
     """
     known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
-    own = (architecture.input_shape, architecture.output_shape)
-    is_alike = any((other.input_shape, other.output_shape) == own for other in known)
+    is_alike = any(_ends(other) == _ends(architecture) for other in known)
     return is_alike and InputSpec.of(known).can_read(architecture, kind=card["model"]["config"]["kind"])
+
+
+def _ends(architecture: Architecture) -> tuple[tuple[Shape, ...], tuple[Shape, ...], frozenset[int]]:
+    """Shapes of inputs and outputs, and the values that are tokens."""
+    outputs = tuple(architecture.shapes[value] for value in architecture.outputs)
+    return architecture.input_shapes, outputs, architecture.token_values
 
 
 def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Checkpoint:

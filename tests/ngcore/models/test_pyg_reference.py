@@ -5,10 +5,10 @@ import sys
 
 import pytest
 import torch
+from dag_architectures import DAGS
 from example_architectures import ARCHITECTURES, VECTORS
 from tiny_models import GRAPH_PRESETS, tiny_model
 
-from ngcore.errors import ArchitectureError
 from ngcore.models import PRESETS
 from ngcore.networks import Network, siren
 from ngcore.testing import random_network
@@ -67,9 +67,24 @@ def test_the_reference_shares_the_parameters_of_its_model():
     assert {id(p) for p in reference.parameters()} == {id(p) for p in model.parameters()}
 
 
-def test_other_kinds_of_models_have_no_reference():
-    with pytest.raises(ArchitectureError, match=r"^Expected a model of kind 'ng-gnn', got one of kind 'ng-t'\.$"):
-        reference_of(tiny_model("ng-t", [siren((2, 4, 1))]))
+@pytest.mark.parametrize("architecture", [*DAGS.values(), VECTORS["residual mlp"]], ids=[*DAGS, "chain"])
+@pytest.mark.parametrize("name", ["ng-gnn-any", "ng-t", "ng-t-any", "ng-gnn-edit-any"])
+def test_the_reference_reads_any_network(name, architecture):
+    model, network = tiny_model(name, [architecture]), random_network(architecture, 2)
+    torch.testing.assert_close(rows(reference_of(model)(network)), rows(model(network)), **CLOSE)
+
+
+@pytest.mark.parametrize("architecture", [*DAGS.values(), *ARCHITECTURES.values()], ids=[*DAGS, *ARCHITECTURES])
+@pytest.mark.parametrize("changes", [{}, {"rows": "kind", "num_layers": 3}], ids=["by depth", "by kind"])
+def test_sweeps_equal_those_over_a_list_of_edges(architecture, changes):
+    """Edges one by one, all kernels padded to one size; with large maps deep sweeps are chaotic."""
+    from ngcore.models.pyg_sweeps import PygSweepModel
+
+    model, network = tiny_model("ng-sweep", [architecture], **changes), random_network(architecture, 2)
+    with torch.no_grad():
+        for parameter in model.sweeps.parameters():
+            parameter.mul_(0.3)
+    torch.testing.assert_close(PygSweepModel(model)(network), model(network), atol=1e-8, rtol=1e-8)
 
 
 def test_torch_geometric_is_not_imported_with_the_models():
