@@ -53,6 +53,7 @@ def labels_of(architecture: Architecture) -> Labels:
     label = label.astype(np.int64)
     is_fixed = np.zeros(count, bool)
     is_fixed[label[np.concatenate([*tracer.fixed, np.zeros(0, np.int64)])]] = True
+    is_fixed |= _is_unread(tracer, label, count)
     return Labels(
         of_value=tuple(tuple(label[axis] for axis in axes) for axes in tracer.of),
         count=int(count),
@@ -60,6 +61,17 @@ def labels_of(architecture: Architecture) -> Labels:
         places=tuple((label[raw], place) for raw, place in tracer.places),
         groups=tuple(tuple((label[raw], group) for raw, group in parts) for parts in tracer.groups),
     )
+
+
+def _is_unread(tracer: "_Tracer", label: Indices, count: int) -> NDArray[np.bool_]:
+    """The positions that stand in one value alone: those of tables that are longer than what is read of them."""
+    times, is_position = np.zeros(count, np.int64), np.zeros(count, bool)
+    for axes in tracer.of:
+        for number, axis in enumerate(axes):
+            own = np.unique(label[axis])
+            times[own] += 1
+            is_position[own] |= number > 0
+    return (times == 1) & is_position
 
 
 class _Tracer:
