@@ -24,9 +24,12 @@ def rows(answer):
 @every_dag
 @every_preset
 def test_answers_follow_the_symmetries_of_the_network(name, dag):
-    """Sweeps over tens of random layers are chaotic enough for rounding to show."""
+    """Random sweeps over tens of random layers are chaotic: a change of 1e-15 can grow to 0.1; small weights calm them."""
     check = assert_invariant if PRESETS[name].head == "invariant" else assert_equivariant
-    check(tiny_model(name, [DAGS[dag]]), random_network(DAGS[dag], 2), tolerance=1e-6)
+    network = random_network(DAGS[dag], 2)
+    if "sweep" in name:
+        network = network.map(lambda tensor: 0.3 * tensor)
+    check(tiny_model(name, [DAGS[dag]]), network, tolerance=1e-6)
 
 
 @every_dag
