@@ -24,7 +24,7 @@ def rows(answer):
 @every_dag
 @every_preset
 def test_answers_follow_the_symmetries_of_the_network(name, dag):
-    """Random sweeps over tens of random layers are chaotic: a change of 1e-15 can grow to 0.1; small weights calm them."""
+    """Random sweeps over tens of random layers are chaotic: 1e-15 can grow to 0.1; small weights calm them."""
     check = assert_invariant if PRESETS[name].head == "invariant" else assert_equivariant
     network = random_network(DAGS[dag], 2)
     if "sweep" in name:
