@@ -32,7 +32,10 @@ def edited_zoos(own_folders):
 
 def add(page, settle, title):
     """Add an edit to the chain."""
-    page.get_by_role("combobox", name="Add an edit").click()
+    choice = page.get_by_role("combobox", name="Add an edit")
+    choice.evaluate("element => element.scrollIntoView({block: 'center'})")  # a page that scrolls closes an open list
+    settle(page)
+    choice.click()
     page.get_by_role("option", name=re.compile(f"^{title}")).click()
     page.locator("[class*=st-key-edit-step]").filter(has_text=title).first.wait_for()
     settle(page)
