@@ -140,7 +140,7 @@ def common_path(names: list[str]) -> str:
 
 
 def shortened(name: str, length: int) -> str:
-    """A name of at most so many letters, its middle left out; the end tells blocks apart.
+    """A name of at most `length` letters, its middle left out; the end tells blocks apart.
 
     Example:
         >>> shortened("encoder.layers.0.linear1", 16)

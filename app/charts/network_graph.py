@@ -118,7 +118,7 @@ def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: 
 
 
 def fitting_name(layer: NodeLayer, letters: int) -> str:
-    """The name of a layer, or a shorter one where there is room for so many letters."""
+    """The name of a layer, or a shorter one where there is less room."""
     return shortened(layer.name if len(layer.name) <= letters else layer.label or layer.name, letters)
 
 
@@ -183,7 +183,7 @@ def _bands(rows: Sequence[int]) -> list[tuple[float, float]]:
 
 
 def _places(size: int, count: int, x: float, spread: float, top: float, bottom: float) -> np.ndarray:
-    """(size, 2) places of a layer in so many narrow columns."""
+    """(size, 2) places of the neurons of a layer in narrow columns."""
     rows = math.ceil(size / count)
     column, row = np.divmod(np.arange(size), rows)
     step = min((bottom - top) / rows if rows > 1 else 0, HEIGHT / 8)

@@ -311,7 +311,9 @@ class Resize(Layer):
         require_sizes(self, *self.size)
         modes = INTERPOLATIONS.get(len(self.size), ())
         if self.mode not in modes:
-            raise ArchitectureError(f"Expected a mode among {', '.join(modes) or 'none of so many axes'}, got {self}.")
+            raise ArchitectureError(
+                f"Expected a mode among {', '.join(modes) or 'none, for this number of axes'}, got {self}."
+            )
 
     def kept_positions(self, *shapes: Shape) -> tuple[int | None, ...]:
         """See `Layer`."""
