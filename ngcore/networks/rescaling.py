@@ -67,10 +67,10 @@ def flip_signs(network: Network, signs: torch.Generator | Mapping[int, Float[Ten
     """
     free = sign_spaces(network.architecture)
     if isinstance(signs, torch.Generator):
-        signs = {i: 2.0 * torch.randint(2, size, generator=signs) - 1.0 for i, size in _sizes(network, free)}
+        signs = {i: 2.0 * torch.randint(2, size, generator=signs) - 1.0 for i, size in sizes_of_spaces(network, free)}
     if any((sign.abs() != 1).any() for sign in signs.values()):
         raise ShapeMismatchError("Expected signs of +1 and -1, got other numbers.")
-    return _multiply_spaces(network, signs, free, "flips signs in spaces")
+    return multiply_spaces(network, signs, free, "flips signs in spaces")
 
 
 def rescale(network: Network, scales: torch.Generator | Mapping[int, Float[Tensor, "networks _"]]) -> Network:
@@ -89,25 +89,40 @@ def rescale(network: Network, scales: torch.Generator | Mapping[int, Float[Tenso
     if isinstance(scales, torch.Generator):
         scales = {
             i: torch.exp2(2 * torch.rand(size, generator=scales, dtype=torch.float64) - 1)
-            for i, size in _sizes(network, free)
+            for i, size in sizes_of_spaces(network, free)
         }
     if any((scale <= 0).any() for scale in scales.values()):
         raise ShapeMismatchError("Expected positive scales, got zero or negative numbers.")
-    return _multiply_spaces(network, scales, free, "rescales spaces")
+    return multiply_spaces(network, scales, free, "rescales spaces")
 
 
-def _sizes(network: Network, free: Sequence[int]) -> list[tuple[int, tuple[int, int]]]:
+def sizes_of_spaces(network: Network, free: Sequence[int]) -> list[tuple[int, tuple[int, int]]]:
+    """(number, (networks, size)) of each of the spaces: the shape of one number per neuron."""
     spaces = symmetry_spaces(network.architecture).spaces
     return [(i, (len(network), spaces[i].size)) for i in free]
 
 
-def _multiply_spaces(network: Network, factors: Mapping[int, Tensor], free: Sequence[int], what: str) -> Network:
-    """Multiply the values of every space by its factors (networks, size), through the weights before and after."""
+def multiply_spaces(
+    network: Network, factors: Mapping[int, Tensor], free: Sequence[int], what: str, *, only_after: bool = False
+) -> Network:
+    """Multiply the values of every space by its factors (networks, size), through the weights before and after.
+
+    Args:
+        network: N networks.
+        factors: By number of the space.
+        free: The spaces that allow it.
+        what: What the symmetry does, for messages: "flips signs in spaces".
+        only_after: Whether something else has multiplied the values, so that only the weights after them divide.
+
+    Raises:
+        ArchitectureError: If a space does not allow it.
+        ShapeMismatchError: If factors do not fit their space.
+    """
     architecture = network.architecture
     if not set(factors) <= set(free):
         raise ArchitectureError(f"Expected a symmetry that {what} {list(free)}, got {sorted(factors)}.")
     found = symmetry_spaces(architecture)
-    for i, size in _sizes(network, sorted(factors)):
+    for i, size in sizes_of_spaces(network, sorted(factors)):
         if tuple(factors[i].shape) != size:
             raise ShapeMismatchError(f"Expected factors of shape {size} in space {i}, got {tuple(factors[i].shape)}.")
     of_label = torch.ones(len(network), found.labels.count, device=network.device, dtype=network.dtype)
@@ -116,7 +131,7 @@ def _multiply_spaces(network: Network, factors: Mapping[int, Tensor], free: Sequ
     parameters = dict(network.parameters)
     for name, made, step, groups, axes in parameter_axes(architecture):
         for place, axis in enumerate(axes):
-            if axis is None or axis.of_value or step.layer.flow == "norm":
+            if axis is None or axis.of_value or step.layer.flow == "norm" or (only_after and axis.end == "out"):
                 continue
             own = of_label[:, torch.from_numpy(found.labels.along(step.reads, made, axis))]
             if bool((own == 1).all()):

@@ -36,6 +36,7 @@ from ngcore.networks import (
     flip_signs,
     permute_hidden,
     rescale,
+    shift_phases,
 )
 from ngcore.networks.symmetry import Orders
 from ngcore.testing import random_network
@@ -177,7 +178,7 @@ def test_every_value_of_a_permuted_network_is_the_permuted_value(seed):
 def test_signs_and_scales_that_are_claimed_leave_the_outputs_unchanged(seed):
     architecture = draw_architecture(seed)
     network, inputs = random_network(architecture, 2), dag_inputs(architecture)
-    for change in (flip_signs, rescale):
+    for change in (flip_signs, rescale, shift_phases):
         moved = change(network, torch.Generator().manual_seed(1))
         for output in architecture.outputs:
             one, two = network.values(*inputs)[output], moved.values(*inputs)[output]
