@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ngcore.cli.choosing import shipped_zoo
 from ngcore.cli.exits import FAILED
+from ngcore.cli.figures import list_figures
 from ngcore.cli.options import Device, Json, Limit, ZooOption, example
 from ngcore.cli.output import line, print_result, say_error, table_of
 from ngcore.cli.progress import progress_bar
@@ -99,10 +100,9 @@ def _note(measured: dict[str, Any], card: dict[str, Any]) -> str:
 def _show(console: Console, results: list[dict[str, Any]]) -> None:
     rows = []
     for result in results:
-        measured, card = result["measured"], result["card"]
-        for metric in (metric for metric in measured if metric != "n"):
-            figures = (measured[metric], measured["n"], card.get(metric), card.get("n"))
-            rows.append((result["name"], metric, *figures))
+        on_card = list_figures(result["card"])
+        for metric, (value, n) in list_figures(result["measured"]).items():
+            rows.append((result["name"], metric, value, n, *on_card.get(metric, (None, None))))
     columns = ("Checkpoint", "Metric", ">Measured", ">n", ">Card", ">n")
     console.print(table_of(columns, rows))
     for note in dict.fromkeys(f"{result['zoo']}: {result['note']}" for result in results if result["note"]):

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from ngcore.cli.figures import list_figures
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import line, print_result, table_of
 from ngcore.paths import ASSETS
@@ -77,5 +78,5 @@ def _origin(folder: str) -> str:
 def _figures(card: dict[str, Any]) -> tuple[Text, int | None]:
     """The first two figures, one per line, and the number of networks they were measured on."""
     test = card["metrics"].get("test", {})
-    figures = [f"{metric} {value:.4f}" for metric, value in test.items() if metric != "n"]
+    figures = [f"{metric} {value:.4f}" for metric, (value, _) in list_figures(test).items() if value is not None]
     return Text("\n".join(figures[:2])), test.get("n")

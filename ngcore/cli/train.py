@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from ngcore.cli.figures import list_figures
 from ngcore.cli.options import Device, Json, Limit, Out, Seed, ZooOption, example, finite
 from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.progress import ProgressBar, describe_seconds, progress_bar
@@ -110,10 +111,9 @@ def _shower(card: dict[str, Any]) -> Any:
     def show(console: Console) -> None:
         training = card["training"]
         rows = [
-            (split, metric, value, metrics["n"])
+            (split, metric, value, n)
             for split, metrics in card["metrics"].items()
-            for metric, value in metrics.items()
-            if metric != "n"
+            for metric, (value, n) in list_figures(metrics).items()
         ]
         console.print(table_of(("Split", "Metric", ">Value", ">n"), rows, title=card["name"]))
         console.print(

@@ -20,6 +20,7 @@ from ngcore.inr import (
     render_at,
 )
 from ngcore.networks import Network
+from ngcore.tasks.accuracy_figures import accuracy_figures
 from ngcore.tasks.corpus import Corpus
 from ngcore.training import accuracy, kendall_tau, mean_absolute_error, mean_squared_error, r_squared
 from ngcore.zoo.originals import original_images
@@ -106,9 +107,9 @@ class Problem(abc.ABC):
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Metrics on a corpus."""
 
-    def measure_more(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
-        """Metrics that take too long to be measured while training."""
-        return {}
+    def measure_fully(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, Any]:
+        """All metrics for a card, of which some take too long, or are too many, while training."""
+        return dict(self.measure(model, corpus, targets, device))
 
 
 class Classify(Problem):
@@ -156,12 +157,19 @@ class PredictAccuracy(Problem):
 
     def measure(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
         """Kendall's τ, R² and mean absolute error."""
-        predicted = _answers(model, corpus, device)[:, 0].sigmoid()
+        predicted = self._predict(model, corpus, device)
         return {
             "kendall_tau": kendall_tau(predicted, targets),
             "r_squared": r_squared(predicted, targets),
             "mean_absolute_error": mean_absolute_error(predicted, targets),
         }
+
+    def measure_fully(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, Any]:
+        """What `accuracy_figures` gives: also of final checkpoints, and within each kind of network."""
+        return accuracy_figures(self._predict(model, corpus, device), targets, corpus.zoo, corpus.rows)
+
+    def _predict(self, model: nn.Module, corpus: Corpus, device: torch.device) -> Float[Tensor, " items"]:
+        return _answers(model, corpus, device)[:, 0].sigmoid()
 
 
 class Edit(Problem):
@@ -207,8 +215,8 @@ class Edit(Problem):
                 before.append(mean_squared_error(render(network, size).cpu(), own) * len(own))
         return {"mse": sum(after) / len(corpus), "mse_unedited": sum(before) / len(corpus)}
 
-    def measure_more(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, float]:
-        """Mean squared error of the mean of `VIEWS` renders: each of an INR that was edited while moved a little."""
+    def measure_fully(self, model: nn.Module, corpus: Corpus, targets: Tensor, device: torch.device) -> dict[str, Any]:
+        """Also that of the mean of `VIEWS` renders: each of an INR that was edited while moved a little."""
         size = (targets.shape[1], targets.shape[2])
         total = 0.0
         for index in corpus.chunks():
@@ -216,7 +224,8 @@ class Edit(Problem):
                 edited = (edit_in_view(model, network, *view) for view in VIEWS)
                 mean = torch.stack([render(one, size) for one in edited]).mean(dim=0).cpu()
                 total += mean_squared_error(mean, targets[index[places]]) * len(places)
-        return {f"mse_mean_of_{len(VIEWS)}": total / len(corpus)}
+        mean_of_views = {f"mse_mean_of_{len(VIEWS)}": total / len(corpus)}
+        return self.measure(model, corpus, targets, device) | mean_of_views
 
 
 VIEWS = (

@@ -169,7 +169,7 @@ def evaluate(
     """Measure a checkpoint on a split of its zoo, or of another one of the same kind.
 
     Returns:
-        The metrics, `n`, and the zoo's name and hash.
+        The metrics as `Problem.measure_fully` gives them, `n`, and the zoo's name and hash.
     """
     loaded = load_checkpoint(checkpoint, device) if isinstance(checkpoint, str) else checkpoint
     zoo = Zoo.open(zoo_folder or find_zoo(loaded.card["corpus"]["name"]))
@@ -185,14 +185,12 @@ def _measured(
 ) -> dict[str, Any]:
     model.eval()
     with torch.compiler.set_stance("force_eager"):  # batches of many sizes
-        measured = problem.measure(model, corpus, targets, device) | problem.measure_more(
-            model, corpus, targets, device
-        )
+        measured = problem.measure_fully(model, corpus, targets, device)
     _expect_finite_errors(measured, corpus)
     return {"n": len(corpus), **measured}
 
 
-def _expect_finite_errors(measured: Mapping[str, float], corpus: Corpus) -> None:
+def _expect_finite_errors(measured: Mapping[str, Any], corpus: Corpus) -> None:
     """Refuse figures of answers that are not finite; τ and R² may have none, where all networks are equally good."""
     for name in ERRORS:
         if not math.isfinite(measured.get(name, 0.0)):
