@@ -68,12 +68,13 @@ class GraphConfig(ModelConfig):
         fourier_scale: Their standard deviation.
         input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
         is_sign_invariant: Bring every neuron with an odd activation to a canonical sign first.
+        is_phase_invariant: Bring the phase of every sine to its canonical range first; see `canonical_copies`.
         rows: Whether blocks of neurons have vectors of their own by their "depth", as suits chains, or by the "kind" of
             edges that enter them, together with an encoding of their depth and kernels scaled to their size, as suits
             networks of any depth.
 
     Raises:
-        NeuralGraphError: If a sign-invariant model is to have a parameter head.
+        NeuralGraphError: If a model that is invariant to signs or phases is to have a parameter head.
     """
 
     d_node: int = 32
@@ -87,11 +88,15 @@ class GraphConfig(ModelConfig):
     fourier_scale: float = 3.0
     input_scaling: Scaling = "corpus"
     is_sign_invariant: bool = False
+    is_phase_invariant: bool = False
     rows: RowsBy = "depth"
 
     def __post_init__(self) -> None:
-        if self.is_sign_invariant and self.head == "parameters":
-            raise NeuralGraphError("Expected an invariant head for a sign-invariant model, got a parameter head.")
+        for name in ("sign", "phase"):
+            if getattr(self, f"is_{name}_invariant") and self.head == "parameters":
+                raise NeuralGraphError(
+                    f"Expected an invariant head for a {name}-invariant model, got a parameter head."
+                )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -177,6 +182,7 @@ class SweepReaderConfig(ModelConfig):
         input_scaling: By whose statistics weights and biases are standardised; see `Normaliser`.
         rows: Whether layers have maps of their own by their "depth", as suits chains, or by the "kind" of edges that
             enter them, together with an encoding of their depth, as suits networks of any depth.
+        is_phase_invariant: Bring the phase of every sine to its canonical range first; see `canonical_copies`.
     """
 
     kind: Literal["ng-sweep"] = "ng-sweep"
@@ -187,6 +193,7 @@ class SweepReaderConfig(ModelConfig):
     input_noise: float = 0.0
     input_scaling: Scaling = "corpus"
     rows: RowsBy = "depth"
+    is_phase_invariant: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

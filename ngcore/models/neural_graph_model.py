@@ -15,7 +15,7 @@ from ngcore.models.message_passing import MessagePassing
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import fold_statistics_and_biases
 from ngcore.models.relational_attention import RelationalAttention
-from ngcore.models.signs import canonical_signs
+from ngcore.models.signs import canonical_copies, whole_turns
 from ngcore.networks import Network
 
 
@@ -87,7 +87,9 @@ class NeuralGraphModel(Model):
         return [encoded[i] for i in range(len(structures))]
 
     def _canonical(self, stack: Network) -> Network:
-        return canonical_signs(stack) if self.config.is_sign_invariant else stack
+        if self.config.head == "parameters":
+            return whole_turns(stack)
+        return canonical_copies(stack, signs=self.config.is_sign_invariant, phases=self.config.is_phase_invariant)
 
     def _run(self, layout: BlockLayout | FlatLayout, nodes: Tensor, edges: Edges) -> tuple[Tensor, Edges]:
         for layer in self.layers:

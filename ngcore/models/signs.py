@@ -1,13 +1,43 @@
-"""A canonical sign for every neuron whose activation is odd."""
+"""A canonical sign for every neuron whose activation is odd, and a canonical phase for every sine."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ngcore.networks import Convolution, Linear, Network, flip_signs, sign_spaces, symmetry_spaces
+from ngcore.networks import (
+    Convolution,
+    Linear,
+    Network,
+    canonical_phases,
+    flip_signs,
+    sign_spaces,
+    symmetry_spaces,
+)
 from ngcore.networks.labels import Indices
+
+UNTURNED = 3.0
+"""Radians that no hidden phase of trained networks is beyond; networks that were turned are, in some neuron."""
+
+
+def canonical_copies(network: Network, *, signs: bool, phases: bool) -> Network:
+    """The same functions, one for all copies that signs and phases make of each.
+
+    Args:
+        network: N networks.
+        signs: Whether to bring signs to a canonical choice; see `canonical_signs`.
+        phases: Whether to bring the phases of sines to their canonical range always; else this is done only to networks
+            in which one is beyond `UNTURNED`, and the others are left as they are.
+    """
+    turned = canonical_phases(network, beyond=0.0 if phases else UNTURNED)
+    return canonical_signs(turned) if signs else turned
+
+
+def whole_turns(network: Network) -> Network:
+    """The same functions, with every phase of a sine within half a turn of 0; no weight changes."""
+    return canonical_phases(network, beyond=math.inf)
 
 
 def canonical_signs(network: Network) -> Network:

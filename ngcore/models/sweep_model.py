@@ -16,6 +16,7 @@ from ngcore.models.input_spec import InputSpec, expect_ends, slope_columns
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import Normaliser, fold_statistics_and_biases
 from ngcore.models.places import StructuralEmbedding
+from ngcore.models.signs import canonical_copies, whole_turns
 from ngcore.models.sweeps import States, Sweep, Update
 from ngcore.networks import Network
 
@@ -78,7 +79,13 @@ class SweepReader(Model):
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
-        self.normaliser.fit([fold_statistics_and_biases(stack) for stack in stacks_of(networks)])
+        self.normaliser.fit([fold_statistics_and_biases(self.canonical(stack)) for stack in stacks_of(networks)])
+
+    def canonical(self, network: Network) -> Network:
+        """The same functions, with phases of sines as the model knows them; signs make no difference to sweeps."""
+        if self.config.head == "parameters":
+            return whole_turns(network)
+        return canonical_copies(network, signs=False, phases=self.config.is_phase_invariant)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the updates of neurons, in place; takes the arguments of `torch.compile`."""
@@ -94,6 +101,7 @@ class SweepReader(Model):
         """
         structure = graph_structure(network.architecture)
         self.spec.expect_fit(structure)
+        network = self.canonical(network)
         standardised = self.normaliser(fold_statistics_and_biases(network))
         if self.training and self.config.input_noise:
             standardised = standardised.map(lambda tensor: tensor + self.config.input_noise * torch.randn_like(tensor))

@@ -62,6 +62,7 @@ from .modules import to_module as to_module
 from .modules import to_state_dict as to_state_dict
 from .network import Network as Network
 from .origin import Origin as Origin
+from .phases import canonical_phases as canonical_phases
 from .phases import phase_spaces as phase_spaces
 from .phases import shift_phases as shift_phases
 from .rescaling import flip_signs as flip_signs

@@ -69,6 +69,51 @@ def shift_phases(network: Network, half_turns: torch.Generator | Mapping[int, Fl
     return negated.having(parameters)
 
 
+def canonical_phases(network: Network, *, beyond: float = 0.0) -> Network:
+    """The same functions with every free phase ω₀ · b in [−π/2, π/2], or in [−π, π] where only whole turns are free.
+
+    Where several sines of a space are added up, half turns bring the first of them into its range.
+
+    Args:
+        network: N networks.
+        beyond: Networks none of whose phases is beyond this, in radians after whole turns, keep their half turns.
+    """
+    network = _without_whole_turns(network)
+    phases = _phases(network)
+    if not phases:
+        return network
+    largest = torch.cat([phase.abs() for phase in phases.values()], dim=1).amax(dim=1, keepdim=True)
+    turns = {number: torch.where(largest > beyond, (phase / math.pi).round(), 0) for number, phase in phases.items()}
+    if not any(bool(number.any()) for number in turns.values()):
+        return network
+    return _without_whole_turns(shift_phases(network, {space: -number for space, number in turns.items()}))
+
+
+def _without_whole_turns(network: Network) -> Network:
+    """Every bias inside a sine moved by whole turns to within half a turn of 0."""
+    parameters = dict(network.parameters)
+    for name, _, omega_0 in _biases(network.architecture):
+        turns = (parameters[name].detach() * (omega_0 / (2 * math.pi))).round()
+        if bool(turns.any()):
+            parameters[name] = parameters[name] - turns * (2 * math.pi / omega_0)
+    return network.having(parameters)
+
+
+def _phases(network: Network) -> dict[int, Float[Tensor, "networks _"]]:
+    """ω₀ · b of the first sines of every space whose neurons may turn, in the order of its labels."""
+    found, free = symmetry_spaces(network.architecture), phase_spaces(network.architecture)
+    phases: dict[int, Tensor] = {}
+    for name, made, omega_0 in _biases(network.architecture):
+        own = found.labels.of_value[made][0]
+        order = np.argsort(own)
+        for number in free:
+            labels = found.spaces[number].labels
+            places = order[np.searchsorted(own[order], labels).clip(max=len(own) - 1)]
+            if number not in phases and np.array_equal(own[places], labels):
+                phases[number] = network.parameters[name].detach()[:, torch.from_numpy(places)] * omega_0
+    return phases
+
+
 def _biases(architecture: Architecture) -> Iterator[tuple[str, int, float]]:
     """(name, value made, ω₀) of every bias inside a sine; shared ones once."""
     seen: set[str] = set()

@@ -16,6 +16,7 @@ from ngcore.networks import (
     Linear,
     Skip,
     Step,
+    canonical_phases,
     chain,
     mlp,
     phase_spaces,
@@ -86,3 +87,39 @@ def test_turns_that_do_not_fit_are_refused():
         shift_phases(network, {1: torch.ones(1, 2)})
     with pytest.raises(ShapeMismatchError, match="whole numbers of half turns"):
         shift_phases(network, {1: torch.full((1, 3), 0.5)})
+
+
+@pytest.mark.parametrize("architecture", [siren((2, 6, 5, 1)), residual_mlp(), cnn(), tied()], ids=lambda a: a.name)
+def test_all_turned_copies_have_one_canonical_form(architecture, generator):
+    network = random_network(architecture, 3)
+    canonical = canonical_phases(network)
+    x = torch.rand(7, *architecture.input_shape, dtype=torch.float64, generator=generator)
+    torch.testing.assert_close(canonical(x), network(x), rtol=0, atol=1e-12)
+    copy = canonical_phases(shift_phases(network, generator))
+    torch.testing.assert_close(copy.flatten(), canonical.flatten(), rtol=0, atol=1e-12)
+    first = canonical.parameters["a.bias" if "a.bias" in canonical.parameters else "0.bias"]
+    omega_0 = next(step.layer.omega_0 for step in architecture.steps if isinstance(step.layer, Activation))
+    assert float(first.abs().max()) * omega_0 <= math.pi / 2 + 1e-12
+
+
+def test_phases_of_added_sines_are_brought_within_a_whole_turn():
+    """X + sin(W x + b): the sum has the signs of x, so that half turns are not free."""
+    steps = (Step(Linear(3, 4), (0,), "a"), Step(Linear(4, 4), (1,), "b"), Step(SINE, (2,)), Step(Add(), (1, 3)))
+    architecture = Architecture(((3,),), (*steps, Step(Linear(4, 2), (4,), "c")), (5,))
+    assert phase_spaces(architecture) == ()
+    network = random_network(architecture, 2)
+    parameters = {**network.parameters, "b.bias": network.parameters["b.bias"] + 4 * math.pi / 5}
+    turned = network.having(parameters)
+    x = torch.rand(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(turned(x), network(x), rtol=0, atol=1e-12)
+    one, other = canonical_phases(turned).flatten(), canonical_phases(network).flatten()
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def test_networks_within_the_limit_keep_their_half_turns():
+    network = random_network(siren((2, 4, 1), omega_0=1.0), 2)
+    network.parameters["0.bias"][:] = torch.tensor([[0.1, 0.2, 2.0, 0.3], [0.1, 0.2, 3.1, 2.0]], dtype=torch.float64)
+    kept = canonical_phases(network, beyond=3.0).parameters["0.bias"]
+    assert torch.equal(kept[0], network.parameters["0.bias"][0])
+    expected = torch.tensor([0.1, 0.2, 3.1 - math.pi, 2.0 - math.pi], dtype=torch.float64)
+    torch.testing.assert_close(kept[1], expected, rtol=0, atol=1e-12)
