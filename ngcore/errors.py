@@ -11,6 +11,7 @@ NeuralGraphError
 ├── ZooError                   a zoo that is missing, incomplete or damaged
 ├── CheckpointError            a checkpoint that is missing or does not fit
 ├── ServerError                the app's server, which does not start
+├── WorkerError                processes or machines that cannot compute what they are given
 ├── StorageError               a file that can't be written
 │   └── InUseError                 something else is writing there
 └── UploadError                a file that will not be read
@@ -22,6 +23,7 @@ NeuralGraphError
     └── AmbiguousNetworkError      it leaves something open that the user must say
 """
 
+import copyreg
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,6 +41,10 @@ class NeuralGraphError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(clean_lines(str(message)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let an error cross from one process to another without its subclass's own arguments."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class ArchitectureError(NeuralGraphError):
@@ -82,6 +88,10 @@ class CheckpointError(NeuralGraphError):
 
 class ServerError(NeuralGraphError):
     """The app's server does not start."""
+
+
+class WorkerError(NeuralGraphError):
+    """Processes or machines that cannot compute what they are given."""
 
 
 class StorageError(NeuralGraphError):

@@ -11,6 +11,11 @@ Device = Annotated[str, typer.Option(help="auto, cuda, mps, xpu or cpu.")]
 Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 ZooOption = Annotated[str | None, typer.Option("--zoo", help="Another zoo, by name or folder.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N networks.")]
+Processes = Annotated[int, typer.Option("--workers", min=1, help="Processes of this machine that compute.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Let a cluster compute: address of a Dask scheduler, as tcp://10.0.0.1:8786."),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder to write to.")]
 
 

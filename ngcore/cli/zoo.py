@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ngcore.cli.exits import FAILED
-from ngcore.cli.options import Device, Json, Out, Seed, example
+from ngcore.cli.options import Device, Json, Out, Processes, Scheduler, Seed, example
 from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar, waiting
 from ngcore.cli.replacing import Replace, check_output
@@ -28,7 +28,8 @@ ZooName = Annotated[str, typer.Argument(help="A zoo, by name or folder.")]
 @commands.command(
     epilog=example(
         "zoo build mnist-inrs --count 20000,2000,2000 --recipe cheap --workers 4",
-        "zoo build cifar10-gs-cnns --count 240",
+        "zoo build cifar10-gs-cnns --count 240 --workers 4",
+        "zoo build cifar10-gs-cnns --scheduler tcp://10.0.0.1:8786",
     )
 )
 def build(
@@ -48,15 +49,18 @@ def build(
         Recipe | None,
         typer.Option(help="INRs: published uses all pixels per step, the others a quarter.", show_default="published"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="INRs: processes. CNNs: cores.")] = 1,
+    workers: Processes = 1,
+    scheduler: Scheduler = None,
     out: Out = None,
     seed: Seed = 0,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Train the networks of a zoo on real images, resuming a stopped build."""
+    from ngcore.workers import Workers
     from ngcore.zoo import CNN_ZOOS, INR_ZOOS, default_zoo_folder
 
+    who = Workers(processes=workers, scheduler=scheduler)
     if name not in (*INR_ZOOS, *CNN_ZOOS):
         raise UnknownNameError("zoo to build", name, (*INR_ZOOS, *CNN_ZOOS))
     build_zoo = build_inrs if name in INR_ZOOS else build_cnns
@@ -69,7 +73,7 @@ def build(
             steps=steps,
             passes=passes,
             recipe=recipe,
-            workers=workers,
+            workers=who,
             seed=seed,
             device=device,
             progress=bar,

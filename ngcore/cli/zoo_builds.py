@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ngcore.errors import NeuralGraphError
 
 if TYPE_CHECKING:
+    from ngcore.workers import Workers
     from ngcore.zoo import Zoo
 
 Progress = Callable[[int, int], None]
@@ -30,7 +31,7 @@ def build_inrs(
     steps: int | None,
     passes: float | None,
     recipe: Recipe | None,
-    workers: int,
+    workers: "Workers",
     seed: int,
     device: str,
     progress: Progress,
@@ -65,14 +66,12 @@ def build_cnns(
     steps: int | None,
     passes: float | None,
     recipe: Recipe | None,
-    workers: int,
+    workers: "Workers",
     seed: int,
     device: str,
     progress: Progress,
 ) -> "Zoo":
     """Train the CNNs of a zoo."""
-    import torch
-
     from ngcore.zoo import CNN_ZOOS, build_cnn_zoo
 
     runs = _counts(count)
@@ -85,8 +84,7 @@ def build_cnns(
     config = dataclasses.replace(CNN_ZOOS[name].config, seed=seed)
     if passes is not None:
         config = dataclasses.replace(config, passes=passes)
-    torch.set_num_threads(workers)
-    return build_cnn_zoo(name, folder, runs=runs, config=config, device=device, progress=progress)
+    return build_cnn_zoo(name, folder, runs=runs, config=config, device=device, workers=workers, progress=progress)
 
 
 def _counts(text: str | None) -> int | tuple[int, ...] | None:

@@ -1,7 +1,8 @@
 """Building a zoo of small CNNs from real images: many runs, several checkpoints each, labelled with test accuracy."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from torch import Tensor
 
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.locks import only_one
+from ngcore.networks import Network
+from ngcore.workers import THIS_PROCESS, Workers
 from ngcore.zoo.cnn_runs import CNNRun, draw_runs, keyed_generator
 from ngcore.zoo.cnn_training import CNNTrainConfig, ImageSplits, StackCheckpoint, train_stack
 from ngcore.zoo.images import ImageSet, fetch_images
+from ngcore.zoo.parts import Part, Progress, write_parts
 from ngcore.zoo.storage import Zoo
 from ngcore.zoo.writer import ZooWriter
 
@@ -52,14 +56,15 @@ def build_cnn_zoo(
     config: CNNTrainConfig | None = None,
     images: ImageSet | None = None,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    workers: Workers = THIS_PROCESS,
+    progress: Progress | None = None,
 ) -> Zoo:
     """Train the runs of a zoo, group by group, and write their checkpoints into `folder`.
 
     The hyper-parameters of a run, its initial weights and its split depend on nothing but the seed and its index, so a
     zoo of more runs contains one of fewer (whole groups of 8), and the smaller one is a fair sample of the larger. A
-    build that was killed continues at the first missing group, and gives the same bytes. A run that diverges
-    keeps the checkpoints before it did.
+    build that was killed continues with the groups that are missing, and gives the same bytes, whoever computes them.
+    A run that diverges keeps the checkpoints before it did.
 
     Args:
         name: Key of `CNN_ZOOS`.
@@ -68,6 +73,7 @@ def build_cnn_zoo(
         config: How every run trains; `None` means the recipe's.
         images: Images to train on; `None` fetches the recipe's.
         device: Where to train.
+        workers: Who trains, each group with one thread.
         progress: Called with the runs done and the runs in all, at the start and after every group.
 
     Raises:
@@ -75,6 +81,7 @@ def build_cnn_zoo(
         NeuralGraphError: If there is nothing to train.
         ZooError: If the folder holds a zoo of another recipe, or a larger one.
         InUseError: If another build is at work in the folder.
+        WorkerError: If the workers fail.
     """
     if name not in CNN_ZOOS:
         raise UnknownNameError("CNN zoo", name, CNN_ZOOS)
@@ -83,21 +90,47 @@ def build_cnn_zoo(
         raise NeuralGraphError(f"Expected at least 1 run, got {runs}.")
     config = config or CNN_ZOOS[name].config
     image_set = images or fetch_images(CNN_ZOOS[name].images)
-    data = to_grey_splits(image_set)
     with only_one(Path(folder), f"a build of {name}"):
         writer = ZooWriter(folder, name=name, recipe=_recipe(image_set, config))
-        keys = []
-        for group in range(-(-runs // GROUP_SIZE)):
-            _report(progress, group * GROUP_SIZE, runs)
-            members = draw_runs(group, group_size=GROUP_SIZE, num_runs=runs, seed=config.seed)
-            keys.append(f"runs-{members[0].index:05d}-{members[-1].index:05d}")
-            steps = config.checkpoint_steps(members[0], len(data.train_labels))
-            if not writer.has_part(keys[-1]) and not writer.reuse(keys[-1], _ids(name, members, steps)):
-                trained = train_stack(members, data, config, device=device)
-                stacks = [_rows(name, members, kept, last_step=steps[-1], seed=config.seed) for kept in trained]
-                writer.write_part(keys[-1], [stack for stack in stacks if len(stack[1])])
-        _report(progress, runs, runs)
-        return writer.finish(keys, _card(runs, image_set))
+        groups = range(-(-runs // GROUP_SIZE))
+        members = [draw_runs(group, group_size=GROUP_SIZE, num_runs=runs, seed=config.seed) for group in groups]
+        parts = [_part(name, group, config, len(image_set.train_labels)) for group in members]
+        shared = functools.partial(_Training.of, name, image_set, config, device)
+        write_parts(writer, parts, _train_part, shared=shared, workers=workers, progress=progress)
+        return writer.finish([part.key for part in parts], _card(runs, image_set))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Training:
+    """What all groups of a zoo have in common."""
+
+    name: str
+    data: ImageSplits
+    config: CNNTrainConfig
+    device: torch.device | str
+
+    @classmethod
+    def of(cls, name: str, images: ImageSet, config: CNNTrainConfig, device: torch.device | str) -> "_Training":
+        return cls(name, to_grey_splits(images), config, device)
+
+
+def _part(name: str, runs: Sequence[CNNRun], config: CNNTrainConfig, num_images: int) -> Part[Sequence[CNNRun]]:
+    steps = config.checkpoint_steps(runs[0], num_images)
+    return Part(
+        key=f"runs-{runs[0].index:05d}-{runs[-1].index:05d}",
+        ids=[_id(name, run.index, step) for step in steps for run in runs],
+        size=len(runs),
+        item=runs,
+    )
+
+
+def _train_part(training: _Training, runs: Sequence[CNNRun]) -> list[tuple[Network, list[dict[str, Any]]]]:
+    """The checkpoints of a group that have not diverged."""
+    config, data = training.config, training.data
+    last_step = config.checkpoint_steps(runs[0], len(data.train_labels))[-1]
+    trained = train_stack(runs, data, config, device=training.device)
+    stacks = [_rows(training.name, runs, kept, last_step=last_step, seed=config.seed) for kept in trained]
+    return [(network, rows) for network, rows in stacks if rows]
 
 
 def to_grey_splits(image_set: ImageSet) -> ImageSplits:
@@ -128,13 +161,9 @@ def _id(name: str, run: int, step: int) -> str:
     return f"{name}/{run:05d}-{step:06d}"
 
 
-def _ids(name: str, runs: Sequence[CNNRun], steps: Sequence[int]) -> list[str]:
-    return [_id(name, run.index, step) for step in steps for run in runs]
-
-
 def _rows(
     name: str, runs: Sequence[CNNRun], checkpoint: StackCheckpoint, *, last_step: int, seed: int
-) -> tuple[Any, list[dict[str, Any]]]:
+) -> tuple[Network, list[dict[str, Any]]]:
     """The networks of a checkpoint that have not diverged, and their rows of metadata."""
     finite = [i for i in range(len(runs)) if checkpoint.test_loss[i].isfinite() and checkpoint.train_loss[i].isfinite()]
     rows = []
@@ -169,8 +198,3 @@ def _card(runs: int, image_set: ImageSet) -> dict[str, Any]:
         "note": image_set.note,
         "torch": torch.__version__,
     }
-
-
-def _report(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(min(done, total), total)

@@ -1,28 +1,27 @@
 """Builds zoos of SIRENs, one fitted to each image of a set."""
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
 
 from ngcore.errors import UnknownNameError, ZooError
 from ngcore.inr import BLOCK_SIZE, SIREN_OUTPUT_OFFSET, FitConfig, fit_sirens
 from ngcore.locks import only_one
 from ngcore.networks import Architecture, Network, siren
+from ngcore.workers import THIS_PROCESS, Workers
 from ngcore.zoo.images import CLASS_NAMES, ImageSet, fetch_images
 from ngcore.zoo.metadata import SPLITS
+from ngcore.zoo.parts import Part, Progress, write_parts
 from ngcore.zoo.storage import Zoo
 from ngcore.zoo.writer import ZooWriter
 
 PSNR_FLOOR = 15.0  # dB; below it a network hardly shows its image
 NETWORKS_PER_PART = 256
-
-Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,16 +57,12 @@ INR_ZOOS: dict[str, InrZooSpec] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class _Part:
+class _Range:
     """Networks that are fitted and written together: images `first` … `stop` − 1, all of one split."""
 
     split: str
     first: int
     stop: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.first:06d}-{self.stop:06d}"
 
     def __len__(self) -> int:
         return self.stop - self.first
@@ -75,8 +70,10 @@ class _Part:
 
 @dataclasses.dataclass(frozen=True)
 class _Fit:
-    """How all networks of a zoo are fitted."""
+    """What all networks of a zoo are fitted to, and how."""
 
+    name: str
+    images: ImageSet
     architecture: Architecture
     config: FitConfig
     seed: int
@@ -93,7 +90,7 @@ def build_inr_zoo(
     seed: int = 0,
     device: str = "cpu",
     compiled: bool = True,
-    workers: int = 1,
+    workers: Workers = THIS_PROCESS,
     networks_per_part: int = NETWORKS_PER_PART,
     progress: Progress | None = None,
     images: ImageSet | None = None,
@@ -113,9 +110,9 @@ def build_inr_zoo(
         seed: Seed of the start parameters and pixel draws.
         device: Where to fit.
         compiled: Compile the fit; much faster from some hundred networks on, and different in the last bits.
-        workers: Processes, each with one thread; 1 fits in this process.
+        workers: Who fits, each part with one thread.
         networks_per_part: How many networks are fitted, and then written, at a time.
-        progress: Called after each part with the numbers of networks done and in total.
+        progress: Called with the networks done and the networks in all, at the start and after every part.
         images: The image set to use; `None` fetches the zoo's own.
 
     Raises:
@@ -123,26 +120,20 @@ def build_inr_zoo(
         ZooError: If the counts exceed the image set, or the folder belongs to another recipe or
             holds a larger zoo.
         InUseError: If another build is running in the folder.
+        WorkerError: If the workers fail.
         DataError: If the images cannot be had.
     """
     if name not in INR_ZOOS:
         raise UnknownNameError("INR zoo", name, INR_ZOOS)
     spec = INR_ZOOS[name]
     images = images or fetch_images(spec.image_set)
-    parts = list(_cut(_split_ranges(spec, images, count), networks_per_part))
-    fit = _Fit(spec.architecture, config or FitConfig(), seed, device, compiled)
+    ranges = list(_cut(_split_ranges(spec, images, count), networks_per_part))
+    fit = _Fit(name, images, spec.architecture, config or FitConfig(), seed, device, compiled)
+    parts = [_part(name, indices) for indices in ranges]
     with only_one(Path(folder), f"a build of {name}"):
-        writer = ZooWriter(folder, name=name, recipe=_recipe(spec, images, fit))
-        total = sum(map(len, parts))
-        missing = [part for part in parts if not _is_there(writer, part, name)]
-        done = total - sum(map(len, missing))
-        for part, flat, psnr in _fit_parts(missing, images, fit, workers):
-            network = Network.unflatten(spec.architecture, torch.from_numpy(flat))
-            writer.write_part(part.key, [(network, _rows(name, part, images, psnr))])
-            done += len(part)
-            if progress is not None:
-                progress(done, total)
-        return writer.finish([part.key for part in parts], _card_fields(spec, images, parts))
+        writer = ZooWriter(folder, name=name, recipe=_recipe(spec, fit))
+        write_parts(writer, parts, _fit_part, shared=functools.partial(_same, fit), workers=workers, progress=progress)
+        return writer.finish([part.key for part in parts], _card_fields(spec, images, ranges))
 
 
 def _split_ranges(spec: InrZooSpec, images: ImageSet, count: int | Sequence[int] | None) -> dict[str, range]:
@@ -159,21 +150,21 @@ def _split_ranges(spec: InrZooSpec, images: ImageSet, count: int | Sequence[int]
     return {split: indices[:n] for split, indices, n in zip(SPLITS, ranges, counts, strict=True)}
 
 
-def _cut(ranges: dict[str, range], size: int) -> Iterator[_Part]:
-    """Parts that begin and end at multiples of `size`, or where a split does."""
+def _cut(ranges: dict[str, range], size: int) -> Iterator[_Range]:
+    """Ranges that begin and end at multiples of `size`, or where a split does."""
     for split, indices in ranges.items():
         first = indices.start
         while first < indices.stop:
             stop = min((first // size + 1) * size, indices.stop)
-            yield _Part(split, first, stop)
+            yield _Range(split, first, stop)
             first = stop
 
 
-def _recipe(spec: InrZooSpec, images: ImageSet, fit: _Fit) -> dict[str, Any]:
+def _recipe(spec: InrZooSpec, fit: _Fit) -> dict[str, Any]:
     return {
         "kind": "inr",
-        "image_set": images.name,
-        "image_sha256": images.hash,
+        "image_set": fit.images.name,
+        "image_sha256": fit.images.hash,
         "num_validation": spec.num_validation,
         "layer_sizes": spec.layer_sizes,
         "fit": dataclasses.asdict(fit.config),
@@ -183,8 +174,8 @@ def _recipe(spec: InrZooSpec, images: ImageSet, fit: _Fit) -> dict[str, Any]:
     }
 
 
-def _card_fields(spec: InrZooSpec, images: ImageSet, parts: Sequence[_Part]) -> dict[str, Any]:
-    counts = {split: sum(len(part) for part in parts if part.split == split) for split in SPLITS}
+def _card_fields(spec: InrZooSpec, images: ImageSet, ranges: Sequence[_Range]) -> dict[str, Any]:
+    counts = {split: sum(len(indices) for indices in ranges if indices.split == split) for split in SPLITS}
     return {
         "kind": "inr",
         "class_names": spec.class_names,
@@ -201,61 +192,52 @@ def _network_id(name: str, index: int) -> str:
     return f"{name}/{index:06d}"
 
 
-def _rows(name: str, part: _Part, images: ImageSet, psnr: np.ndarray) -> list[dict[str, Any]]:
-    labels = images.labels(range(part.first, part.stop))
-    return [
-        {
-            "id": _network_id(name, part.first + i),
-            "split": part.split,
-            "label": int(labels[i]),
-            "image": part.first + i,
-            "psnr": float(psnr[i]),
-            "flagged": not float(psnr[i]) >= PSNR_FLOOR,
-        }
-        for i in range(len(part))
-    ]
+def _part(name: str, indices: _Range) -> Part[_Range]:
+    return Part(
+        key=f"{indices.first:06d}-{indices.stop:06d}",
+        ids=[_network_id(name, index) for index in range(indices.first, indices.stop)],
+        size=len(indices),
+        item=indices,
+    )
 
 
-def _is_there(writer: ZooWriter, part: _Part, name: str) -> bool:
-    ids = [_network_id(name, index) for index in range(part.first, part.stop)]
-    return writer.has_part(part.key) or writer.reuse(part.key, ids)
+def _same(fit: _Fit) -> _Fit:
+    """All that a process needs in order to fit is what it is sent."""
+    return fit
 
 
-_Fitted = tuple[_Part, Float[np.ndarray, "networks parameters"], Float[np.ndarray, " networks"]]
+def _fit_part(fit: _Fit, part: _Range) -> list[tuple[Network, list[dict[str, Any]]]]:
+    """The networks of a part with their rows of metadata."""
+    aligned = _align(part, len(fit.images))
+    result = fit_sirens(
+        torch.from_numpy(fit.images.images(aligned)).float() / 255,
+        fit.config,
+        architecture=fit.architecture,
+        first_index=aligned.start,
+        seed=fit.seed,
+        device=fit.device,
+        compiled=fit.compiled,
+    )
+    wanted = slice(part.first - aligned.start, part.stop - aligned.start)
+    return [(result.network[wanted].to("cpu"), _rows(fit, part, result.psnr[wanted].tolist()))]
 
 
-def _fit_parts(parts: Sequence[_Part], images: ImageSet, fit: _Fit, workers: int) -> Iterator[_Fitted]:
-    """Fit the parts, in this process or in several; in whatever order they become ready."""
-    jobs = ((part, aligned, images.images(aligned), fit) for part in parts for aligned in [_align(part, len(images))])
-    if workers == 1:
-        yield from (_fit_part(*job) for job in jobs)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2 * n_jobs", batch_size=1)
-    yield from parallel(delayed(_fit_part)(*job) for job in jobs)
-
-
-def _align(part: _Part, num_images: int) -> range:
+def _align(part: _Range, num_images: int) -> range:
     """The whole blocks that a part lies in: fitted alone, a piece of a block may differ in the last bits."""
     first, stop = part.first // BLOCK_SIZE * BLOCK_SIZE, -(-part.stop // BLOCK_SIZE) * BLOCK_SIZE
     return range(first, min(stop, num_images))
 
 
-def _fit_part(part: _Part, aligned: range, images: UInt8[np.ndarray, "..."], fit: _Fit) -> _Fitted:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # one process a core is faster, and sums do not depend on the number of cores
-    try:
-        result = fit_sirens(
-            torch.from_numpy(images).float() / 255,
-            fit.config,
-            architecture=fit.architecture,
-            first_index=aligned.start,
-            seed=fit.seed,
-            device=fit.device,
-            compiled=fit.compiled,
-        )
-    finally:
-        torch.set_num_threads(threads)
-    wanted = slice(part.first - aligned.start, part.stop - aligned.start)
-    return part, result.network.flatten()[wanted].numpy(), result.psnr[wanted].cpu().numpy()
+def _rows(fit: _Fit, part: _Range, psnr: Sequence[float]) -> list[dict[str, Any]]:
+    labels = fit.images.labels(range(part.first, part.stop))
+    return [
+        {
+            "id": _network_id(fit.name, part.first + i),
+            "split": part.split,
+            "label": int(labels[i]),
+            "image": part.first + i,
+            "psnr": psnr[i],
+            "flagged": not psnr[i] >= PSNR_FLOOR,
+        }
+        for i in range(len(part))
+    ]

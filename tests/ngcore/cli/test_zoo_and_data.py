@@ -66,21 +66,27 @@ def built(monkeypatch, shelf):
 
 def test_inrs_are_built_by_the_published_recipe_unless_another_is_asked_for(run, built, shelf):
     from ngcore.inr import MATCHED_RECIPE, FitConfig
+    from ngcore.workers import Workers
 
     run("zoo", "build", "mnist-inrs", "--count", "20,4,5", "--workers", "2", "--seed", "3")
     run("zoo", "build", "mnist-inrs", "--count", "20", "--recipe", "cheap", "--steps", "7", "--out", "elsewhere")
     run("zoo", "build", "mnist-inrs", "--count", "20", "--recipe", "matched")
     (name, folder, first), (_, elsewhere, second), (_, _, third) = built
     assert (name, folder, elsewhere) == ("mnist-inrs", str(shelf / "zoos" / "mnist-inrs"), "elsewhere")
-    assert first == {"count": (20, 4, 5), "config": FitConfig(), "seed": 3, "device": "cpu", "workers": 2}
+    workers = Workers(processes=2)
+    assert first == {"count": (20, 4, 5), "config": FitConfig(), "seed": 3, "device": "cpu", "workers": workers}
     assert (second["count"], second["config"]) == (20, FitConfig(sampling="cells", steps=7))
     assert third["config"] == MATCHED_RECIPE
 
 
 def test_cnns_are_built_by_runs(run, built):
-    run("zoo", "build", "cifar10-gs-cnns", "--count", "24", "--passes", "4", "--seed", "5")
+    from ngcore.workers import Workers
+
+    cluster = ["--scheduler", "tcp://10.0.0.1:8786"]
+    run("zoo", "build", "cifar10-gs-cnns", "--count", "24", "--passes", "4", "--seed", "5", *cluster)
     options = built[0][2]
     assert (options["runs"], options["config"].passes, options["config"].seed) == (24, 4.0, 5)
+    assert options["workers"] == Workers(scheduler="tcp://10.0.0.1:8786")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import ngcore.zoo.inr_zoo
 from ngcore.errors import InUseError, UnknownNameError, ZooError
 from ngcore.inr import FitConfig, psnr, render
 from ngcore.locks import only_one
+from ngcore.workers import Workers
 from ngcore.zoo import INR_ZOOS, build_inr_zoo
 from ngcore.zoo.inr_zoo import InrZooSpec
 from ngcore.zoo.verification import find_problems
@@ -53,7 +54,9 @@ def test_each_network_is_fitted_to_the_image_of_its_row(build, tiny_images):
     assert find_problems(zoo) == []
 
 
-@pytest.mark.parametrize("changes", [{"networks_per_part": 3}, {"networks_per_part": 100}, {"workers": 2}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{"networks_per_part": 3}, {"networks_per_part": 100}, {"workers": Workers(processes=2)}], ids=str
+)
 def test_neither_parts_nor_workers_change_a_bit(build, changes):
     assert file_bytes(build("one")) == file_bytes(build("other", **changes))
 
@@ -84,7 +87,7 @@ def test_a_build_that_is_stopped_goes_on_with_the_missing_parts(build):
     with pytest.raises(KeyboardInterrupt):
         build("stopped", progress=stop)
     again = build("stopped", progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(32, 48), (36, 48), (40, 48), (48, 48)]
+    assert seen == [(24, 48), (32, 48), (36, 48), (40, 48), (48, 48)]
     assert file_bytes(again) == file_bytes(build("straight"))
 
 
