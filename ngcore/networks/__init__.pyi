@@ -11,6 +11,8 @@ from .cost import Cost as Cost
 from .cost import check_cost as check_cost
 from .cost import cost_of as cost_of
 from .cost import inputs_that_fit as inputs_that_fit
+from .deepening import deepen as deepen
+from .deepening import place_to_deepen as place_to_deepen
 from .layers import ACTIVATION_KINDS as ACTIVATION_KINDS
 from .layers import NUM_FIRST_KINDS as NUM_FIRST_KINDS
 from .layers import Activation as Activation
@@ -76,3 +78,5 @@ from .symmetry import Permutation as Permutation
 from .symmetry import draw_permutation as draw_permutation
 from .symmetry import node_permutations as node_permutations
 from .symmetry import permute_hidden as permute_hidden
+from .widening import wide_spaces as wide_spaces
+from .widening import widen as widen
