@@ -12,6 +12,7 @@ def tiny_config(name, **changes):
     sizes = {"d_node": 8, "d_edge": 6, "d_hidden": 8, "d_out": 3, "num_layers": 2, "num_heads": 2, "d_attention": 8}
     full = PRESETS[name].to_dict()
     sizes |= {"fourier_frequencies": 5, "num_probes": min(4, full.get("num_probes", 0))}
+    sizes["num_layers"] = 1 if full.get("is_width_stable") else sizes["num_layers"]
     own = {field: size for field, size in sizes.items() if field in full}
     return dataclasses.replace(PRESETS[name], **(own | changes))
 

@@ -45,6 +45,7 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-gnn-edit": GNNConfig(head="parameters"),
     "ng-gnn-edit-64-probes": GNNConfig(head="parameters", num_probes=64),
     "ng-sweep": SweepConfig(**SWEEP),
+    "ng-sweep-width-stable": SweepConfig(is_width_stable=True, **SWEEP),
     "ng-sweep-64-probes": SweepConfig(num_probes=64, generates_probes=True, **SWEEP),
     "ng-sweep-128-probes": SweepConfig(num_probes=128, generates_probes=True, **SWEEP),
     "ng-sweep-lattice-256": SweepConfig(num_probes=256, has_lattice=True, **SWEEP),

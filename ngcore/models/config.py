@@ -205,6 +205,12 @@ class SweepConfig(SweepReaderConfig):
         readout: "outputs" reads the output nodes, "all" also mean squares over the nodes of every hidden layer.
         dropout: Probability of dropping a hidden unit in training.
         has_lattice: See `OutputProbesConfig`.
+        is_width_stable: Whether what a neuron collects is a plain sum, over a constant of the training corpus (see
+            `FanScale`); then the answer is the same for copies of a network that were widened by duplicated neurons,
+            however their outgoing weights are split.
+
+    Raises:
+        NeuralGraphError: If a width-stable model is to sweep back, or to read hidden neurons: both see the splits.
     """
 
     head: Literal["invariant"] = "invariant"
@@ -212,6 +218,14 @@ class SweepConfig(SweepReaderConfig):
     readout: Readout = "all"
     dropout: float = 0.0
     has_lattice: bool = False
+    is_width_stable: bool = False
+
+    def __post_init__(self) -> None:
+        if self.is_width_stable and (self.num_layers, self.readout) != (1, "outputs"):
+            raise NeuralGraphError(
+                f"Expected one sweep that outputs are read from in a width-stable model, got {self.num_layers} and "
+                f"readout {self.readout!r}."
+            )
 
     @property
     def probing(self) -> OutputProbesConfig:

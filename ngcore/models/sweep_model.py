@@ -11,6 +11,7 @@ from ngcore.errors import NeuralGraphError
 from ngcore.graph import Edges, GraphStructure, edge_kernels, graph_structure, node_features
 from ngcore.models.baselines import LatticeProbes, OutputProbes
 from ngcore.models.config import OutputProbesConfig, SweepConfig, SweepReaderConfig
+from ngcore.models.fans import FanScale
 from ngcore.models.heads import read_outputs
 from ngcore.models.input_spec import InputSpec, expect_ends, slope_columns
 from ngcore.models.model import Model, Networks, stacks_of
@@ -147,9 +148,28 @@ class SweepModel(SweepReader):
     def __init__(self, config: SweepConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
         self.head = _AnswerHead(config, spec)
+        self.fans = FanScale(self.rows) if config.is_width_stable else None
         self.outputs: OutputProbes | LatticeProbes | None = None
         if config.num_probes:
             self.outputs = output_probes(config.probing, spec)
+
+    def fit_normalisation(self, networks: Networks) -> None:
+        """Take the per-layer statistics of a training corpus."""
+        super().fit_normalisation(networks)
+        if self.fans is not None:
+            own = (fold_statistics_and_biases(self.canonical(stack)) for stack in stacks_of(networks))
+            self.fans.fit([self.normaliser(stack) for stack in own])
+
+    def read(self, network: Network) -> Reading:
+        """Standardise networks.
+
+        Raises:
+            ShapeMismatchError: If the model was not built for such networks.
+        """
+        reading = super().read(network)
+        if self.fans is None:
+            return reading
+        return dataclasses.replace(reading, edges=self.fans(reading.structure, reading.edges))
 
     def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
         """Representation of each network, before the last Linear; with probes, of both branches side by side."""

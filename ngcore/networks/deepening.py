@@ -52,8 +52,8 @@ def deepen(network: Network, count: int = 1) -> Network:
     skips = [Skip(*(end + 2 * count * (end > place + 1) for end in (s.source, s.target))) for s in own.skips]
     moved = {}
     for name, tensor in network.parameters.items():
-        number, _, parameter = name.partition(".")
-        moved[f"{int(number) + 2 * count * (int(number) > place)}.{parameter}"] = tensor
+        step, _, parameter = name.partition(".")
+        moved[f"{int(step) + 2 * count * (int(step) > place)}.{parameter}"] = tensor
     like = next(iter(network.parameters.values()))
     for number in range(place + 1, place + 1 + 2 * count, 2):
         for parameter, tensor in parameters.items():
