@@ -19,6 +19,8 @@ from .degeneracy import find_degeneracy as find_degeneracy
 from .familiarity import Ranges as Ranges
 from .familiarity import find_differences as find_differences
 from .familiarity import find_ranges as find_ranges
+from .images_worth import images_worth as images_worth
+from .images_worth import images_worth_of as images_worth_of
 from .problems import PROBLEMS as PROBLEMS
 from .problems import edit_of as edit_of
 from .problems import find_problem as find_problem
@@ -27,3 +29,9 @@ from .recipes import Recipe as Recipe
 from .recipes import find_recipe as find_recipe
 from .run import evaluate as evaluate
 from .run import train_recipe as train_recipe
+from .what_if import WAYS as WAYS
+from .what_if import Way as Way
+from .what_if import change_layer as change_layer
+from .what_if import changeable_layers as changeable_layers
+from .what_if import measure_accuracy as measure_accuracy
+from .what_if import sweep_layer as sweep_layer

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ngcore.tasks.images_worth import images_worth
 from ngcore.training import kendall_tau, mean_absolute_error, r_squared
 from ngcore.zoo.info import tau_ceiling
 from ngcore.zoo.storage import Zoo
@@ -31,8 +32,8 @@ def accuracy_figures(
 ) -> Figures:
     """Metrics of predicted accuracies, in JSON types.
 
-    Of all networks "kendall_tau" (τ-b, NaN where there is no ranking), "r_squared", "mean_absolute_error"; "num_runs";
-    "tau_ceiling", the highest τ that ties of the targets leave to predictions without ties; "n_above_chance" and
+    Of all networks "kendall_tau" (τ-b, NaN where there is no ranking), "r_squared", "mean_absolute_error" and
+    "images_worth", the number of labelled images that measure as closely; "num_runs"; "tau_ceiling", the highest τ that ties of the targets leave to predictions without ties; "n_above_chance" and
     "kendall_tau_above_chance" of those more accurate than `TIMES_CHANCE` times guessing. The same with "n" under
     "final" for final checkpoints alone; and under "kinds" {column: {value: the same}}, each with its own "final".
     None stands for what does not exist: a τ of one network, an R² of equal targets.
@@ -49,10 +50,12 @@ def accuracy_figures(
     table = zoo.metadata.iloc[rows].reset_index(drop=True)
     table = table.assign(predicted=_numbers(predicted), target=_numbers(targets), chance=chances(zoo)[rows])
     table["final"] = final_checkpoints(zoo)[rows]
+    error = mean_absolute_error(predicted, targets)
     pooled = {
         "kendall_tau": kendall_tau(predicted, targets),
         "r_squared": r_squared(predicted, targets),
-        "mean_absolute_error": mean_absolute_error(predicted, targets),
+        "mean_absolute_error": error,
+        "images_worth": images_worth(error, targets),
     }
     kinds = {name: {str(value): _described(part) for value, part in table.groupby(name)} for name in _columns(table)}
     return {**_described(table), **pooled, "kinds": kinds}

@@ -3,6 +3,9 @@ from .cnn_zoo import CNN_ZOOS as CNN_ZOOS
 from .cnn_zoo import build_cnn_zoo as build_cnn_zoo
 from .contact_sheets import contact_sheet as contact_sheet
 from .contact_sheets import write_contact_sheet as write_contact_sheet
+from .image_inputs import SampleImages as SampleImages
+from .image_inputs import fitting_image_sets as fitting_image_sets
+from .image_inputs import sample_images as sample_images
 from .images import CLASS_NAMES as CLASS_NAMES
 from .images import ImageSet as ImageSet
 from .images import fetch_images as fetch_images
