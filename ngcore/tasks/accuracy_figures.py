@@ -33,10 +33,11 @@ def accuracy_figures(
     """Metrics of predicted accuracies, in JSON types.
 
     Of all networks "kendall_tau" (τ-b, NaN where there is no ranking), "r_squared", "mean_absolute_error" and
-    "images_worth", the number of labelled images that measure as closely; "num_runs"; "tau_ceiling", the highest τ that ties of the targets leave to predictions without ties; "n_above_chance" and
-    "kendall_tau_above_chance" of those more accurate than `TIMES_CHANCE` times guessing. The same with "n" under
-    "final" for final checkpoints alone; and under "kinds" {column: {value: the same}}, each with its own "final".
-    None stands for what does not exist: a τ of one network, an R² of equal targets.
+    "images_worth", the number of labelled images that measure as closely; "num_runs"; "tau_ceiling", the highest τ
+    that ties of the targets leave to predictions without ties; "n_above_chance" and "kendall_tau_above_chance" of
+    those more accurate than `TIMES_CHANCE` times guessing. The same with "n" under "final" for final checkpoints
+    alone; and under "kinds" {column: {value: the same}}, each with its own "final". None stands for what does not
+    exist: a τ of one network, an R² of equal targets.
 
     Args:
         predicted: Predicted accuracies.

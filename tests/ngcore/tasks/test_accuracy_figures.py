@@ -9,6 +9,7 @@ from accuracy_zoos import write_runs
 from scipy.stats import kendalltau
 
 from ngcore.tasks.accuracy_figures import accuracy_figures, chances, count_runs, final_checkpoints
+from ngcore.tasks.images_worth import images_worth
 from ngcore.zoo.info import tau_ceiling
 
 
@@ -45,6 +46,7 @@ def test_figures_are_those_of_the_networks_that_they_name(runs):
     assert figures["kendall_tau"] == pytest.approx(tau(torch.full((len(rows),), True)))
     assert figures["kendall_tau_above_chance"] == pytest.approx(tau(above))
     assert figures["final"]["kendall_tau"] == pytest.approx(tau(final))
+    assert figures["images_worth"] == images_worth(figures["mean_absolute_error"], targets)
     assert figures["kinds"]["family"]["wide"]["kendall_tau"] == pytest.approx(tau(wide))
     assert figures["kinds"]["family"]["wide"]["final"]["kendall_tau"] == pytest.approx(tau(wide & final))
     error = (predicted.float()[final] - targets[final]).abs().mean().item()
