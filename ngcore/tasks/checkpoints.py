@@ -30,12 +30,14 @@ class Checkpoint:
         model: In evaluation mode, on `device`.
         card: Preset, task, corpus, training, metrics; see `ngcore.training.checkpoint`.
         device: Where it computes.
+        folder: Where its files lie; None where it was made in memory.
     """
 
     name: str
     model: Model
     card: dict[str, Any]
     device: torch.device
+    folder: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,4 +191,4 @@ def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Ch
         model = build_model(ModelConfig.from_dict(fields["config"]), architectures)
     load_weights(model, folder)
     place = choose_device(device) if isinstance(device, str) else device
-    return Checkpoint(card["name"], model.to(place).eval(), card, place)
+    return Checkpoint(card["name"], model.to(place).eval(), card, place, folder)

@@ -1,11 +1,14 @@
-"""Whether a network is like those that a model was trained on, in plain sentences; few rules, each of them explained.
+"""Whether a network is like those that a model was trained on: a calibrated p-value, and rules in plain sentences.
 
-A model answers about any network, and is sure of itself far from what it knows. What can be seen beforehand: another
-architecture, weights of another size, a picture of other brightness or contrast.
+A model answers about any network, and is sure of itself far from what it knows. `judge_familiarity` is the one place
+that says whether a network is of that kind. What can be seen beforehand: another architecture, weights of another size,
+a picture of other brightness or contrast; what the model itself sees: an embedding far from those of its zoo.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +18,118 @@ from torch import Tensor
 
 from ngcore.inr import is_inr, render
 from ngcore.networks import Activation, Architecture, Network
+from ngcore.tasks.answers import embed_networks
+from ngcore.tasks.calibration import FLAG_LEVEL
+from ngcore.tasks.checkpoints import Checkpoint
+from ngcore.tasks.reference import REFERENCE_FILE, Reference
+from ngcore.tasks.traits import FAMILY_NAMES, family_of, measure_traits
 from ngcore.zoo.storage import Zoo
 
 MAX_COMPARED = 1_000  # networks of the zoo that ranges are taken from, evenly spaced
 SLACK = 1.25  # weights larger or smaller than any by this factor are unlike them
 MARGIN = 0.1  # share of the range of brightness or contrast by which a picture may leave it
 
+MANY_ARCHITECTURES = 20  # a model that was trained on so many is expected to read others of such sizes
+
 Range = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Familiarity:
+    """Whether a network is like those that a model was trained on.
+
+    Attributes:
+        p_value: Share of the networks of the model's zoo that are at least as unusual, by run; None where the model
+            was not calibrated. Below `level`, the network is unusual.
+        parts: By kind of distance (see `ngcore.tasks.reference`) its own p-value; they say what is unusual.
+        level: How often the p-value alone flags a network of the zoo.
+        runs: Validation runs behind the p-value; it cannot be below 1 / (runs + 1).
+        sentences: What speaks against the answer, the gravest first; empty where nothing does.
+    """
+
+    p_value: float | None
+    parts: Mapping[str, float]
+    level: float
+    runs: int
+    sentences: tuple[str, ...]
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the network is out of the zoo: its answers are then guesses, and intervals don't hold."""
+        return bool(self.sentences)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields and the flag as plain JSON."""
+        return {
+            **dataclasses.asdict(self),
+            "parts": dict(self.parts),
+            "sentences": list(self.sentences),
+            "is_flagged": self.is_flagged,
+        }
+
+
+def judge_familiarity(checkpoint: Checkpoint, network: Network, ranges: "Ranges | None" = None) -> list[Familiarity]:
+    """Say of each network whether it is like those that the model was trained on.
+
+    Args:
+        checkpoint: The model; its p-values come from `ngcore calibrate`.
+        network: N networks that the model can read.
+        ranges: Of the zoo that it was trained on, by `find_ranges`; None where that is not available.
+
+    Returns:
+        One for each network.
+
+    Raises:
+        CheckpointError: If the model's reference is damaged.
+        NotFiniteError: If a network has no finite embedding.
+    """
+    rules = [find_differences(checkpoint.card, network[i], ranges) for i in range(len(network))]
+    reference = load_reference(checkpoint)
+    if reference is None:
+        return [
+            Familiarity(p_value=None, parts={}, level=FLAG_LEVEL, runs=0, sentences=tuple(sentences))
+            for sentences in rules
+        ]
+    level = float(checkpoint.card["out_of_zoo"]["level"])
+    traits = measure_traits(network)
+    p_values = reference.p_values(embed_networks(checkpoint, network), traits)
+    judged = []
+    for i, sentences in enumerate(rules):
+        parts = {part: float(values[i]) for part, values in p_values.items() if part != "all"}
+        p_value = float(p_values["all"][i])
+        if p_value < level:
+            sentences = [_unusual(p_value, parts), *(sentences or reference.unusual_traits(traits[i])[:2])]
+        judged.append(
+            Familiarity(p_value=p_value, parts=parts, level=level, runs=reference.num_runs, sentences=tuple(sentences))
+        )
+    return judged
+
+
+def load_reference(checkpoint: Checkpoint) -> Reference | None:
+    """The reference beside a checkpoint; None where it was not calibrated, or its file was left out.
+
+    Raises:
+        CheckpointError: If the file is damaged or another than its card names.
+    """
+    fields = checkpoint.card.get("out_of_zoo")
+    if not fields or checkpoint.folder is None or not (checkpoint.folder / REFERENCE_FILE).is_file():
+        return None
+    return _loaded(checkpoint.folder, fields["sha256"])
+
+
+@functools.lru_cache(maxsize=32)
+def _loaded(folder: Path, sha256: str) -> Reference:
+    return Reference.load(folder, sha256)
+
+
+def _unusual(p_value: float, parts: Mapping[str, float]) -> str:
+    """The sentence of a p-value below its level."""
+    what = (
+        "size, or that of its weights,"
+        if min(parts, key=lambda part: parts[part]) == "traits"
+        else "representation in the model"
+    )
+    return f"Its {what} is unusual: of the networks that the model knows, {p_value:.1%} are as far from the others."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +166,16 @@ def find_differences(card: Mapping[str, Any], network: Network, ranges: Ranges |
         network: A stack of one.
         ranges: Of the zoo that it was trained on, by `find_ranges`; None where that is not available.
     """
-    known = [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
-    if network.architecture not in known:
+    known = _architectures(card)
+    if network.architecture in known:
+        return [] if ranges is None else _outside(ranges, network)
+    if len(known) < MANY_ARCHITECTURES:
         return [_other_architecture(card, network.architecture, known)]
-    return [] if ranges is None else _outside(ranges, network)
+    families = dict.fromkeys(map(family_of, known))
+    if (own := family_of(network.architecture)) in families:
+        return []  # sizes are compared by the p-value
+    names = " and ".join(FAMILY_NAMES[family] for family in families)
+    return [f"This network is of the family {FAMILY_NAMES[own]}; the model was trained on {names}."]
 
 
 def describe(architecture: Architecture) -> str:
@@ -71,6 +185,11 @@ def describe(architecture: Architecture) -> str:
     ]
     frequencies = ", ".join(f"{omega:g}" for omega in dict.fromkeys(sines))
     return f"{architecture.name} with ω₀ {frequencies}" if frequencies else architecture.name
+
+
+def _architectures(card: Mapping[str, Any]) -> list[Architecture]:
+    """The architectures that a model was trained on."""
+    return [Architecture.from_dict(fields) for fields in card["model"]["architectures"]]
 
 
 def _other_architecture(card: Mapping[str, Any], own: Architecture, known: list[Architecture]) -> str:

@@ -14,6 +14,7 @@ from ngcore.device import choose_device
 from ngcore.errors import NotFiniteError
 from ngcore.models import Model, build_model
 from ngcore.paths import work_folder
+from ngcore.tasks.calibration import calibrate
 from ngcore.tasks.checkpoints import Checkpoint, find_part, load_checkpoint
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.problems import DEFAULT_EDIT, Problem, edit_of, find_problem
@@ -89,6 +90,9 @@ def train_recipe(
         card["teacher"] = _named(recipe.teacher, seed)
     state = trained.model.state_dict()
     weights = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    calibration = calibrate(trained.model, recipe.task, corpora, device=device)
+    if calibration is not None:
+        card |= calibration.save_reference(Path(out))
     return save_checkpoint(out, weights, card)
 
 

@@ -6,6 +6,7 @@ from .checkpoint import load_weights as load_weights
 from .checkpoint import read_card as read_card
 from .checkpoint import read_weights as read_weights
 from .checkpoint import save_checkpoint as save_checkpoint
+from .checkpoint import write_card as write_card
 from .config import TrainConfig as TrainConfig
 from .log import LOG_COLUMNS as LOG_COLUMNS
 from .log import ProgressEvent as ProgressEvent

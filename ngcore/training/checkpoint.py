@@ -82,7 +82,31 @@ def save_checkpoint(folder: Path | str, state_dict: Mapping[str, Tensor], card: 
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder / WEIGHTS_FILE, state_dict)
     draft["weights_sha256"] = sha256_of_file(folder / WEIGHTS_FILE)
-    text = json.dumps(draft, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_card(folder, draft)
+
+
+def write_card(folder: Path | str, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the card of a checkpoint whose weights exist already, in one step.
+
+    Args:
+        folder: the checkpoint's folder.
+        card: the complete card.
+
+    Returns:
+        The card, as `read_card` returns it.
+
+    Raises:
+        CheckpointError: when the card is incomplete, or names other weights than those in the folder; nothing is
+            written.
+    """
+    folder = Path(folder)
+    _expect_valid(card, source="The card to be saved")
+    if (got := sha256_of_file(folder / WEIGHTS_FILE)) != card["weights_sha256"]:
+        raise CheckpointError(
+            f"Expected a card for the weights in {folder} with SHA-256 {got[:12]}…, got one for "
+            f"{card['weights_sha256'][:12]}…."
+        )
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(folder / CARD_FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return json.loads(text)
 
