@@ -70,7 +70,7 @@ def final_checkpoints(zoo: Zoo) -> np.ndarray:
     table = zoo.metadata
     if "is_final" in table:
         return table["is_final"].to_numpy(dtype=bool)
-    last = table.groupby(_run_columns(table))["step"].transform("max")
+    last = table.groupby(run_columns(table))["step"].transform("max")
     return ((table["step"] == last) | (table["run"] < 0)).to_numpy()
 
 
@@ -83,7 +83,7 @@ def chances(zoo: Zoo) -> np.ndarray:
 def count_runs(table: "pandas.DataFrame") -> int:
     """Number of training runs that rows of metadata come from; networks of no run count one each."""
     of_runs = table[table["run"] >= 0]
-    return len(of_runs[_run_columns(table)].drop_duplicates()) + len(table) - len(of_runs)
+    return len(of_runs[run_columns(table)].drop_duplicates()) + len(table) - len(of_runs)
 
 
 def _described(table: "pandas.DataFrame") -> Figures:
@@ -120,8 +120,8 @@ def _numbers(values: Tensor) -> np.ndarray:
     return values.detach().cpu().double().numpy()
 
 
-def _run_columns(table: "pandas.DataFrame") -> list[str]:
-    """Numbers of runs start again in each of several zoos."""
+def run_columns(table: "pandas.DataFrame") -> list[str]:
+    """Columns that tell training runs apart; their numbers start again in each of several zoos."""
     return ["zoo", "run"] if "zoo" in table else ["run"]
 
 
