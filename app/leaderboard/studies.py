@@ -62,7 +62,7 @@ def study_section(studies: Sequence[Study]) -> None:
         if opened.open:
             heads, rows = study_table(study)
             st.table([dict(zip(heads, map(plain, cells), strict=True)) for cells in rows], border="horizontal")
-    st.code(study_command(name), language="sh")
+    st.code(study_command(study), language="sh")
 
 
 def _describe(study: Study) -> str:

@@ -13,13 +13,18 @@ from ngcore.cli.replacing import Replace, expect_free
 
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
-    program.command(epilog=example("study number-of-probes", "study probes-and-data --limit 1000 --out probes.json"))(
-        study
-    )
+    examples = ("study number-of-probes", "study accuracy-baselines --zoo cifar10-gs-cnns")
+    program.command(epilog=example(*examples))(study)
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="probes-and-data, normalisation, number-of-probes, parts or editing.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="probes-and-data, normalisation, number-of-probes, parts or editing, about INRs; accuracy-baselines, "
+            "about a zoo with accuracies."
+        ),
+    ],
     zoo: ZooOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The .json file to write.", show_default="work/studies/NAME.json")
@@ -29,31 +34,28 @@ def study(
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Train the models of a study one after another, resuming a stopped study; or compare all editors.
+    """Train the models of a study one after another, or measure all baselines or editors; a stopped study continues.
 
-    A study in work/studies takes precedence over a shipped one. To ship it: --out assets/studies/NAME.json.
+    A study in work/studies takes precedence over a shipped one. To ship it: --out assets/studies/NAME.json; the names
+    of those about accuracy end with the zoo's.
     """
-    from ngcore.report.studies import EDITED_ZOO, find_study, run_edit_study, run_study
-    from ngcore.report.study_files import EDITING, goes_on, own_studies, study_table
+    from ngcore.report.studies import run_study, zoo_of_study
+    from ngcore.report.study_files import goes_on, own_studies, study_file, study_table
     from ngcore.zoo import Zoo, find_zoo
 
-    folder = find_zoo(zoo or (EDITED_ZOO if name == EDITING else find_study(name).zoo))
-    path = out or own_studies() / f"{name}.json"
-    if not goes_on(name, path, Zoo.open(folder)):
+    opened = Zoo.open(find_zoo(zoo or zoo_of_study(name)))
+    path = out or own_studies() / study_file(name, opened.name)
+    if not goes_on(name, path, opened):
         expect_free(path, replace=replace)
     with progress_bar(f"Study {name}") as bar:
-        if name == EDITING:
-            bar(0, 1, note="editing and refitting")
-            content = run_edit_study(path, zoo_folder=folder, device=device, limit=limit)
-        else:
-            content = run_study(
-                name,
-                path,
-                zoo_folder=folder,
-                device=device,
-                limit=limit,
-                progress=lambda done, of, cell: bar(done, of, note=cell),
-            )
+        content = run_study(
+            name,
+            path,
+            zoo_folder=opened.folder,
+            device=device,
+            limit=limit,
+            progress=lambda done, of, cell: bar(done, of, note=cell),
+        )
     heads, rows = study_table(content)
     print_result(
         content,

@@ -5,9 +5,7 @@ from .results import write_results as write_results
 from .seeds import join_seeds as join_seeds
 from .seeds import over_seeds as over_seeds
 from .studies import STUDIES as STUDIES
-from .studies import find_study as find_study
 from .studies import list_studies as list_studies
-from .studies import run_edit_study as run_edit_study
 from .studies import run_study as run_study
 from .study_files import study_command as study_command
 from .study_files import study_table as study_table

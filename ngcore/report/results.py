@@ -9,7 +9,7 @@ from ngcore.errors import NeuralGraphError
 from ngcore.files import write_atomically
 from ngcore.report.headlines import headline_table
 from ngcore.report.seeds import over_seeds
-from ngcore.report.study_files import study_command, study_table
+from ngcore.report.study_files import BASELINES_STUDY, study_command, study_table
 from ngcore.tasks.problems import PROBLEMS, edit_of
 
 Card = Mapping[str, Any]
@@ -75,11 +75,12 @@ def results_table(rows: Sequence[Row]) -> str:
 
 
 def studies_text(studies: Iterable[Mapping[str, Any]]) -> str:
-    """The tables of studies in Markdown, each under its question and the command that makes it."""
+    """The tables of studies in Markdown, each under its question and the command that makes it; without baselines."""
     return "\n".join(
-        f"**{study['question']}** On `{study['zoo']}`: `{study_command(study['name'])}`\n\n"
+        f"**{study['question']}** On `{study['zoo']}`: `{study_command(study)}`\n\n"
         f"{_table(*study_table(study), num_words=len(study['rows'][0]['setting']))}"
         for study in studies
+        if study["name"] != BASELINES_STUDY
     )
 
 

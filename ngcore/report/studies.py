@@ -9,8 +9,16 @@ from typing import Any
 from ngcore.errors import DataError, UnknownNameError
 from ngcore.locks import only_one
 from ngcore.paths import ASSETS, work_folder
+from ngcore.report.accuracy_baselines import run_accuracy_baselines
 from ngcore.report.edit_study import QUESTION, edit_study
-from ngcore.report.study_files import EDITING, own_studies, read_study, rows_of, write_study
+from ngcore.report.study_files import (
+    BASELINES_STUDY,
+    EDITING,
+    own_studies,
+    read_study,
+    rows_of,
+    write_study,
+)
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import MOVES, PURE_MOVES, Recipe
@@ -26,6 +34,7 @@ MEASURED = 2_000
 """Networks of validation and of test that a study measures on."""
 
 EDITED_ZOO = "mnist-inrs"
+PREDICTED_ZOO = "cifar10-gs-cnns"
 
 Row = dict[str, Any]
 
@@ -165,15 +174,20 @@ STUDIES: dict[str, Study] = {
 }
 
 
-def find_study(name: str) -> Study:
-    """A study by its name.
+def study_names() -> tuple[str, ...]:
+    """All studies, in the order in which they are shown."""
+    return (*STUDIES, EDITING, BASELINES_STUDY)
+
+
+def zoo_of_study(name: str) -> str:
+    """Name of the zoo that a study is about unless another is named.
 
     Raises:
-        UnknownNameError: If there is none; the message lists the choices.
+        UnknownNameError: If there is no such study; the message lists the choices.
     """
-    if name not in STUDIES:
-        raise UnknownNameError("study", name, STUDIES)
-    return STUDIES[name]
+    if name not in study_names():
+        raise UnknownNameError("study", name, study_names())
+    return {EDITING: EDITED_ZOO, BASELINES_STUDY: PREDICTED_ZOO}.get(name) or STUDIES[name].zoo
 
 
 def run_study(
@@ -185,21 +199,41 @@ def run_study(
     limit: int | None = None,
     progress: Callable[[int, int, str], object] | None = None,
 ) -> dict[str, Any]:
-    """Train all cells of a study and write the results after each; cells with results are not trained again.
+    """Make the rows of a study and write them after each; rows that are there already are not made again.
 
     Args:
-        name: Key of `STUDIES`.
+        name: One of `study_names`.
         out: The .json file.
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
         limit: At most this many networks of each split.
-        progress: Called with the number of cells done, that of all cells, and the current cell.
+        progress: Called with the number of rows done, that of all rows, and the current one.
 
     Returns:
-        The contents of the file: name, question, zoo with its hash, and one row per cell.
+        The contents of the file: name, question, zoo with its hash, and rows.
+
+    Raises:
+        UnknownNameError: If there is no such study; the message lists the choices.
     """
-    study = find_study(name)
-    zoo = Zoo.open(zoo_folder or find_zoo(study.zoo))
+    zoo = Zoo.open(zoo_folder or find_zoo(zoo_of_study(name)))
+    if name == EDITING:
+        return _run_edit_study(out, zoo, device=device, limit=limit, progress=progress)
+    if name == BASELINES_STUDY:
+        return run_accuracy_baselines(out, zoo, limit=limit, progress=progress)
+    return _train_cells(name, out, zoo, device=device, limit=limit, progress=progress)
+
+
+def _train_cells(
+    name: str,
+    out: Path,
+    zoo: Zoo,
+    *,
+    device: str,
+    limit: int | None,
+    progress: Callable[[int, int, str], object] | None,
+) -> dict[str, Any]:
+    """Train all cells of a study; one row per cell."""
+    study = STUDIES[name]
     measured = {split: Corpus.load(zoo, split, limit=min(limit or MEASURED, MEASURED)) for split in SPLITS}
     content: dict[str, Any] = {"name": name, "question": study.question, "zoo": zoo.name, "zoo_sha256": zoo.hash}
     with only_one(out, f"the study {name}"):
@@ -216,18 +250,17 @@ def run_study(
     return {**content, "rows": [rows[cell.key] for cell in study.cells]}
 
 
-def run_edit_study(
-    out: Path, *, zoo_folder: Path | str | None = None, device: str = "auto", limit: int | None = None
+def _run_edit_study(
+    out: Path,
+    zoo: Zoo,
+    *,
+    device: str,
+    limit: int | None,
+    progress: Callable[[int, int, str], object] | None,
 ) -> dict[str, Any]:
-    """Measure editors and their references (see `edit_study`), and write the rows.
-
-    Args:
-        out: The .json file.
-        zoo_folder: A zoo of INRs; None: the one of MNIST.
-        device: See `ngcore.device`.
-        limit: At most this many networks.
-    """
-    zoo = Zoo.open(zoo_folder or find_zoo(EDITED_ZOO))
+    """Measure editors and their references (see `edit_study`), all at once."""
+    if progress is not None:
+        progress(0, 1, "editing and refitting")
     rows = edit_study(zoo, device=device, limit=limit)
     content = {"name": EDITING, "question": QUESTION, "zoo": zoo.name, "zoo_sha256": zoo.hash, "rows": rows}
     write_study(out, content)
@@ -235,22 +268,24 @@ def run_edit_study(
 
 
 def list_studies(*, shipped: bool = False) -> list[dict[str, Any]]:
-    """What the files of studies hold (see `run_study`), in the order of `STUDIES`, the editors last.
+    """What the files of studies hold (see `run_study`), in the order of `study_names`, then of zoos.
 
     A file that is damaged is left out, with a warning in the log.
 
     Args:
         shipped: Only those that ship, even where others of their names are here.
     """
-    folders = [*([] if shipped else [own_studies()]), ASSETS / "studies"]
+    folders = [ASSETS / "studies", *([] if shipped else [own_studies()])]
+    paths = {path.name: path for folder in folders for path in sorted(folder.glob("*.json"))}
     found = []
-    for name in (*STUDIES, EDITING):
-        path = next((folder / f"{name}.json" for folder in folders if (folder / f"{name}.json").exists()), None)
+    for path in paths.values():
         try:
-            found += [] if path is None else [read_study(path)]
+            found.append(read_study(path))
         except DataError as error:
             logger.warning("%s", error)
-    return found
+    places = {name: place for place, name in enumerate(study_names())}
+    known = [study for study in found if study["name"] in places]
+    return sorted(known, key=lambda study: (places[study["name"]], study["zoo"]))
 
 
 def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -> Row:

@@ -11,6 +11,9 @@ from ngcore.paths import work_folder
 from ngcore.zoo import Zoo
 
 EDITING = "editing"
+BASELINES_STUDY = "accuracy-baselines"
+OF_ZOOS = "accuracy-"
+"""Beginning of the names of studies that are made of any zoo with accuracies, each in a file of its own."""
 
 Row = dict[str, Any]
 
@@ -27,6 +30,8 @@ def read_study(path: Path) -> dict[str, Any]:
         DataError: If it is damaged.
     """
     remedy = f"run ngcore study {path.stem} again, or move it away"
+    if path.stem.startswith(OF_ZOOS):
+        remedy = "run its ngcore study again, or move it away"
     content = read_json(path, DataError, remedy=remedy)
     with reading(path, DataError, remedy=remedy):
         texts = [content[field] for field in ("name", "question", "zoo", "zoo_sha256")]
@@ -61,15 +66,21 @@ def write_study(out: Path, content: Mapping[str, Any]) -> None:
     write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def study_command(name: str) -> str:
+def study_file(name: str, zoo: str) -> str:
+    """Name of the file of a study about a zoo."""
+    return f"{name}-{zoo}.json" if name.startswith(OF_ZOOS) else f"{name}.json"
+
+
+def study_command(content: Mapping[str, Any]) -> str:
     """The command that makes a study's file again."""
-    return f"ngcore study {name}"
+    of_zoo = f" --zoo {content['zoo']}" if content["name"].startswith(OF_ZOOS) else ""
+    return f"ngcore study {content['name']}{of_zoo}"
 
 
 def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Column heads and cells of a study's table, in words."""
     settings = list(content["rows"][0]["setting"])
-    figures = _EDIT_FIGURES if content["name"] == EDITING else _TRAINING_FIGURES
+    figures = _figures_of(content["name"])
     rows = [
         [*(str(row["setting"][column]) for column in settings), *(write(row) for write in figures.values())]
         for row in content["rows"]
@@ -77,10 +88,50 @@ def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return [*settings, *figures], rows
 
 
+def _figures_of(name: str) -> dict[str, Callable[[Row], str]]:
+    """How the figures of a study's rows are written, by the heads of their columns."""
+    if name == EDITING:
+        return _EDIT_FIGURES
+    if name == BASELINES_STUDY:
+        return _BASELINE_FIGURES
+    return _PREDICTION_FIGURES if name.startswith(OF_ZOOS) else _TRAINING_FIGURES
+
+
+def _accuracy_figure(name: str, *path: str, split: str = "test", digits: int = 3) -> Callable[[Row], str]:
+    def write(row: Row) -> str:
+        figures = row[split]
+        for part in path:
+            figures = figures.get(part, {})
+        value = figures.get(name)
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    return write
+
+
 _TRAINING_FIGURES: dict[str, Callable[[Row], str]] = {
     "training networks": lambda row: f"{row['training_networks']:,}",
     "validation": lambda row: f"{row['validation']['accuracy']:.1%}",
     "test": lambda row: f"{row['test']['accuracy']:.1%}",
+    "networks/s": lambda row: f"{row['networks_per_second']:,.0f}",
+}
+
+_BASELINE_FIGURES: dict[str, Callable[[Row], str]] = {
+    "τ, final": _accuracy_figure("kendall_tau", "final"),
+    "R², final": _accuracy_figure("r_squared", "final"),
+    "MAE, final": _accuracy_figure("mean_absolute_error", "final", digits=4),
+    "τ above 2 × chance, final": _accuracy_figure("kendall_tau_above_chance", "final"),
+    "τ, all": _accuracy_figure("kendall_tau"),
+    "R², all": _accuracy_figure("r_squared"),
+    "MAE, all": _accuracy_figure("mean_absolute_error", digits=4),
+}
+
+_PREDICTION_FIGURES: dict[str, Callable[[Row], str]] = {
+    "training networks": lambda row: f"{row['training_networks']:,}",
+    "validation τ, final": _accuracy_figure("kendall_tau", "final", split="validation"),
+    "τ, final": _accuracy_figure("kendall_tau", "final"),
+    "R², final": _accuracy_figure("r_squared", "final"),
+    "MAE, final": _accuracy_figure("mean_absolute_error", "final", digits=4),
+    "τ, all": _accuracy_figure("kendall_tau"),
     "networks/s": lambda row: f"{row['networks_per_second']:,.0f}",
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIMES_CHANCE = 2.0
 """Networks more accurate than so many times guessing are also ranked alone, without the crowd that learnt nothing."""
 
-KINDS = ("zoo", "family", "activation")
+KINDS = ("zoo", "family", "activation", "depth")
 """Columns of the metadata within whose values figures are given, too, where a zoo has them."""
 
 MAX_KINDS = 16

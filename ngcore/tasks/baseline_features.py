@@ -26,7 +26,7 @@ MEASURED = ("accuracy", "loss")
 """Columns with these words at the end of their names were measured, too."""
 
 MAX_CATEGORIES = 64
-WIDE_RANGE = 100.0
+WIDE_RANGE = 20.0
 """Positive numbers whose largest is this many times the smallest are rates, and given by their logarithm."""
 
 AT_ONCE = 1_024
@@ -99,7 +99,7 @@ def weight_statistics(zoo: Zoo, rows: np.ndarray) -> Features:
 
 
 def spectra(zoo: Zoo, rows: np.ndarray) -> Features:
-    """ "alpha" and "alpha_hat" of each network, then α and log₁₀ λ_max of each of its weight matrices (`power_law`)."""
+    """Columns "alpha" and "alpha_hat", then α and log₁₀ λ_max of each weight matrix; see `ngcore.tasks.power_law`."""
 
     def of_stack(network: Network) -> np.ndarray:
         exponents, largest = spectral_features(network)

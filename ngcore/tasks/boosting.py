@@ -55,6 +55,11 @@ def boost(
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
+    known = np.isfinite(features.values[train]).any(axis=0)
+    if not known.any():  # nothing to split by
+        constant = np.full(len(accuracies), accuracies[train].mean())
+        return {name: Boosted(predicted=constant, tau=-1.0, chosen={}) for name in choices}
+    values, categories = features.values[:, known], np.array(features.categories)[known]
     best: dict[str, Boosted] = {}
     for leaves, min_leaf in itertools.product(LEAVES, MIN_LEAF):
         trees = HistGradientBoostingRegressor(
@@ -62,11 +67,11 @@ def boost(
             max_iter=ITERATIONS,
             max_leaf_nodes=leaves,
             min_samples_leaf=min_leaf,
-            categorical_features=np.array(features.categories) if any(features.categories) else None,
+            categorical_features=categories,
             early_stopping=False,
             random_state=0,
-        ).fit(features.values[train], accuracies[train])
-        for number, stage in enumerate(trees.staged_predict(features.values), start=1):
+        ).fit(values[train], accuracies[train])
+        for number, stage in enumerate(trees.staged_predict(values), start=1):
             if number % EVERY:
                 continue
             predicted = stage.clip(0, 1)

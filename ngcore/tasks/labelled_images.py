@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 
 from ngcore.errors import NeuralGraphError
-from ngcore.tasks.accuracy_figures import Figures, accuracy_figures
+from ngcore.tasks.accuracy_figures import Figures, accuracy_figures, final_checkpoints
 from ngcore.zoo.storage import Zoo
 
 NUM_IMAGES = (4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096)
@@ -42,18 +42,32 @@ def expected_error(accuracies: Float[np.ndarray, " networks"], num_images: int) 
     return float((deviation / num_images).mean())
 
 
-def measure_by_images(zoo: Zoo, rows: np.ndarray, num_images: int, *, repeats: int = REPEATS, seed: int = 0) -> Figures:
+def measure_by_images(
+    zoo: Zoo, rows: np.ndarray, num_images: int, *, repeats: int | None = None, seed: int = 0
+) -> Figures:
     """What `accuracy_figures` says of accuracies that are measured on k images: means over repeated draws.
 
     Errors of all and of final networks are exact (`expected_error`).
+
+    Args:
+        zoo: Where the networks come from.
+        rows: Their positions in its metadata.
+        num_images: k.
+        repeats: Draws for each network; None: `REPEATS`.
+        seed: Of the draws.
     """
     accuracies = zoo.metadata["accuracy"].to_numpy()[rows]
     targets = torch.tensor(accuracies)
     drawn = []
-    for repeat in range(repeats):
+    for repeat in range(repeats or REPEATS):
         measured = draw_measurements(accuracies, num_images, np.random.default_rng((seed, num_images, repeat)))
         drawn.append(accuracy_figures(torch.from_numpy(measured), targets, zoo, rows))
-    return mean_figures(drawn)
+    final = final_checkpoints(zoo)[rows]
+    figures = mean_figures(drawn)
+    figures["mean_absolute_error"] = expected_error(accuracies, num_images)
+    if final.any():
+        figures["final"]["mean_absolute_error"] = expected_error(accuracies[final], num_images)
+    return figures
 
 
 def mean_figures(figures: Sequence[Any]) -> Any:

@@ -83,7 +83,7 @@ def test_a_long_example_is_one_that_the_command_understands(example):
 
 def names_of(example):
     """The parameters of an example that must be names of something, and what there is."""
-    from ngcore.report.studies import STUDIES
+    from ngcore.report.studies import study_names
     from ngcore.tasks import RECIPES
     from ngcore.zoo import CLASS_NAMES, CNN_ZOOS, INR_ZOOS
 
@@ -91,7 +91,7 @@ def names_of(example):
         "data": {"names": CLASS_NAMES},
         "map": {"zoo": [*INR_ZOOS, *CNN_ZOOS]},
         "seeds": {"name": RECIPES},
-        "study": {"name": STUDIES},
+        "study": {"name": study_names()},
         "train": {"name": RECIPES},
         "zoo": {"name": [*INR_ZOOS, *CNN_ZOOS]},
     }

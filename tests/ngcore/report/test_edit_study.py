@@ -9,7 +9,7 @@ from tiny_zoos import write_cnns
 
 from ngcore.inr import edit_images, render
 from ngcore.report import edit_study
-from ngcore.report.studies import run_edit_study
+from ngcore.report.studies import run_study
 from ngcore.report.study_files import study_table
 
 
@@ -46,7 +46,7 @@ def test_refitting_comes_nearer_to_the_edited_image_than_leaving_a_network_as_it
 
 
 def test_the_table_of_editors_has_their_figures(inrs, editor, tmp_path):
-    content = run_edit_study(tmp_path / "editing.json", zoo_folder=inrs.folder, device="cpu", limit=2)
+    content = run_study("editing", tmp_path / "editing.json", zoo_folder=inrs.folder, device="cpu", limit=2)
     assert content == json.loads((tmp_path / "editing.json").read_text())
     heads, rows = study_table(content)
     assert heads == ["edit", "method", "n", "MSE", "ms/network"]

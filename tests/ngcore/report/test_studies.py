@@ -6,7 +6,7 @@ import pytest
 
 from ngcore.errors import UnknownNameError
 from ngcore.report import studies
-from ngcore.report.studies import STUDIES, Cell, Study, find_study, list_studies, run_study
+from ngcore.report.studies import STUDIES, Cell, Study, list_studies, run_study, zoo_of_study
 from ngcore.report.study_files import EDITING, study_table
 from ngcore.tasks.recipes import Recipe
 from ngcore.training import TrainConfig
@@ -109,5 +109,5 @@ def test_a_study_made_here_is_shown_before_the_one_that_ships_and_a_damaged_one_
 
 
 def test_an_unknown_study_is_refused_with_the_choices():
-    with pytest.raises(UnknownNameError, match="Unknown study 'none'; choose from: normalisation, number-of-probes"):
-        find_study("none")
+    with pytest.raises(UnknownNameError, match="Unknown study 'none'; choose from: accuracy-baselines, editing"):
+        zoo_of_study("none")

@@ -1,4 +1,4 @@
-"""Power laws of spectra: hand-worked fits, samples with a known exponent, and a plain loop beside the vectorised one."""
+"""Power laws of spectra: hand-worked fits, samples with a known exponent, and a plain loop beside the fast one."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_three_values_have_one_tail_and_its_exponent_is_worked_by_hand():
 
 @pytest.mark.parametrize("alpha", [1.8, 2.5, 4.0])
 def test_the_exponent_of_a_pareto_sample_comes_out_within_its_standard_error(alpha):
-    """A Pareto variable is (1 − u)^(−1 / (α − 1)); the error of the fit is (α − 1) / √n. Most of the sample is fitted."""
+    """A Pareto variable is (1 − u)^(−1 / (α − 1)); the error is (α − 1) / √n. Most of the sample is fitted."""
     u = np.random.default_rng(0).random((4, 1_000))
     fitted, start = fit_power_law((1 - u) ** (-1 / (alpha - 1)))
     assert np.abs(fitted - alpha).max() < 5 * (alpha - 1) / math.sqrt(1_000)
