@@ -1,6 +1,6 @@
 """Running a stack of networks as functions, one value of the forward pass after the other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -9,6 +9,9 @@ from ngcore.errors import ShapeMismatchError
 from ngcore.networks.architecture import Architecture
 from ngcore.networks.layers import Layer
 
+StepRunner = Callable[[int, Mapping[str, Tensor], Sequence[Tensor]], Tensor]
+"""From the number of a step, its parameters and what it reads to what it makes, as `Layer.run` does."""
+
 
 def forward_values(
     architecture: Architecture,
@@ -16,6 +19,7 @@ def forward_values(
     inputs: Tensor | Sequence[Tensor],
     *,
     num_networks: int,
+    run_step: StepRunner | None = None,
 ) -> Iterator[Tensor]:
     """Run N stacked networks and yield every value, holding none longer than the steps after it need.
 
@@ -25,6 +29,7 @@ def forward_values(
         inputs: Each (batch, *input shape), shared by all networks, or (networks, batch, *input shape); tokens
             (batch, *positions) or (networks, batch, *positions).
         num_networks: N.
+        run_step: How to run a step, where it is not as at inference (batch statistics, dropout).
 
     Yields:
         The inputs and what each step makes, (networks, batch, *shape of the value).
@@ -35,6 +40,7 @@ def forward_values(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     if len(given) != architecture.num_inputs:
         raise ShapeMismatchError(f"Expected {architecture.num_inputs} inputs, got {len(given)}.")
+    run_step = run_step or _as_at_inference(architecture)
     held: dict[int, Tensor] = {}
     last_uses = _last_uses(architecture)
     for number, x in enumerate(given):
@@ -42,7 +48,7 @@ def forward_values(
         yield held[number]
     for number, step in enumerate(architecture.steps):
         own = {name: parameters[f"{step.name}.{name}"] for name in step.layer.parameter_shapes()}
-        value = apply_layer(step.layer, own, *(held[i] for i in step.reads))
+        value = run_step(number, own, [held[i] for i in step.reads])
         place = architecture.num_inputs + number
         if place in last_uses:
             held[place] = value
@@ -58,6 +64,7 @@ def run(
     inputs: Tensor | Sequence[Tensor],
     *,
     num_networks: int,
+    run_step: StepRunner | None = None,
 ) -> tuple[Tensor, ...]:
     """The outputs of N stacked networks, inputs and outputs in the order in which callers have them.
 
@@ -70,7 +77,7 @@ def run(
             for x, *about in zip(inputs, architecture.given_shapes, architecture.input_orders, strict=True)
         ]
     wanted = set(architecture.outputs)
-    values = forward_values(architecture, parameters, inputs, num_networks=num_networks)
+    values = forward_values(architecture, parameters, inputs, num_networks=num_networks, run_step=run_step)
     found: dict[int, Tensor] = {}
     batch = 1
     for place, value in enumerate(values):
@@ -97,6 +104,10 @@ def _turned(x: Tensor, shape: Sequence[int], order: Sequence[int]) -> Tensor:
 def apply_layer(layer: Layer, parameters: Mapping[str, Tensor], *values: Tensor) -> Tensor:
     """Apply one layer of N networks to values (networks, batch, *shape)."""
     return layer.run(parameters, *values)
+
+
+def _as_at_inference(architecture: Architecture) -> StepRunner:
+    return lambda number, parameters, values: apply_layer(architecture.steps[number].layer, parameters, *values)
 
 
 def _last_uses(architecture: Architecture) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -17,13 +18,25 @@ _FIRST_CHECKPOINT = 0.02  # part of a run after which it is kept first
 _NUM_TRAIN_MEASURED = 1000
 
 
+@runtime_checkable
+class Run(Protocol):
+    """What decides the images and the steps of a run, see `CNNRun`."""
+
+    group: int
+    train_fraction: float
+    batch_size: int
+    optimiser: str
+    learning_rate: float
+    weight_decay: float
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageSplits:
-    """Images (num, 1, height, width) scaled to [-1, 1], and their classes."""
+    """Images (num, channels, height, width) scaled to [-1, 1], and their classes."""
 
-    train_images: Float[Tensor, "train 1 height width"]
+    train_images: Float[Tensor, "train channels height width"]
     train_labels: Int[Tensor, " train"]
-    test_images: Float[Tensor, "test 1 height width"]
+    test_images: Float[Tensor, "test channels height width"]
     test_labels: Int[Tensor, " test"]
 
 
@@ -64,13 +77,18 @@ class CNNTrainConfig:
             num_images: All training images, those that the run never sees included.
         """
         last = max(1, round(self.passes * run.length * num_images / run.batch_size))
-        parts = (_FIRST_CHECKPOINT ** (1 - i / (self.num_checkpoints - 1)) for i in range(self.num_checkpoints))
-        return tuple(sorted({max(1, round(last * part)) for part in parts}))
+        return log_spaced(last, self.num_checkpoints)
 
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the weights that the optimiser holds."""
         return torch.float64 if self.compute_dtype == "float64" else torch.float32
+
+
+def log_spaced(last: int, count: int) -> tuple[int, ...]:
+    """Up to `count` steps from a fiftieth of `last` to `last`, log-spaced."""
+    parts = (_FIRST_CHECKPOINT ** (1 - i / (count - 1)) for i in range(count))
+    return tuple(sorted({max(1, round(last * part)) for part in parts}))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +111,7 @@ class StackedOptimiser:
     SGD: β1 = 0.9, c = 1. RMSprop: β1 = 0, β2 = 0.99. Adam: β1 = 0.9, β2 = 0.999.
     """
 
-    def __init__(self, runs: Sequence[CNNRun], like: Float[Tensor, "networks parameters"]) -> None:
+    def __init__(self, runs: Sequence[Run], like: Float[Tensor, "networks parameters"]) -> None:
         def column(values: dict[str, float]) -> Tensor:
             return like.new_tensor([[values[run.optimiser]] for run in runs])
 
@@ -141,13 +159,13 @@ def train_stack(
         activation=runs[0].activation,
         image_size=(data.train_images.shape[2], data.train_images.shape[3]),
     )
-    data = _to_device(data, device, config.dtype)
+    data = on_device(data, device, config.dtype)
     subset = training_subset(runs[0], len(data.train_labels), seed=config.seed).to(device)
     measured = subset[:_NUM_TRAIN_MEASURED]
     weights = initial_parameters(runs, architecture, seed=config.seed).to(device, config.dtype)
     optimiser = StackedOptimiser(runs, weights)
     masks = _dropout_masks(runs, config, batch_size=min(runs[0].batch_size, len(subset)), like=weights)
-    batches = minibatches(runs[0], subset, config)
+    batches = minibatches(runs[0], subset, seed=config.seed)
     kept = config.checkpoint_steps(runs[0], len(data.train_labels))
     for step in range(1, kept[-1] + 1):
         batch = next(batches)
@@ -173,7 +191,7 @@ def train_stack(
             )
 
 
-def training_subset(run: CNNRun, num_images: int, *, seed: int) -> Int[Tensor, " subset"]:
+def training_subset(run: Run, num_images: int, *, seed: int) -> Int[Tensor, " subset"]:
     """Positions of the training images that the run sees, in a random order."""
     order = torch.randperm(num_images, generator=keyed_generator(seed, "subset", run.group))
     return order[: max(1, round(run.train_fraction * num_images))]
@@ -199,10 +217,10 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.logsumexp(-1) - logits.gather(-1, chosen).squeeze(-1)
 
 
-def minibatches(run: CNNRun, subset: Tensor, config: CNNTrainConfig) -> Iterator[Tensor]:
+def minibatches(run: Run, subset: Tensor, *, seed: int) -> Iterator[Tensor]:
     """Image positions of one minibatch after another, in a new random order each pass over the subset."""
     size = min(run.batch_size, len(subset))
-    generator = keyed_generator(config.seed, "order", run.group)
+    generator = keyed_generator(seed, "order", run.group)
     while True:
         order = subset[torch.randperm(len(subset), generator=generator).to(subset.device)]
         yield from order[: len(order) // size * size].split(size)
@@ -224,7 +242,8 @@ def _dropout_masks(
         yield [part.flatten(1)[..., None, None] for part in factors.split(widths, dim=2)] if dropping else []
 
 
-def _to_device(data: ImageSplits, device: torch.device | str, dtype: torch.dtype) -> ImageSplits:
+def on_device(data: ImageSplits, device: torch.device | str, dtype: torch.dtype) -> ImageSplits:
+    """The same images in another precision, on another device."""
     return ImageSplits(
         train_images=data.train_images.to(device, dtype),
         train_labels=data.train_labels.to(device),

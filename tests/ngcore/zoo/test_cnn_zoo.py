@@ -121,7 +121,7 @@ def test_training_equals_a_plain_loop_of_torchs_own_optimisers(data):
     runs = [dataclasses.replace(run, dropout=0.0, length=0.125) for run in varied_runs()]
     ends = list(train_stack(runs, data, TINY))[-1]
     subset = training_subset(runs[0], 60, seed=TINY.seed)
-    batches = minibatches(runs[0], subset, TINY)
+    batches = minibatches(runs[0], subset, seed=TINY.seed)
     used = [next(batches) for _ in range(ends.step)]
     images = data.train_images.double()
     for i, run in enumerate(runs):
