@@ -145,11 +145,11 @@ def _draw_lstm(places: dict[str, float], draw: Draw) -> tuple[Architecture, Trai
 
 def _draw_transformer(places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     """Patches as tokens, learned positions, pre-norm blocks, mean over tokens (Dosovitskiy et al. 2021)."""
-    depth, heads = pick(places["depth"], (1, 2, 3, 4)), draw.choice((1, 2, 4))
+    patch = draw.choice((7, 7, 7, 14, 4))
+    depth, heads = pick(places["depth"], (1, 2, 3, 4)), draw.choice((1, 2, 4) if patch > 4 else (1, 2))
     width = heads * draw.choice(tuple(range(max(4, 12 // heads), 64 // heads + 1, 2)))
     norm = pick(places["norm"], ("layer_norm", "rms_norm"))
     function: ActivationKind = pick(places["activation"], ACTIVATIONS)
-    patch = draw.choice((7, 7, 4))
     s = Steps(INPUT_SHAPE)
     s(Conv2d(1, width, (patch, patch), (patch, patch)))
     tokens = s(Reshape(((28 // patch) ** 2,)))
