@@ -10,7 +10,7 @@ from ngcore.cli.options import Device, Json, Out, Processes, Scheduler, Seed, ex
 from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar, waiting
 from ngcore.cli.replacing import Replace, check_output
-from ngcore.cli.zoo_builds import Recipe, build_cnns, build_inrs
+from ngcore.cli.zoo_builds import Recipe, build_classifiers, build_inrs
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
 from ngcore.paths import work_folder
@@ -29,21 +29,29 @@ ZooName = Annotated[str, typer.Argument(help="A zoo, by name or folder.")]
     epilog=example(
         "zoo build mnist-inrs --count 20000,2000,2000 --recipe cheap --workers 4",
         "zoo build cifar10-gs-cnns --count 240 --workers 4",
+        "zoo build fashion-families --count 200",
         "zoo build cifar10-gs-cnns --scheduler tcp://10.0.0.1:8786",
     )
 )
 def build(
-    name: Annotated[str, typer.Argument(help="{mnist,fashion-mnist,cifar10}-inrs, {cifar10-gs,fashion-mnist}-cnns.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="{mnist,fashion-mnist,cifar10}-inrs, {cifar10-gs,fashion-mnist}-cnns, cnn-park or fashion-families."
+        ),
+    ],
     count: Annotated[
         str | None,
-        typer.Option(help="INRs: training networks, or train,validation,test. CNNs: runs.", show_default="all"),
+        typer.Option(help="INRs: training networks, or train,validation,test. Others: runs.", show_default="all"),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="INRs: optimiser steps.", show_default="the recipe's")
     ] = None,
     passes: Annotated[
         float | None,
-        typer.Option(help="CNNs: passes over the images (epochs) of the longest runs.", show_default="the recipe's"),
+        typer.Option(
+            help="Not INRs: passes over the images (epochs) of the longest runs.", show_default="the recipe's"
+        ),
     ] = None,
     recipe: Annotated[
         Recipe | None,
@@ -58,12 +66,12 @@ def build(
 ) -> None:
     """Train the networks of a zoo on real images, resuming a stopped build."""
     from ngcore.workers import Workers
-    from ngcore.zoo import CNN_ZOOS, INR_ZOOS, default_zoo_folder
+    from ngcore.zoo import CLASSIFIER_ZOOS, INR_ZOOS, default_zoo_folder
 
     who = Workers(processes=workers, scheduler=scheduler)
-    if name not in (*INR_ZOOS, *CNN_ZOOS):
-        raise UnknownNameError("zoo to build", name, (*INR_ZOOS, *CNN_ZOOS))
-    build_zoo = build_inrs if name in INR_ZOOS else build_cnns
+    if name not in (*INR_ZOOS, *CLASSIFIER_ZOOS):
+        raise UnknownNameError("zoo to build", name, (*INR_ZOOS, *CLASSIFIER_ZOOS))
+    build_zoo = build_inrs if name in INR_ZOOS else build_classifiers
     folder = out or default_zoo_folder(name)
     with progress_bar(f"Building {name}") as bar:
         zoo = build_zoo(

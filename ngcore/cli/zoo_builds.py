@@ -58,7 +58,7 @@ def build_inrs(
     )
 
 
-def build_cnns(
+def build_classifiers(
     name: str,
     folder: Path,
     *,
@@ -71,8 +71,8 @@ def build_cnns(
     device: str,
     progress: Progress,
 ) -> "Zoo":
-    """Train the CNNs of a zoo."""
-    from ngcore.zoo import CNN_ZOOS, build_cnn_zoo
+    """Train the classifiers of a zoo."""
+    from ngcore.zoo import CLASSIFIER_ZOOS, build_classifier_zoo
 
     runs = _counts(count)
     if isinstance(runs, tuple):
@@ -81,10 +81,12 @@ def build_cnns(
         raise NeuralGraphError(f"Expected no --recipe for {name}: it is for INRs; leave it out.")
     if steps is not None:
         raise NeuralGraphError(f"Expected no --steps for {name}: it is for INRs; use --passes.")
-    config = dataclasses.replace(CNN_ZOOS[name].config, seed=seed)
+    config = dataclasses.replace(CLASSIFIER_ZOOS[name].config, seed=seed)
     if passes is not None:
         config = dataclasses.replace(config, passes=passes)
-    return build_cnn_zoo(name, folder, runs=runs, config=config, device=device, workers=workers, progress=progress)
+    return build_classifier_zoo(
+        name, folder, runs=runs, config=config, device=device, workers=workers, progress=progress
+    )
 
 
 def _counts(text: str | None) -> int | tuple[int, ...] | None:

@@ -1,6 +1,6 @@
+from .classifier_recipes import CLASSIFIER_ZOOS as CLASSIFIER_ZOOS
+from .classifier_zoo import build_classifier_zoo as build_classifier_zoo
 from .cnn_training import CNNTrainConfig as CNNTrainConfig
-from .cnn_zoo import CNN_ZOOS as CNN_ZOOS
-from .cnn_zoo import build_cnn_zoo as build_cnn_zoo
 from .contact_sheets import contact_sheet as contact_sheet
 from .contact_sheets import write_contact_sheet as write_contact_sheet
 from .image_inputs import SampleImages as SampleImages

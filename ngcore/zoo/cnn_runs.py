@@ -1,7 +1,6 @@
 """What varies between the runs of a small-CNN zoo: their hyper-parameters, drawn per run, and initial weights."""
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +12,11 @@ from torch.nn import init
 
 from ngcore.errors import UnknownNameError
 from ngcore.networks import ActivationKind, Architecture, Network
+from ngcore.zoo.runs import OPTIMISERS, Run, keyed_generator
 
 ACTIVATIONS: tuple[ActivationKind, ...] = ("relu", "tanh", "gelu", "silu", "leaky_relu", "sigmoid")
 TRAIN_FRACTIONS = (0.1, 0.25, 0.5, 1.0)
 BATCH_SIZES = (32, 64, 128, 256)  # the Small CNN Zoo has 512 and 86 passes; these take as many steps in fewer
-OPTIMISERS = ("adam", "rmsprop", "sgd")
 INIT_KINDS = ("he_normal", "glorot_normal", "orthogonal", "normal", "truncated_normal")
 KINDS_WITH_STD = ("normal", "truncated_normal")
 MIN_LENGTH = 0.25  # length of the shortest runs on all images, as a part of the longest
@@ -32,58 +31,38 @@ _STRIDES = (0.6180339887498949, 0.4424180832)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CNNRun:
-    """The hyper-parameters of one training run.
+class CNNRun(Run):
+    """The hyper-parameters of one training run of a small CNN.
 
     Runs of one `group` are trained as one stack: they see the same minibatches, and so share the training images, the
-    length, the batch size and the activation; everything else is drawn for each run alone.
+    length, the batch size and the activation; everything else is drawn for each run alone. Dropout follows the second
+    and each later activation.
 
     Attributes:
-        index: Number of the run, from 0.
-        group: Number of the group.
         activation: Function after every convolution.
-        train_fraction: Share of the training images that the run ever sees.
-        batch_size: Images per minibatch.
-        length: Training length as a part of the longest.
-        optimiser: One of `OPTIMISERS`.
-        learning_rate: Constant step size.
         init_kind: One of `INIT_KINDS`; biases start at 0.
         init_std: Standard deviation of the initial weights of `KINDS_WITH_STD`; NaN for the others, which have their
             own.
-        dropout: Probability that a channel of an image is dropped after the second and each later activation.
-        weight_decay: L2 coefficient, added to the gradient as weight_decay · w.
     """
 
-    index: int
-    group: int
     activation: ActivationKind
-    train_fraction: float
-    batch_size: int
-    length: float
-    optimiser: str
-    learning_rate: float
     init_kind: str
     init_std: float
-    dropout: float
-    weight_decay: float
 
     def __post_init__(self) -> None:
-        if self.optimiser not in OPTIMISERS:
-            raise UnknownNameError("optimiser", self.optimiser, OPTIMISERS)
+        super().__post_init__()
         if self.init_kind not in INIT_KINDS:
             raise UnknownNameError("initialisation", self.init_kind, INIT_KINDS)
 
 
-def keyed_generator(seed: int, purpose: str, *numbers: int) -> torch.Generator:
-    """A generator that depends on nothing but its arguments."""
-    digest = hashlib.sha256(f"{seed}/{purpose}/{numbers}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-
-
 def draw_runs(group: int, *, group_size: int, num_runs: int, seed: int) -> list[CNNRun]:
     """Draw the runs of one group; a run does not depend on `num_runs`, which only cuts the last group short."""
+    return draw_group(group, range(group * group_size, min((group + 1) * group_size, num_runs)), seed=seed)
+
+
+def draw_group(group: int, indices: Sequence[int], *, seed: int) -> list[CNNRun]:
+    """Draw the runs of these indices, which make up one group."""
     shared = _draw_group(group, seed)
-    indices = range(group * group_size, min((group + 1) * group_size, num_runs))
     return [_draw_run(index, shared, seed) for index in indices]
 
 

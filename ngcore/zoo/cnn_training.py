@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -10,24 +9,13 @@ from torch import Tensor
 
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network, small_cnn
-from ngcore.zoo.cnn_runs import CNNRun, initial_parameters, keyed_generator
+from ngcore.zoo.cnn_runs import CNNRun, initial_parameters
 from ngcore.zoo.cnn_stack import keep_freed_memory, loss_gradient, stacked_logits
+from ngcore.zoo.runs import Run, keyed_generator
 
 _MEASURED_AT_ONCE = 500  # images whose logits are held at once
 _FIRST_CHECKPOINT = 0.02  # part of a run after which it is kept first
 _NUM_TRAIN_MEASURED = 1000
-
-
-@runtime_checkable
-class Run(Protocol):
-    """What decides the images and the steps of a run, see `CNNRun`."""
-
-    group: int
-    train_fraction: float
-    batch_size: int
-    optimiser: str
-    learning_rate: float
-    weight_decay: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

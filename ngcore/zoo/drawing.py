@@ -8,29 +8,11 @@ from typing import Any, TypeVar
 import torch
 
 from ngcore.networks import Activation, ActivationKind, Add, Architecture, Layer, Shape, Step
-from ngcore.zoo.cnn_runs import keyed_generator
+from ngcore.zoo.runs import keyed_generator
 from ngcore.zoo.stack_runs import INITS, SCHEDULES, StackRun
 
 T = TypeVar("T")
-Traits = Mapping[str, bool | int | float | str]
-"""Columns of metadata that describe an architecture."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
-    """Runs that are trained as one stack, and what they train.
-
-    Attributes:
-        runs: They share architecture, minibatches and length.
-        architecture: What they train.
-        traits: Columns of metadata that describe the architecture.
-        split: "train", "validation" or "test", for all of them.
-    """
-
-    runs: tuple[StackRun, ...]
-    architecture: Architecture
-    traits: Traits
-    split: str
+_PRIMES = (2, 3, 5, 7, 13, 11, 19)
 
 
 class Draw:
@@ -60,17 +42,14 @@ class Draw:
         return low + int(self.uniform() * (high - low + 1))
 
 
-def even_places(index: int, names: Sequence[str], *, seed: int) -> dict[str, float]:
+def even_places(index: int, names: Sequence[str], *, seed: int, of: str = "groups") -> dict[str, float]:
     """A number in [0, 1) for each name, from a sequence of low discrepancy: even over the first n indices, for every n.
 
-    It is the additive recurrence whose steps are powers of 1/φ, φ the root of φ^(d+1) = φ + 1, d the number of names
-    (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences"), from a random start.
+    It is Richtmyer's: multiples of the square roots of primes modulo 1 (1951), from a random start for each `of`.
     """
-    root = 2.0
-    for _ in range(64):
-        root = (1 + root) ** (1 / (len(names) + 1))
-    starts = torch.rand(len(names), generator=keyed_generator(seed, "places"), dtype=torch.float64).tolist()
-    return {name: (start + index * root ** -(i + 1)) % 1 for i, (name, start) in enumerate(zip(names, starts, strict=True))}
+    starts = torch.rand(len(names), generator=keyed_generator(seed, f"places of {of}"), dtype=torch.float64).tolist()
+    steps = zip(names, starts, _PRIMES, strict=False)
+    return {name: (start + index * math.sqrt(prime)) % 1 for name, start, prime in steps}
 
 
 def pick(place: float, choices: Sequence[T]) -> T:

@@ -1,6 +1,6 @@
 """What the networks of `fashion-families` are: perceptrons, CNNs, GRUs, LSTMs and transformers, all of one input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from ngcore.networks import (
     ActivationKind,
@@ -25,7 +25,10 @@ from ngcore.networks import (
     cost_of,
 )
 from ngcore.zoo.cnn_runs import ACTIVATIONS
-from ngcore.zoo.drawing import Draw, RunRanges, Steps, Traits, even_places, pick
+from ngcore.zoo.drawing import Draw, RunRanges, Steps, draw_run, even_places, pick
+from ngcore.zoo.groups import Group, Traits, split_of_group
+from ngcore.zoo.stack_runs import StackRun
+from ngcore.zoo.stack_training import StackTrainConfig
 
 INPUT_SHAPE = (1, 28, 28)
 NUM_CLASSES = 10
@@ -41,26 +44,35 @@ _SHARED = ("depth", "norm", "activation", "train_fraction", "batch_size", "lengt
 NORMS: dict[str, Callable[[int], Layer]] = {"batch_norm": BatchNorm, "layer_norm": LayerNorm, "rms_norm": RMSNorm}
 
 
-def draw_family_group(number: int, *, seed: int) -> tuple[Architecture, Traits, dict[str, float | int]]:
-    """The architecture of a group, the columns that describe it, and what else its runs share.
+def draw_family(number: int, indices: Sequence[int], config: StackTrainConfig) -> Group[StackRun]:
+    """Draw a group: its architecture, and runs of these indices.
 
-    Families take turns, so that the first n groups hold as many of each.
+    Families take turns, so that the first n groups hold as many of each; each family has its own splits.
     """
-    family = FAMILIES[number % len(FAMILIES)]
-    places = even_places(number // len(FAMILIES), _SHARED, seed=seed)
-    draw = Draw(seed, f"architecture of {family}", number)
-    while True:
-        architecture, traits = _DRAWS[family](places, draw)
-        is_cheap = cost_of(architecture).multiply_adds <= MAX_MULTIPLY_ADDS
-        if is_cheap and NUM_PARAMETERS[0] <= architecture.num_parameters <= NUM_PARAMETERS[1]:
-            break
+    seed, (turn, family) = config.seed, divmod(number, len(FAMILIES))
+    places = even_places(turn, _SHARED, seed=seed, of=FAMILIES[family])
+    architecture, traits = _draw_architecture(FAMILIES[family], places, Draw(seed, "architecture", number))
     fraction = pick(places["train_fraction"], TRAIN_FRACTIONS)
-    shared: dict[str, float | int] = {
+    shared = {
+        "group": number,
         "train_fraction": fraction,
         "batch_size": pick(places["batch_size"], BATCH_SIZES),
         "length": round(MIN_LENGTH ** (1 - places["length"]) * fraction**0.25, 4),
     }
-    return architecture, {"family": family, **traits, "num_parameters": architecture.num_parameters}, shared
+    return Group(
+        runs=[draw_run(index, shared, RANGES, seed=seed) for index in indices],
+        architecture=architecture,
+        traits={"family": FAMILIES[family], **traits, "num_parameters": architecture.num_parameters},
+        split=split_of_group(turn, seed=seed, of=f"splits of {FAMILIES[family]}"),
+    )
+
+
+def _draw_architecture(family: str, places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+    while True:
+        architecture, traits = _DRAWS[family](places, draw)
+        is_cheap = cost_of(architecture).multiply_adds <= MAX_MULTIPLY_ADDS
+        if is_cheap and NUM_PARAMETERS[0] <= architecture.num_parameters <= NUM_PARAMETERS[1]:
+            return architecture, traits
 
 
 def _traits(*, depth: int, width: int, norm: str, activation: str, heads: int = 0, readout: str) -> Traits:
@@ -72,9 +84,9 @@ def _normalise(s: Steps, norm: str) -> None:
         s(NORMS[norm](s.shape[0]))
 
 
-def _draw_mlp(places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+def _draw_mlp(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     """Pixels, or means of 2×2 pixels, through hidden layers of one width."""
-    depth, width = pick(places["depth"], (1, 2, 3, 4)), round(draw.log_uniform(6, 128))
+    depth, width = pick(places["depth"], (1, 2, 3, 4)), round(draw.log_uniform(6.0, 128.0))
     norm = pick(places["norm"], ("none", "batch_norm", "layer_norm"))
     function: ActivationKind = pick(places["activation"], ACTIVATIONS)
     s = Steps(INPUT_SHAPE)
@@ -91,7 +103,7 @@ def _draw_mlp(places: dict[str, float], draw: Draw) -> tuple[Architecture, Trait
     return s.end(), _traits(depth=depth, width=width, norm=norm, activation=function, readout=readout)
 
 
-def _draw_cnn(places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+def _draw_cnn(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     """Convolutions, two or three of stride 2, of a width that doubles with each; every other may be residual."""
     depth = pick(places["depth"], (2, 3, 4, 5))
     width, kernel = draw.choice((4, 6, 8, 12, 16)), draw.choice((3, 3, 5))
@@ -117,9 +129,9 @@ def _draw_cnn(places: dict[str, float], draw: Draw) -> tuple[Architecture, Trait
     return s.end(), _traits(depth=depth, width=width, norm=norm, activation=function, readout=readout)
 
 
-def _draw_recurrent(cell: str, places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+def _draw_recurrent(cell: str, places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     """Rows of pixels as time steps: (1, 28, 28) is turned to (1, columns, rows) and flattened to (columns, rows)."""
-    depth, width = pick(places["depth"], (1, 1, 2, 3)), round(draw.log_uniform(12, 72))
+    depth, width = pick(places["depth"], (1, 1, 2, 3)), round(draw.log_uniform(12.0, 72.0))
     norm = pick(places["norm"], ("none", "layer_norm"))
     is_mean = draw.chance(0.4)
     s = Steps(INPUT_SHAPE)
@@ -135,15 +147,15 @@ def _draw_recurrent(cell: str, places: dict[str, float], draw: Draw) -> tuple[Ar
     return s.end(), _traits(depth=depth, width=width, norm=norm, activation="tanh", readout=readout)
 
 
-def _draw_gru(places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+def _draw_gru(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     return _draw_recurrent("gru", places, draw)
 
 
-def _draw_lstm(places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+def _draw_lstm(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     return _draw_recurrent("lstm", places, draw)
 
 
-def _draw_transformer(places: dict[str, float], draw: Draw) -> tuple[Architecture, Traits]:
+def _draw_transformer(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
     """Patches as tokens, learned positions, pre-norm blocks, mean over tokens (Dosovitskiy et al. 2021)."""
     patch = draw.choice((7, 7, 7, 14, 4))
     depth, heads = pick(places["depth"], (1, 2, 3, 4)), draw.choice((1, 2, 4) if patch > 4 else (1, 2))
@@ -181,7 +193,7 @@ def _block(s: Steps, heads: int, norm: str, function: ActivationKind) -> None:
     s(Add(), stream, s.last)
 
 
-_DRAWS: dict[str, Callable[[dict[str, float], Draw], tuple[Architecture, Traits]]] = {
+_DRAWS: dict[str, Callable[[Mapping[str, float], Draw], tuple[Architecture, Traits]]] = {
     "mlp": _draw_mlp,
     "cnn": _draw_cnn,
     "gru": _draw_gru,

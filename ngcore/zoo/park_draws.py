@@ -1,8 +1,8 @@
 """What the networks of `cnn-park` are: convolutional networks of any depth, width, kernels, skips, norms and heads."""
 
 import dataclasses
-import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from ngcore.networks import (
     Activation,
@@ -17,7 +17,10 @@ from ngcore.networks import (
     cost_of,
 )
 from ngcore.zoo.cnn_runs import ACTIVATIONS
-from ngcore.zoo.drawing import Draw, RunRanges, Steps, Traits, even_places, pick
+from ngcore.zoo.drawing import Draw, RunRanges, Steps, draw_run, even_places, pick
+from ngcore.zoo.groups import Group, Traits, split_of_group
+from ngcore.zoo.stack_runs import StackRun
+from ngcore.zoo.stack_training import StackTrainConfig
 
 INPUT_SHAPE = (3, 32, 32)
 NUM_CLASSES = 10
@@ -56,25 +59,35 @@ class _Plan:
     is_flat: bool
 
 
-def draw_park_group(number: int, *, seed: int) -> tuple[Architecture, Traits, dict[str, float | int]]:
-    """The architecture of a group, the columns that describe it, and what else its runs share."""
+def draw_park(number: int, indices: Sequence[int], config: StackTrainConfig) -> Group[StackRun]:
+    """Draw a group: its architecture, and runs of these indices."""
+    seed = config.seed
     places = even_places(number, _SHARED, seed=seed)
-    draw = Draw(seed, "architecture", number)
+    plan, architecture = _draw_architecture(places, Draw(seed, "architecture", number))
+    fraction = pick(places["train_fraction"], TRAIN_FRACTIONS)
+    shared = {
+        "group": number,
+        "train_fraction": fraction,
+        "batch_size": pick(places["batch_size"], BATCH_SIZES),
+        "length": round(MIN_LENGTH ** (1 - places["length"]) * math.sqrt(fraction), 4),
+    }
+    return Group(
+        runs=[draw_run(index, shared, RANGES, seed=seed) for index in indices],
+        architecture=architecture,
+        traits=_traits(plan, architecture),
+        split=split_of_group(number, seed=seed),
+    )
+
+
+def _draw_architecture(places: Mapping[str, float], draw: Draw) -> tuple[_Plan, Architecture]:
     while True:
         plan = _draw_plan(places, draw)
         architecture = _fitting(plan, draw)
         if architecture is not None:
-            break
-    fraction = pick(places["train_fraction"], TRAIN_FRACTIONS)
-    shared: dict[str, float | int] = {
-        "train_fraction": fraction,
-        "batch_size": pick(places["batch_size"], BATCH_SIZES),
-        "length": round(MIN_LENGTH ** (1 - places["length"]) * fraction**0.5, 4),
-    }
-    return architecture, _traits(plan, architecture), shared
+            return plan, architecture
 
 
-def _draw_plan(places: dict[str, float], draw: Draw) -> _Plan:
+def _draw_plan(places: Mapping[str, float], draw: Draw) -> _Plan:
     depth = pick(places["depth"], DEPTHS)
     level = draw.whole(0, 5)
     channels = []
@@ -144,7 +157,7 @@ def _build(plan: _Plan) -> Architecture:
 
 
 def _convolve(s: Steps, width: int, kernel: int, stride: int, *, is_depthwise: bool, bias: bool) -> None:
-    """A convolution; a bias that batch norm would cancel is left out: Adam would make steps of its gradient's rounding."""
+    """A convolution, without the bias that batch norm would cancel: Adam would make steps of its rounding."""
     before = s.shape[0]
     around = ((kernel, kernel), (stride, stride), (kernel // 2, kernel // 2))
     if is_depthwise:
@@ -174,7 +187,9 @@ def _traits(plan: _Plan, architecture: Architecture) -> Traits:
         "activation": next(iter(names)) if len(names) == 1 else "mixed",
         "norm": "batch_norm" if plan.has_norm else "none",
         "residuals": len(plan.residuals),
-        "projections": sum(isinstance(step.layer, Conv2d) and step.name.startswith("skip") for step in architecture.steps),
+        "projections": sum(
+            isinstance(step.layer, Conv2d) and step.name.startswith("skip") for step in architecture.steps
+        ),
         "depthwise": sum(plan.is_depthwise),
         "head": "flatten" if plan.is_flat else "gap",
         "num_parameters": architecture.num_parameters,

@@ -40,7 +40,7 @@ def _convolve(layer: Conv2d, parameters: _Parameters, x: Tensor) -> Tensor:
     weight = parameters["weight"].flatten(0, 1).contiguous(memory_format=_CHANNELS_LAST)
     bias = parameters["bias"].flatten() if layer.bias else None
     images = images.contiguous(memory_format=_CHANNELS_LAST)
-    y = functional.conv2d(images, weight, bias, layer.stride, layer.padding, layer.dilation, groups)  # type: ignore[arg-type]
+    y = functional.conv2d(images, weight, bias, layer.stride, layer.padding, layer.dilation, groups)
     return y.view(batch, num_networks, layer.out_channels, *y.shape[2:]).transpose(0, 1)
 
 

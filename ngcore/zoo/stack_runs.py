@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -12,8 +11,7 @@ from torch.nn import init
 
 from ngcore.errors import UnknownNameError
 from ngcore.networks import Architecture, Constant, Network, Recurrence, Rotary, Step
-from ngcore.zoo.cnn_runs import OPTIMISERS, keyed_generator
-
+from ngcore.zoo.runs import Run, keyed_generator
 
 INITS: tuple[str, ...] = ("he_normal", "glorot_normal", "orthogonal", "he_uniform")
 SCHEDULES = ("constant", "cosine")
@@ -21,50 +19,30 @@ _POSITIONS_STD = 0.02  # of learned constants: positions of tokens
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StackRun:
-    """The hyper-parameters of one training run.
+class StackRun(Run):
+    """The hyper-parameters of one training run of any architecture.
 
     Runs of one `group` are trained as one stack: they share the architecture, the minibatches, and so the training
-    images, the length and the batch size; everything else is each run's own.
+    images, the length and the batch size; everything else is each run's own. Dropout is where `dropped_steps` says.
 
     Attributes:
-        index: Number of the run, from 0.
-        group: Number of the group.
-        train_fraction: Share of the training images that the run ever sees.
-        batch_size: Images per minibatch.
-        length: Training length as a part of the longest.
-        optimiser: "adam", "rmsprop" or "sgd".
-        learning_rate: Step size at the start.
-        schedule: "constant", or "cosine" down to 0 at the end.
-        weight_decay: L2 coefficient, added to the gradient as weight_decay · w.
-        dropout: Probability that a channel is dropped, see `dropped_values`.
+        schedule: "constant", or "cosine": from `learning_rate` down to 0 at the end.
         label_noise: Share of the training images whose label is another class, drawn once for the run.
         init: One of `INITS`, for all weights of two or more axes.
         init_gain: Factor on these weights.
     """
 
-    index: int
-    group: int
-    train_fraction: float = 1.0
-    batch_size: int = 64
-    length: float = 1.0
-    optimiser: str = "adam"
-    learning_rate: float = 1e-3
     schedule: str = "constant"
-    weight_decay: float = 0.0
-    dropout: float = 0.0
     label_noise: float = 0.0
     init: str = "he_normal"
     init_gain: float = 1.0
 
     def __post_init__(self) -> None:
-        for kind, value, choices in (
-            ("optimiser", self.optimiser, OPTIMISERS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("initialisation", self.init, INITS),
-        ):
-            if value not in choices:
-                raise UnknownNameError(kind, value, choices)
+        super().__post_init__()
+        if self.schedule not in SCHEDULES:
+            raise UnknownNameError("schedule", self.schedule, SCHEDULES)
+        if self.init not in INITS:
+            raise UnknownNameError("initialisation", self.init, INITS)
 
     def rate_after(self, progress: float) -> float:
         """The learning rate after a part of the run, 0 … 1."""
@@ -151,5 +129,9 @@ def _fill_matrix(weight: Tensor, run: StackRun, generator: torch.Generator) -> N
 
 
 def _first_of_each_name(architecture: Architecture) -> Sequence[Step]:
-    steps: Mapping[str, Step] = {step.name: step for step in reversed(architecture.steps) if step.layer.parameter_shapes()}
-    return [steps[name] for name in reversed(steps)]
+    """Steps with parameters, those that share them once."""
+    steps: dict[str, Step] = {}
+    for step in architecture.steps:
+        if step.layer.parameter_shapes():
+            steps.setdefault(step.name, step)
+    return list(steps.values())

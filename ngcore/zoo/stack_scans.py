@@ -1,4 +1,4 @@
-"""GRU and LSTM layers of a stack, forward and backward as one function each, several times as fast as autograd's loop."""
+"""GRU and LSTM layers of a stack, each forward and backward as one function, faster than autograd's loop."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 _aten = torch.ops.aten
-
 
 
 def scan_lstm(
@@ -73,7 +72,7 @@ class _Lstm(torch.autograd.Function):
         return hidden
 
     @staticmethod
-    def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor, Tensor]:
         weight_hh, gates, cells, squashed, hidden = ctx.saved_tensors
         steps, size = gates.shape[1], hidden.shape[3]
         grad = torch.empty_like(gates)
@@ -116,7 +115,7 @@ class _Gru(torch.autograd.Function):
         return hidden
 
     @staticmethod
-    def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weight_hh, gates, news, of_hiddens, hidden = ctx.saved_tensors
         steps, size = gates.shape[1], hidden.shape[3]
         grad, by_hidden = gates.new_empty(2, *gates.shape[:3], 3 * size)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, Network
-from ngcore.zoo.cnn_runs import keyed_generator
 from ngcore.zoo.cnn_stack import keep_freed_memory
 from ngcore.zoo.cnn_training import (
     ImageSplits,
@@ -20,6 +19,7 @@ from ngcore.zoo.cnn_training import (
     on_device,
     training_subset,
 )
+from ngcore.zoo.runs import keyed_generator
 from ngcore.zoo.stack_pass import dropped_steps, logits_of, loss_gradients
 from ngcore.zoo.stack_runs import StackRun, fixed_parameters, initial_networks, noisy_labels
 
@@ -124,7 +124,9 @@ class _Stack:
         self.architecture = network.architecture
         self.runs = runs
         self.fixed = {name: network.parameters[name] for name in fixed_parameters(network.architecture)}
-        self.shapes = {name: shape for name, shape in self.architecture.parameter_shapes.items() if name not in self.fixed}
+        self.shapes = {
+            name: shape for name, shape in self.architecture.parameter_shapes.items() if name not in self.fixed
+        }
         self.weights = torch.cat([network.parameters[name].flatten(1) for name in self.shapes], dim=1)
         self.optimiser = StackedOptimiser(runs, self.weights)
 
@@ -148,9 +150,7 @@ def measure_stack(
 ) -> tuple[Float[Tensor, " networks"], Float[Tensor, " networks"]]:
     """Accuracy and mean cross-entropy of every network, NaN where a network or its loss is not finite."""
     correct, loss = torch.zeros(2, len(network), device=network.device, dtype=torch.float64)
-    for some, target in zip(
-        images.split(_MEASURED_AT_ONCE), labels.split(_MEASURED_AT_ONCE, dim=1), strict=True
-    ):
+    for some, target in zip(images.split(_MEASURED_AT_ONCE), labels.split(_MEASURED_AT_ONCE, dim=1), strict=True):
         logits = logits_of(network, some)
         correct += (logits.argmax(-1) == target).sum(1)
         loss += (logits.logsumexp(-1) - logits.gather(-1, target[..., None]).squeeze(-1)).sum(1)

@@ -85,14 +85,14 @@ def names_of(example):
     """The parameters of an example that must be names of something, and what there is."""
     from ngcore.report.studies import study_names
     from ngcore.tasks import RECIPES
-    from ngcore.zoo import CLASS_NAMES, CNN_ZOOS, INR_ZOOS
+    from ngcore.zoo import CLASS_NAMES, CLASSIFIER_ZOOS, INR_ZOOS
 
     known = {
         "data": {"names": CLASS_NAMES},
-        "map": {"zoo": [*INR_ZOOS, *CNN_ZOOS]},
+        "map": {"zoo": [*INR_ZOOS, *CLASSIFIER_ZOOS]},
         "seeds": {"name": RECIPES},
         "study": {"name": study_names()},
         "train": {"name": RECIPES},
-        "zoo": {"name": [*INR_ZOOS, *CNN_ZOOS]},
+        "zoo": {"name": [*INR_ZOOS, *CLASSIFIER_ZOOS]},
     }
     return known.get(example.split()[0], {})

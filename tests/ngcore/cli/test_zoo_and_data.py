@@ -60,7 +60,7 @@ def built(monkeypatch, shelf):
         return Zoo.open(shelf / "zoos" / "tiny-inrs")
 
     monkeypatch.setattr(ngcore.zoo, "build_inr_zoo", build)
-    monkeypatch.setattr(ngcore.zoo, "build_cnn_zoo", build)
+    monkeypatch.setattr(ngcore.zoo, "build_classifier_zoo", build)
     return calls
 
 
@@ -97,7 +97,10 @@ def test_cnns_are_built_by_runs(run, built):
         (["cifar10-gs-cnns", "--recipe", "cheap"], "Expected no --recipe for cifar10-gs-cnns: it is for INRs;"),
         (["cifar10-gs-cnns", "--steps", "7"], "Expected no --steps for cifar10-gs-cnns: it is for INRs; use --passes."),
         (["mnist-inrs", "--passes", "7"], "Expected no --passes for mnist-inrs: it is for CNNs; use --steps."),
-        (["mnist"], "Unknown zoo to build 'mnist'; choose from: cifar10-gs-cnns, cifar10-inrs, fashion-mnist-cnns,"),
+        (
+            ["mnist"],
+            "Unknown zoo to build 'mnist'; choose from: cifar10-gs-cnns, cifar10-inrs, cnn-park, fashion-families,",
+        ),
     ],
 )
 def test_a_build_that_makes_no_sense_is_refused(run, built, arguments, message):

@@ -7,7 +7,7 @@ from ngcore.models import PRESETS, preset
 from ngcore.tasks import PROBLEMS, RECIPES, find_recipe
 from ngcore.tasks.recipes import Recipe
 from ngcore.training import TrainConfig
-from ngcore.zoo import CNN_ZOOS, INR_ZOOS
+from ngcore.zoo import CLASSIFIER_ZOOS, INR_ZOOS
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -15,7 +15,7 @@ def test_a_recipe_is_of_a_known_task_zoo_and_preset_with_a_head_that_fits(name):
     recipe = find_recipe(name)
     assert recipe.task in PROBLEMS
     assert recipe.preset in PRESETS
-    assert recipe.zoo in (CNN_ZOOS if recipe.task == "predict" else INR_ZOOS)
+    assert recipe.zoo in (CLASSIFIER_ZOOS if recipe.task == "predict" else INR_ZOOS)
     assert (recipe.model.head == "parameters") == (recipe.task == "edit")
 
 

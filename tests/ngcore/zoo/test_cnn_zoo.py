@@ -10,13 +10,13 @@ import torch
 from ngcore.errors import NeuralGraphError, UnknownNameError, ZooError
 from ngcore.networks import Activation, Network, small_cnn, to_module
 from ngcore.networks.forward import apply_layer
-from ngcore.zoo import cnn_zoo
+from ngcore.zoo.classifier_recipes import CLASSIFIER_ZOOS
+from ngcore.zoo.classifier_zoo import build_classifier_zoo
 from ngcore.zoo.cnn_runs import (
     ACTIVATIONS,
     BATCH_SIZES,
     INIT_KINDS,
     KINDS_WITH_STD,
-    OPTIMISERS,
     CNNRun,
     draw_runs,
     initial_parameters,
@@ -31,8 +31,10 @@ from ngcore.zoo.cnn_training import (
     train_stack,
     training_subset,
 )
-from ngcore.zoo.cnn_zoo import build_cnn_zoo, split_of_group, to_grey_splits
+from ngcore.zoo.groups import Group, split_of_group
 from ngcore.zoo.images import ImageSet
+from ngcore.zoo.preprocessing import to_grey_splits
+from ngcore.zoo.runs import OPTIMISERS
 from ngcore.zoo.verification import find_problems
 
 NAME = "cifar10-gs-cnns"
@@ -58,7 +60,7 @@ def data(images):
 @pytest.fixture
 def small_groups(monkeypatch):
     """Groups of two runs, so that four runs make two groups."""
-    monkeypatch.setattr(cnn_zoo, "GROUP_SIZE", 2)
+    monkeypatch.setitem(CLASSIFIER_ZOOS, NAME, dataclasses.replace(CLASSIFIER_ZOOS[NAME], group_size=2))
 
 
 def varied_runs(**fields):
@@ -264,9 +266,9 @@ def test_the_first_groups_are_a_fair_sample_of_lengths_and_batch_sizes():
     assert all(sum(run.batch_size == size for run in groups[:32]) in range(6, 11) for size in BATCH_SIZES)
 
 
-@pytest.mark.parametrize("name", sorted(cnn_zoo.CNN_ZOOS))
+@pytest.mark.parametrize("name", ["cifar10-gs-cnns", "fashion-mnist-cnns"])
 def test_every_run_of_a_recipe_has_at_least_six_checkpoints_and_the_last_is_its_end(name):
-    config = cnn_zoo.CNN_ZOOS[name].config
+    config = CLASSIFIER_ZOOS[name].config
     for group in range(64):
         (run,) = draw_runs(group, group_size=1, num_runs=99, seed=0)
         steps = config.checkpoint_steps(run, 50_000)
@@ -286,11 +288,11 @@ def test_a_killed_build_goes_on_and_gives_the_same_bytes(images, small_groups, t
         if done:
             raise KeyboardInterrupt
 
-    whole = build_cnn_zoo(NAME, tmp_path / "whole", runs=4, config=LONG, images=images)
+    whole = build_classifier_zoo(NAME, tmp_path / "whole", runs=4, config=LONG, images=images)
     with pytest.raises(KeyboardInterrupt):
-        build_cnn_zoo(NAME, tmp_path / "killed", runs=4, config=LONG, images=images, progress=kill)
+        build_classifier_zoo(NAME, tmp_path / "killed", runs=4, config=LONG, images=images, progress=kill)
     assert not (tmp_path / "killed" / "card.json").exists()
-    resumed = build_cnn_zoo(NAME, tmp_path / "killed", runs=4, config=LONG, images=images)
+    resumed = build_classifier_zoo(NAME, tmp_path / "killed", runs=4, config=LONG, images=images)
     files = sorted(path.name for path in whole.folder.iterdir())
     assert files == sorted(path.name for path in resumed.folder.iterdir())
     assert all((whole.folder / file).read_bytes() == (resumed.folder / file).read_bytes() for file in files)
@@ -298,7 +300,7 @@ def test_a_killed_build_goes_on_and_gives_the_same_bytes(images, small_groups, t
 
 def test_a_zoo_has_labelled_checkpoints_split_by_group(images, small_groups, tmp_path):
     seen = []
-    zoo = build_cnn_zoo(
+    zoo = build_classifier_zoo(
         NAME, tmp_path, runs=4, config=LONG, images=images, progress=lambda *counts: seen.append(counts)
     )
     assert seen == [(0, 4), (2, 4), (4, 4)]
@@ -316,7 +318,7 @@ def test_a_zoo_has_labelled_checkpoints_split_by_group(images, small_groups, tmp
 
 
 def test_labels_are_the_test_accuracies_of_the_stored_networks(images, small_groups, tmp_path):
-    zoo = build_cnn_zoo(NAME, tmp_path, runs=2, config=LONG, images=images)
+    zoo = build_classifier_zoo(NAME, tmp_path, runs=2, config=LONG, images=images)
     data = to_grey_splits(images)
     network, rows = zoo.load(next(iter(zoo.architectures)))
     correct = network(data.test_images).argmax(-1) == data.test_labels
@@ -324,12 +326,16 @@ def test_labels_are_the_test_accuracies_of_the_stored_networks(images, small_gro
 
 
 def test_a_diverged_run_keeps_its_finite_checkpoints_alone(images, small_groups, tmp_path, monkeypatch):
-    def draw(*args, **kwargs):
-        first, *others = draw_runs(*args, **kwargs)
-        return [dataclasses.replace(first, optimiser="sgd", learning_rate=1e60), *others]
+    spec = CLASSIFIER_ZOOS[NAME]
 
-    monkeypatch.setattr(cnn_zoo, "draw_runs", draw)
-    zoo = build_cnn_zoo(NAME, tmp_path, runs=2, config=LONG, images=images)
+    def draw(*args):
+        group = spec.draw(*args)
+        first, *others = group.runs
+        wild = dataclasses.replace(first, optimiser="sgd", learning_rate=1e60)
+        return Group(runs=[wild, *others], split=group.split)
+
+    monkeypatch.setitem(CLASSIFIER_ZOOS, NAME, dataclasses.replace(spec, draw=draw))
+    zoo = build_classifier_zoo(NAME, tmp_path, runs=2, config=LONG, images=images)
     counts = zoo.metadata["run"].value_counts()
     assert counts.get(0, 0) < counts[1]
     assert np.isfinite(zoo.metadata[["accuracy", "test_loss", "train_loss"]]).all(axis=None)
@@ -342,19 +348,21 @@ def test_of_every_ten_groups_seven_train_one_validates_and_two_test():
 
 
 def test_what_cannot_be_built_is_refused_with_the_reason(images, small_groups, tmp_path):
-    with pytest.raises(UnknownNameError, match=r"Unknown CNN zoo 'cifar11'; choose from: cifar10-gs-cnns, fashion"):
-        build_cnn_zoo("cifar11", tmp_path)
+    with pytest.raises(
+        UnknownNameError, match=r"Unknown zoo of classifiers 'cifar11'; choose from: cifar10-gs-cnns, cnn-park, fash"
+    ):
+        build_classifier_zoo("cifar11", tmp_path)
     with pytest.raises(NeuralGraphError, match=r"Expected at least 1 run, got 0."):
-        build_cnn_zoo(NAME, tmp_path, runs=0)
+        build_classifier_zoo(NAME, tmp_path, runs=0)
     with pytest.raises(
         NeuralGraphError, match=r"Expected at least 2 checkpoints and more than 0 passes .* got 7 and 0"
     ):
         CNNTrainConfig(passes=0.0)
     with pytest.raises(UnknownNameError, match=r"Unknown optimiser 'lion'; choose from: adam, rmsprop, sgd."):
         dataclasses.replace(varied_runs()[0], optimiser="lion")
-    build_cnn_zoo(NAME, tmp_path, runs=1, config=LONG, images=images)
+    build_classifier_zoo(NAME, tmp_path, runs=1, config=LONG, images=images)
     with pytest.raises(ZooError, match="Expected the recipe of the build"):
-        build_cnn_zoo(NAME, tmp_path, runs=1, config=dataclasses.replace(LONG, seed=1), images=images)
+        build_classifier_zoo(NAME, tmp_path, runs=1, config=dataclasses.replace(LONG, seed=1), images=images)
 
 
 def test_runs_of_several_groups_are_refused(data):

@@ -36,7 +36,7 @@ from ngcore.zoo.stack_training import StackTrainConfig, measure_stack, train_net
 CONFIG = StackTrainConfig(passes=3.0, num_checkpoints=3, dtype="float64")
 
 
-# Biases that batch norm or softmax cancels are left out: their gradient is 0, and Adam would make steps of its rounding.
+# Biases that batch norm or softmax cancel are left out: their gradient is 0, and Adam would make steps of rounding.
 
 
 class Mlp(nn.Module):
