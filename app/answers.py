@@ -21,6 +21,7 @@ from ngcore.tasks import (
     classify_inrs,
     edit_of,
     expect_not_blank,
+    images_worth_of,
     load_checkpoint,
     predict_accuracy,
 )
@@ -78,6 +79,17 @@ def describe_score(card: Card) -> str:
     value = test[name]
     text = {CLASSIFY: f"{value:.1%} right", PREDICT: f"τ {value:.3f}", EDIT: f"MSE {value:.4f}"}[card["task"]]
     return f"{text} (n = {test['n']:,})"
+
+
+def worth(card: Card) -> int | None:
+    """How many labelled images a predicted accuracy is worth; None where that is not known."""
+    zoo = cached.zoos().get(card["corpus"]["name"])
+    return images_worth_of(card, zoo.metadata["accuracy"].to_numpy() if zoo else ())
+
+
+def mean_error(card: Card) -> float | None:
+    """Mean absolute error of predicted accuracies on validation networks, in [0, 1]; None where it was not measured."""
+    return card["metrics"].get("validation", {}).get("mean_absolute_error")
 
 
 def describe_reading(card: Card) -> str:

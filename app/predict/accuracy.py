@@ -1,4 +1,4 @@
-"""How accurate a model thinks a CNN is, beside how accurate it is, and how well it does over the zoo."""
+"""How accurate models think a classifier is, beside how accurate it is, and how well it does over the zoo."""
 
 import dataclasses
 from functools import partial
@@ -6,20 +6,25 @@ from functools import partial
 import pandas
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 
-from app import cached, map_data, state
+from app import answers, cached, map_data, state
 from app.answers import Answered, Card
 from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
 from app.charts.zoo_map import clicked_rows
 from app.components.appearance import theme
 from app.components.doubts import show_differences
-from app.errors import plain
+from app.errors import plain, reported
 from app.predict.model_table import model_table
+from app.predict.what_if import what_if_tab
 from app.state import Selection
 from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.tasks.images_worth import describe_images, rounded
 from ngcore.training import kendall_tau
 from ngcore.zoo import Zoo
 
+MODELS, WHAT_IF, ZOO = ":material/table_rows: Models", ":material/science: What if", ":material/scatter_plot: Its zoo"
+TABS = (MODELS, WHAT_IF, ZOO)
 CARD_KEY = "predict.accuracy_model"
 PLOT_KEY = "predict.plot"
 
@@ -40,40 +45,76 @@ class Known:
 
 
 def accuracy_prediction(selection: Selection, said: Answered) -> None:
-    """Show what the chosen model and all others predict for the selected CNN."""
+    """Show what the chosen model and all others predict for the selected classifier."""
     by_name = {card["name"]: i for i, card in enumerate(said.cards)}
     name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
-    values = [float(value[0]) for value in said.values]
-    predicted, true = values[by_name[name]], cached.row(selection).get("accuracy")
-    left, right = st.columns([0.42, 0.58], gap="large")
-    with left:
-        _show_numbers(predicted, true)
-        show_differences(said.cards[by_name[name]], selection)
-        st.markdown("**All models that read this network**")
-        st.echarts_chart(
-            draw_predictions(
-                list(by_name),
-                [100 * value for value in values],
-                true=None if true is None else 100 * true,
-                theme=theme(),
-            ),
-            height=90 + 40 * len(by_name),
-            key="predict.predictions",
-            alt="Accuracy that each model predicts; the table below has the numbers",
-        )
-    with right:
-        _show_plot(said.cards[by_name[name]], predicted, true)
-    model_table(said.cards, selection, [f"{value:.1%}" for value in values])
+    card, predicted = said.cards[by_name[name]], float(said.values[by_name[name]][0])
+    true = cached.row(selection).get("accuracy")
+    _show_numbers(card, predicted, true)
+    show_differences(card, selection)
+    tabs = dict(zip(TABS, st.tabs(list(TABS), on_change="rerun", key="predict.tab"), strict=True))
+    if tabs[MODELS].open:
+        with tabs[MODELS], reported():
+            _show_models(selection, said, true)
+    if tabs[WHAT_IF].open:
+        with tabs[WHAT_IF]:
+            what_if_tab(selection, said.cards)
+    if tabs[ZOO].open:
+        with tabs[ZOO], reported():
+            _show_plot(card, predicted, true)
 
 
-def _show_numbers(predicted: float, true: float | None) -> None:
-    left, right = st.columns(2, gap="small")
-    left.metric("Predicted", f"{predicted:.1%}", border=True, height="stretch")
+def _show_numbers(card: Card, predicted: float, true: float | None) -> None:
+    columns = st.columns(3, gap="small")
+    columns[0].metric("Predicted accuracy", f"{predicted:.1%}", border=True, height="stretch")
     if true is None:
-        right.metric("True", "unknown", border=True, height="stretch", help="It was not measured here.")
+        columns[1].metric("True accuracy", "unknown", border=True, height="stretch", help="It was not measured here.")
+    else:
+        distance = f"{100 * abs(predicted - true):.1f} points too {'high' if predicted > true else 'low'}"
+        columns[1].metric(
+            "True accuracy", f"{true:.1%}", border=True, height="stretch", help=f"The prediction is {distance}."
+        )
+    _show_worth(columns[2], card)
+
+
+def _show_worth(place: DeltaGenerator, card: Card) -> None:
+    """How many labelled images would measure the accuracy as well."""
+    count, error = answers.worth(card), answers.mean_error(card)
+    if count is None or error is None:
+        place.metric("Worth in images", "unknown", border=True, height="stretch", help="The model's card does not say.")
         return
-    right.metric("True", f"{true:.1%}", border=True, height="stretch")
-    st.caption(f"{100 * abs(predicted - true):.1f} points too {'high' if predicted > true else 'low'}")
+    text = describe_images(count)
+    place.metric(
+        "Worth in images",
+        f"≈ {rounded(count):,}" if count else "< 1",
+        border=True,
+        height="stretch",
+        help=f"The model's mean error on validation networks is {100 * error:.1f} points. Testing a network on "
+        f"{text} has the same mean error.",
+    )
+
+
+def _show_models(selection: Selection, said: Answered, true: float | None) -> None:
+    values = [float(value[0]) for value in said.values]
+    st.echarts_chart(
+        draw_predictions(
+            [card["name"] for card in said.cards],
+            [100 * value for value in values],
+            true=None if true is None else 100 * true,
+            theme=theme(),
+        ),
+        height=90 + 40 * len(values),
+        key="predict.predictions",
+        alt="Accuracy that each model predicts; the table below has the numbers",
+    )
+    more = [
+        {"mean error": _in_points(answers.mean_error(card)), "worth images": answers.worth(card)} for card in said.cards
+    ]
+    model_table(said.cards, selection, [f"{value:.1%}" for value in values], more)
+
+
+def _in_points(error: float | None) -> float | None:
+    return None if error is None else 100 * error
 
 
 def known_accuracies(card: Card) -> Known:

@@ -1,6 +1,7 @@
 """The table of models that read a network: answer, size, test figure, time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -10,23 +11,37 @@ from app.errors import plain
 from app.state import Selection
 
 
-def model_table(cards: Sequence[Card], selection: Selection, said: Sequence[str]) -> None:
-    """A row for each model, with what it said about the selected network."""
+def model_table(
+    cards: Sequence[Card], selection: Selection, said: Sequence[str], more: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """One row per model, with what it said about the selected network.
+
+    Args:
+        cards: Of the models.
+        selection: The network.
+        said: The answers in words.
+        more: Further columns, one mapping per model.
+    """
     rows = [
         {
             "model": card["name"],
             "answer": text,
+            **columns,
             "trained parameters": card["parameters"],
             "on test networks": answers.describe_score(card),
             "time": answers.milliseconds(card, selection),
         }
-        for card, text in zip(cards, said, strict=True)
+        for card, text, columns in zip(cards, said, more or [{}] * len(cards), strict=True)
     ]
     st.dataframe(
         rows,
         hide_index=True,
         key="predict.models",
         column_config={
+            "mean error": st.column_config.NumberColumn(format="%.1f points", help="On validation networks."),
+            "worth images": st.column_config.NumberColumn(
+                format="localized", help="Labelled images that would measure the accuracy as closely."
+            ),
             "trained parameters": st.column_config.NumberColumn(format="localized"),
             "time": st.column_config.NumberColumn(format="%.1f ms"),
         },

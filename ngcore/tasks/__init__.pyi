@@ -30,6 +30,7 @@ from .familiarity import Ranges as Ranges
 from .familiarity import find_differences as find_differences
 from .familiarity import find_ranges as find_ranges
 from .familiarity import judge_familiarity as judge_familiarity
+from .images_worth import describe_images as describe_images
 from .images_worth import images_worth as images_worth
 from .images_worth import images_worth_of as images_worth_of
 from .problems import PROBLEMS as PROBLEMS

@@ -88,3 +88,17 @@ def images_worth_of(
     known = known[np.isfinite(known)]
     error = measured.get("mean_absolute_error")
     return images_worth(error, known) if error is not None and known.size else None
+
+
+def describe_images(count: int) -> str:
+    """A number of labelled images in words, two digits of it: "about 390 labelled images"."""
+    if count >= MAX_IMAGES:
+        return f"more than {MAX_IMAGES:,} labelled images"
+    if count < 1:
+        return "less than one labelled image"
+    return f"about {rounded(count):,} labelled image{'s' if count > 1 else ''}"
+
+
+def rounded(count: int) -> int:
+    """Two digits of a number of images; the rest would claim too much."""
+    return round(count, 2 - len(str(count)))

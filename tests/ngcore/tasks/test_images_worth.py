@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ngcore.errors import ShapeMismatchError
-from ngcore.tasks.images_worth import MAX_IMAGES, images_worth, images_worth_of, measurement_error
+from ngcore.tasks.images_worth import MAX_IMAGES, describe_images, images_worth, images_worth_of, measurement_error
 
 
 @pytest.mark.parametrize(("share", "count", "error"), [(0.5, 1, 0.5), (0.25, 1, 0.375), (0.5, 2, 0.25), (1.0, 7, 0.0)])
@@ -54,3 +54,18 @@ def test_a_card_that_holds_the_figure_is_believed_and_another_is_worked_out_from
     assert images_worth_of(card, [0.5, float("nan")]) == 2
     assert images_worth_of(card) is None
     assert images_worth_of({"metrics": {}}, [0.5]) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "less than one labelled image"),
+        (1, "about 1 labelled image"),
+        (64, "about 64 labelled images"),
+        (385, "about 380 labelled images"),
+        (1_449, "about 1,400 labelled images"),
+        (MAX_IMAGES, "more than 1,000,000 labelled images"),
+    ],
+)
+def test_numbers_of_images_are_said_in_two_digits(count, words):
+    assert describe_images(count) == words
