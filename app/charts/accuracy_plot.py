@@ -1,5 +1,6 @@
 """Predicted against true accuracy of many networks, the current one ringed; and what several models predict for one."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,11 +70,25 @@ def _ring(point: tuple[float, float], theme: Theme) -> dict[str, Any]:
 
 
 def draw_predictions(
-    models: Sequence[str], predicted: Sequence[float], *, true: float | None = None, theme: Theme = LIGHT
+    models: Sequence[str],
+    predicted: Sequence[float],
+    *,
+    intervals: Sequence[tuple[float, float] | None] = (),
+    true: float | None = None,
+    theme: Theme = LIGHT,
 ) -> dict[str, Any]:
-    """What several models predict for one network, in percent, beside its true accuracy, as an ECharts option."""
+    """What several models predict for one network, in percent, beside its true accuracy, as an ECharts option.
+
+    Args:
+        models: Names, one row each.
+        predicted: One per model, in percent.
+        intervals: Ends of the interval of each prediction, in percent; None, or none at all, where there are none.
+        true: In percent; None where it is unknown.
+        theme: Colours.
+    """
     true = gap(true, 2)
-    highest = min(100.0, 5 * (max(gap(value) or 0.0 for value in (true, *predicted)) // 5 + 1))
+    ends = [pair or (value, value) for pair, value in zip(intervals or [None] * len(predicted), predicted, strict=True)]
+    known = [gap(value) or 0.0 for value in (true, *predicted, *itertools.chain(*ends))]
     line = {
         "silent": True,
         "symbol": "none",
@@ -81,20 +96,41 @@ def draw_predictions(
         "lineStyle": {"color": theme.text, "width": 2, "type": "solid"},
         "data": [{"xAxis": true}] if true is not None else [],
     }
+    points = {
+        "type": "scatter",
+        "name": "predicted",
+        "data": [[gap(value, 2), row] for row, value in enumerate(predicted)],
+        "symbolSize": 14,
+        "itemStyle": {"color": theme.accent, "borderColor": theme.background, "borderWidth": 1},
+        "label": {"show": True, "position": "top", "formatter": "{@[0]} %", "color": theme.text},
+        "tooltip": {"formatter": "{b}<br>predicted: {@[0]} %"},
+        "markLine": line,
+        "z": 5,
+    }
     return {
         "animation": False,
         "grid": {"left": 8, "right": 56, "top": 28, "bottom": 8, "containLabel": True},
-        "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f %%"},
-        "xAxis": {"type": "value", "min": 0, "max": highest, "axisLabel": {"formatter": "{value} %"}},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": {
+            "type": "value",
+            "min": 0,
+            "max": min(100.0, 5 * (max(known) // 5 + 1)),
+            "axisLabel": {"formatter": "{value} %"},
+        },
         "yAxis": {"type": "category", "data": list(models), "inverse": True},
-        "series": [
-            {
-                "type": "bar",
-                "data": [gap(value, 2) for value in predicted],
-                "barMaxWidth": 20,
-                "itemStyle": {"color": theme.accent},
-                "label": {"show": True, "position": "insideLeft", "formatter": "{c} %", "color": theme.background},
-                "markLine": line,
-            }
-        ],
+        "series": [*_bands(ends, theme), points],
     }
+
+
+def _bands(ends: Sequence[tuple[float, float]], theme: Theme) -> list[dict[str, Any]]:
+    """Intervals as bars that begin at their lower ends."""
+    bar = {"type": "bar", "stack": "interval", "silent": True, "barMaxWidth": 12}
+    return [
+        {**bar, "data": [gap(low, 2) for low, _ in ends], "itemStyle": {"color": "transparent"}},
+        {
+            **bar,
+            "name": "interval",
+            "data": [gap(high - low, 2) for low, high in ends],
+            "itemStyle": {"color": theme.accent, "opacity": 0.35},
+        },
+    ]

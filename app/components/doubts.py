@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cached
+from app import answers, cached
 from app.answers import Card
 from app.errors import plain
 from app.state import Selection
 from ngcore.networks import Network
-from ngcore.tasks import Degeneracy, Ranges, find_degeneracy, find_differences, find_ranges
+from ngcore.tasks import Degeneracy, Familiarity, Ranges, find_degeneracy, find_ranges, judge_familiarity
 
 MAX_NETWORKS = 256
 WARNING = ":material/warning:"
@@ -30,16 +30,31 @@ def _degeneracy(key: str, _network: Network) -> Degeneracy:
 
 
 def show_differences(card: Card, selection: Selection) -> None:
-    """Warn where the selected network is unlike those that a model was trained on; those of its zoo are not asked."""
-    if selection.zoo == card["corpus"]["name"]:
-        return
-    network = cached.network(selection)
-    sentences = find_differences(card, network, _ranges_for(card, network))
+    """Warn where the selected network is unlike those that a model was trained on."""
+    sentences = familiarity(card, selection).sentences
     if sentences:
         st.warning(plain(" ".join(sentences)), icon=WARNING)
 
 
-def _ranges_for(card: Card, network: Network) -> Ranges | None:
+def familiarity(card: Card, selection: Selection) -> Familiarity:
+    """Whether the selected network is like those that a model was trained on."""
+    network = cached.network(selection)
+    is_own = selection.zoo == card["corpus"]["name"]
+    return judge(card, network, key=cached.content_key(selection), ranges=None if is_own else ranges_for(card, network))
+
+
+def judge(card: Card, network: Network, *, key: str, ranges: Ranges | None = None) -> Familiarity:
+    """Whether a network from anywhere is like those that a model was trained on; `key` identifies the network."""
+    return _judge(card["name"], card["weights_sha256"], key, str(cached.device()), network, ranges)
+
+
+@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+def _judge(name: str, weights: str, key: str, device: str, _network: Network, _ranges: Ranges | None) -> Familiarity:
+    return judge_familiarity(answers.checkpoint(name, weights), _network, _ranges)[0]
+
+
+def ranges_for(card: Card, network: Network) -> Ranges | None:
+    """What the networks of the zoo of a model are like; None where the zoo is not here."""
     zoo = cached.zoos().get(card["corpus"]["name"])
     return None if zoo is None else _ranges(zoo.name, zoo.hash, network.architecture.id, network)
 

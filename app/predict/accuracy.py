@@ -6,20 +6,19 @@ from functools import partial
 import pandas
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 
 from app import answers, cached, map_data, state
 from app.answers import Answered, Card
 from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
 from app.charts.zoo_map import clicked_rows
 from app.components.appearance import theme
-from app.components.doubts import show_differences
+from app.components.doubts import familiarity, show_differences
 from app.errors import plain, reported
 from app.predict.model_table import model_table
 from app.predict.what_if import what_if_tab
 from app.state import Selection
 from ngcore.maps.zoo_maps import ZooPoints
-from ngcore.tasks.images_worth import describe_images, rounded
+from ngcore.tasks import Interval, accuracy_interval, describe_images
 from ngcore.training import kendall_tau
 from ngcore.zoo import Zoo
 
@@ -50,7 +49,7 @@ def accuracy_prediction(selection: Selection, said: Answered) -> None:
     name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
     card, predicted = said.cards[by_name[name]], float(said.values[by_name[name]][0])
     true = cached.row(selection).get("accuracy")
-    _show_numbers(card, predicted, true)
+    _show_numbers(selection, card, predicted, true)
     show_differences(card, selection)
     tabs = dict(zip(TABS, st.tabs(list(TABS), on_change="rerun", key="predict.tab"), strict=True))
     if tabs[MODELS].open:
@@ -64,57 +63,99 @@ def accuracy_prediction(selection: Selection, said: Answered) -> None:
             _show_plot(card, predicted, true)
 
 
-def _show_numbers(card: Card, predicted: float, true: float | None) -> None:
-    columns = st.columns(3, gap="small")
-    columns[0].metric("Predicted accuracy", f"{predicted:.1%}", border=True, height="stretch")
+def _show_numbers(selection: Selection, card: Card, predicted: float, true: float | None) -> None:
+    left, right = st.columns(2, gap="small")
+    interval = _interval(card, selection, predicted)
+    left.metric(
+        "Predicted accuracy",
+        f"{predicted:.1%}",
+        _in_words(interval) if interval else None,
+        delta_color="off",
+        delta_arrow="off",
+        delta_description=f"in {interval.level:.0%} of cases" if interval else None,
+        border=True,
+        height="stretch",
+        help=_about_interval(interval),
+    )
     if true is None:
-        columns[1].metric("True accuracy", "unknown", border=True, height="stretch", help="It was not measured here.")
+        right.metric("True accuracy", "unknown", border=True, height="stretch", help="It was not measured here.")
     else:
         distance = f"{100 * abs(predicted - true):.1f} points too {'high' if predicted > true else 'low'}"
-        columns[1].metric(
-            "True accuracy", f"{true:.1%}", border=True, height="stretch", help=f"The prediction is {distance}."
+        right.metric(
+            "True accuracy",
+            f"{true:.1%}",
+            f"prediction {distance}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
         )
-    _show_worth(columns[2], card)
+    st.caption(" ".join(filter(None, (_about_worth(card), _about_familiarity(card, selection)))))
 
 
-def _show_worth(place: DeltaGenerator, card: Card) -> None:
+def _interval(card: Card, selection: Selection, predicted: float) -> Interval | None:
+    return accuracy_interval(card, predicted, architecture=cached.network(selection).architecture)
+
+
+def _in_words(interval: Interval) -> str:
+    return f"{interval.low:.1%} – {interval.high:.1%}"
+
+
+def _about_interval(interval: Interval | None) -> str | None:
+    if interval is None:
+        return None
+    return interval.note or (
+        f"The true accuracy of {interval.level:.0%} of networks lies in such intervals, if they are like those of the "
+        f"model's zoo (split-conformal, calibrated on {interval.runs:,} validation runs)."
+    )
+
+
+def _about_worth(card: Card) -> str:
     """How many labelled images would measure the accuracy as well."""
     count, error = answers.worth(card), answers.mean_error(card)
     if count is None or error is None:
-        place.metric("Worth in images", "unknown", border=True, height="stretch", help="The model's card does not say.")
-        return
-    text = describe_images(count)
-    place.metric(
-        "Worth in images",
-        f"≈ {rounded(count):,}" if count else "< 1",
-        border=True,
-        height="stretch",
-        help=f"The model's mean error on validation networks is {100 * error:.1f} points. Testing a network on "
-        f"{text} has the same mean error.",
+        return ""
+    return (
+        f"The model's mean error on validation networks is {100 * error:.1f} points: its prediction is worth "
+        f"**{describe_images(count)}**."
     )
+
+
+def _about_familiarity(card: Card, selection: Selection) -> str:
+    found = familiarity(card, selection)
+    if found.p_value is None or found.is_flagged:
+        return ""
+    return f"The network is like those that the model was trained on (p = {found.p_value:.2f})."
 
 
 def _show_models(selection: Selection, said: Answered, true: float | None) -> None:
     values = [float(value[0]) for value in said.values]
+    intervals = [_interval(card, selection, value) for card, value in zip(said.cards, values, strict=True)]
     st.echarts_chart(
         draw_predictions(
             [card["name"] for card in said.cards],
             [100 * value for value in values],
+            intervals=[(100 * one.low, 100 * one.high) if one else None for one in intervals],
             true=None if true is None else 100 * true,
             theme=theme(),
         ),
-        height=90 + 40 * len(values),
+        height=70 + 48 * len(values),
         key="predict.predictions",
         alt="Accuracy that each model predicts; the table below has the numbers",
     )
-    more = [
-        {"mean error": _in_points(answers.mean_error(card)), "worth images": answers.worth(card)} for card in said.cards
-    ]
+    more = [_columns(card, selection, one) for card, one in zip(said.cards, intervals, strict=True)]
     model_table(said.cards, selection, [f"{value:.1%}" for value in values], more)
 
 
-def _in_points(error: float | None) -> float | None:
-    return None if error is None else 100 * error
+def _columns(card: Card, selection: Selection, interval: Interval | None) -> dict[str, str | float | None]:
+    """What the table of models says besides; columns that are empty for all models are left out there."""
+    error = answers.mean_error(card)
+    return {
+        "interval": _in_words(interval) if interval else None,
+        "p-value": familiarity(card, selection).p_value,
+        "mean error": None if error is None else 100 * error,
+        "worth images": answers.worth(card),
+    }
 
 
 def known_accuracies(card: Card) -> Known:

@@ -20,15 +20,16 @@ def model_table(
         cards: Of the models.
         selection: The network.
         said: The answers in words.
-        more: Further columns, one mapping per model.
+        more: Further columns, one mapping per model; those that are None for all are left out.
     """
+    known = [name for name in (more[0] if more else ()) if any(columns[name] is not None for columns in more)]
     rows = [
         {
             "model": card["name"],
             "answer": text,
-            **columns,
-            "trained parameters": card["parameters"],
+            **{name: columns[name] for name in known},
             "on test networks": answers.describe_score(card),
+            "trained parameters": card["parameters"],
             "time": answers.milliseconds(card, selection),
         }
         for card, text, columns in zip(cards, said, more or [{}] * len(cards), strict=True)
@@ -38,6 +39,9 @@ def model_table(
         hide_index=True,
         key="predict.models",
         column_config={
+            "p-value": st.column_config.NumberColumn(
+                format="%.3f", help="Below 0.05 the network is unlike those that the model was trained on."
+            ),
             "mean error": st.column_config.NumberColumn(format="%.1f points", help="On validation networks."),
             "worth images": st.column_config.NumberColumn(
                 format="localized", help="Labelled images that would measure the accuracy as closely."
