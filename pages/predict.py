@@ -13,8 +13,11 @@ st.title("Predict")
 with st.expander("What am I looking at?", icon=":material/help:"):
     st.markdown(
         "A model reads the **weights** of the selected network as a graph and answers a question about it. For a "
-        "network that is a picture (an INR) the question is what the picture shows; for a small CNN it is which share "
-        "of test images the CNN classifies correctly, without running it on a single one.\n\n"
+        "network that is a picture (an INR) the question is what the picture shows; for a classifier it is which share "
+        "of test images it gets right, without running it on a single one.\n\n"
+        "An *interval* holds the true accuracy of nine networks in ten, if they are like those that the model was "
+        "trained on. The *p-value* says how usual this network is among those; below 0.05 the answer is a guess. "
+        "*Worth k labelled images*: testing a network on k labelled images would be as far off on average.\n\n"
         "Models with *probes* also run the network on a few learned inputs. *Baselines* read flat weights or their "
         "statistics, and show what the graph is good for."
     )
@@ -31,7 +34,7 @@ with reported(stop=True):
 with reported():
     if not cards:
         st.info(
-            "No trained model here reads this kind of network; there are models for INRs and small CNNs.",
+            "No trained model here reads networks with such inputs and outputs.",
             icon=":material/info:",
         )
         st.page_link(page_table.page("network"), label="Look at its graph")

@@ -2,9 +2,10 @@
 
 import numpy as np
 import streamlit as st
+import torch
 
 from app import answers, cached
-from app.answers import Answered
+from app.answers import Answered, Card
 from app.charts.probabilities import draw_probabilities, draw_side_by_side
 from app.components.appearance import theme
 from app.components.class_sentence import say
@@ -13,6 +14,7 @@ from app.components.render_panel import enlarged
 from app.errors import plain
 from app.predict.model_table import model_table
 from app.state import Selection
+from ngcore.tasks import class_set
 
 PICTURE = 260
 CARD_KEY = "predict.class_model"
@@ -33,6 +35,7 @@ def class_prediction(selection: Selection, said: Answered) -> None:
         st.caption(answers.describe_reading(said.cards[by_name[name]]))
     with right:
         say(names, probabilities, label)
+        _say_set(said.cards[by_name[name]], names, probabilities)
         say_agreement(int(probabilities.argmax()), [int(said.values[i].argmax()) for i in alike.values()])
         show_differences(said.cards[by_name[name]], selection)
         st.echarts_chart(
@@ -51,6 +54,19 @@ def class_prediction(selection: Selection, said: Answered) -> None:
         )
         st.caption("Probability of each class in percent, one row per model.")
     model_table(said.cards, selection, list(map(_in_words, names_of, said.values)))
+
+
+def _say_set(card: Card, names: list[str], probabilities: np.ndarray) -> None:
+    """The classes among which the true one is nearly always, where the model was calibrated."""
+    found = class_set(card, torch.from_numpy(probabilities))
+    if found is None or found.note:
+        return
+    listed = ", ".join(plain(names[label]) for label in found.labels)
+    st.caption(
+        f"True class, with {found.level:.0%} confidence: {listed}",
+        help=f"The true class of {found.level:.0%} of networks is among those listed, if they are like those of the "
+        f"model's zoo (split-conformal, calibrated on {found.runs:,} validation networks).",
+    )
 
 
 def _show_picture(selection: Selection) -> None:
