@@ -10,7 +10,7 @@ from app.leaderboard.studies import study_section
 from app.leaderboard.table import QUESTIONS, leaderboard_table, show_headlines
 from ngcore.report.results import result_rows
 from ngcore.report.studies import list_studies
-from ngcore.report.study_files import BASELINES_STUDY
+from ngcore.report.study_files import BASELINES_STUDY, EXTREMES
 
 st.title("Leaderboard")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -65,6 +65,6 @@ if task == CLASSIFY:
             model_comparison(cached.zoo(name), comparable[name])
 
 with reported():
-    if studies := [study for study in list_studies() if study["name"] != BASELINES_STUDY]:
+    if studies := [study for study in list_studies() if study["name"] not in (BASELINES_STUDY, EXTREMES)]:
         st.subheader("Studies")
         study_section(studies)

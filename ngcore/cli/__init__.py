@@ -1,7 +1,7 @@
 """The console command `ngcore`: what the package does, from a terminal or a script.
 
     data fetch · zoo build, info, list, verify, sample · train · evaluate · results · seeds · study · models
-    predict · edit · embed · map · graph · weights · benchmark · app
+    predict · edit · embed · map · graph · weights · check · benchmark · app
 
 Results go to stdout (as JSON with `--json`), progress and errors to stderr. Exit codes: 0 success, 1 failure,
 in whole or in part, 2 wrong usage, 130 interrupted, 141 output pipe closed.

@@ -10,6 +10,7 @@ from ngcore import __version__
 from ngcore.allocator import keep_freed_memory
 from ngcore.cli import (
     benchmark,
+    check,
     data,
     edit,
     embed,
@@ -84,7 +85,22 @@ program = typer.Typer(
 )
 program.add_typer(data.commands, name="data")
 program.add_typer(zoo.commands, name="zoo")
-for _module in (train, evaluate, results, seeds, study, models, predict, edit, embed, maps, graph, weights, benchmark):
+for _module in (
+    train,
+    evaluate,
+    results,
+    seeds,
+    study,
+    models,
+    predict,
+    edit,
+    embed,
+    maps,
+    graph,
+    weights,
+    check,
+    benchmark,
+):
     _module.register(program)
 
 

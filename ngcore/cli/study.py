@@ -21,8 +21,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="probes-and-data, normalisation, number-of-probes, parts or editing, about INRs; accuracy-baselines, "
-            "about a zoo with accuracies."
+            help="probes-and-data, normalisation, number-of-probes, parts, editing or extremes, about INRs; "
+            "accuracy-baselines, about a zoo with accuracies."
         ),
     ],
     zoo: ZooOption = None,
@@ -34,7 +34,7 @@ def study(
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Train the models of a study one after another, or measure all baselines or editors; a stopped study continues.
+    """Train the models of a study in turn, or measure baselines, editors or extremes; a stopped study continues.
 
     A study in work/studies takes precedence over a shipped one. To ship it: --out assets/studies/NAME.json; the names
     of those about accuracy end with the zoo's.

@@ -13,3 +13,5 @@ from .model import Model as Model
 from .neural_graph_model import NeuralGraphModel as NeuralGraphModel
 from .sweep_editor import SweepEditor as SweepEditor
 from .sweep_model import SweepModel as SweepModel
+from .width_copies import can_be_width_stable as can_be_width_stable
+from .width_copies import width_stable_copy as width_stable_copy

@@ -11,9 +11,11 @@ from ngcore.locks import only_one
 from ngcore.paths import ASSETS, work_folder
 from ngcore.report.accuracy_baselines import run_accuracy_baselines
 from ngcore.report.edit_study import QUESTION, edit_study
+from ngcore.report.extremes import run_extremes
 from ngcore.report.study_files import (
     BASELINES_STUDY,
     EDITING,
+    EXTREMES,
     own_studies,
     read_study,
     rows_of,
@@ -176,7 +178,7 @@ STUDIES: dict[str, Study] = {
 
 def study_names() -> tuple[str, ...]:
     """All studies, in the order in which they are shown."""
-    return (*STUDIES, EDITING, BASELINES_STUDY)
+    return (*STUDIES, EDITING, EXTREMES, BASELINES_STUDY)
 
 
 def zoo_of_study(name: str) -> str:
@@ -187,7 +189,7 @@ def zoo_of_study(name: str) -> str:
     """
     if name not in study_names():
         raise UnknownNameError("study", name, study_names())
-    return {EDITING: EDITED_ZOO, BASELINES_STUDY: PREDICTED_ZOO}.get(name) or STUDIES[name].zoo
+    return {EDITING: EDITED_ZOO, EXTREMES: EDITED_ZOO, BASELINES_STUDY: PREDICTED_ZOO}.get(name) or STUDIES[name].zoo
 
 
 def run_study(
@@ -218,6 +220,8 @@ def run_study(
     zoo = Zoo.open(zoo_folder or find_zoo(zoo_of_study(name)))
     if name == EDITING:
         return _run_edit_study(out, zoo, device=device, limit=limit, progress=progress)
+    if name == EXTREMES:
+        return run_extremes(out, zoo, device=device, limit=limit, progress=progress)
     if name == BASELINES_STUDY:
         return run_accuracy_baselines(out, zoo, limit=limit, progress=progress)
     return _train_cells(name, out, zoo, device=device, limit=limit, progress=progress)

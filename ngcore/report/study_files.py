@@ -11,6 +11,7 @@ from ngcore.paths import work_folder
 from ngcore.zoo import Zoo
 
 EDITING = "editing"
+EXTREMES = "extremes"
 BASELINES_STUDY = "accuracy-baselines"
 OF_ZOOS = "accuracy-"
 """Beginning of the names of studies that are made of any zoo with accuracies, each in a file of its own."""
@@ -79,6 +80,8 @@ def study_command(content: Mapping[str, Any]) -> str:
 
 def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Column heads and cells of a study's table, in words."""
+    if content["name"] == EXTREMES:
+        return _table_of_extremes(content["rows"])
     settings = list(content["rows"][0]["setting"])
     figures = _figures_of(content["name"])
     rows = [
@@ -86,6 +89,24 @@ def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
         for row in content["rows"]
     ]
     return [*settings, *figures], rows
+
+
+def _table_of_extremes(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """One line for each kind of networks, change and model; its figures by size."""
+    lines: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        lines.setdefault(tuple(str(row["setting"][name]) for name in ("networks", "change", "model")), []).append(row)
+    cells = [
+        [*names, f"{max(row['test']['n'] for row in own):,}", "; ".join(map(_extreme_figure, own))]
+        for names, own in lines.items()
+    ]
+    return ["networks", "change", "model", "n", "accuracy, or R², by size"], cells
+
+
+def _extreme_figure(row: Row) -> str:
+    test = row["test"]
+    figure = f"{test['accuracy']:.1%}" if "accuracy" in test else f"{test['r_squared']:.2f}"
+    return f"{row['setting']['size']}: {figure}"
 
 
 def _figures_of(name: str) -> dict[str, Callable[[Row], str]]:

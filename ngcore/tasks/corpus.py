@@ -44,6 +44,11 @@ class Corpus:
         rows = zoo.rows(split=split)[:limit]
         if not len(rows):
             raise ZooError(f"Expected networks in the {split} split of {zoo.name} ({zoo.folder}), got none.")
+        return cls.of_rows(zoo, split, rows)
+
+    @classmethod
+    def of_rows(cls, zoo: Zoo, split: str, rows: np.ndarray) -> "Corpus":
+        """Read the networks at these positions of the zoo's metadata into memory, as a split of this name."""
         names = zoo.metadata["architecture"].to_numpy()[rows]
         kinds = sorted(set(names))
         stack, row = torch.zeros(len(rows), dtype=torch.long), torch.zeros(len(rows), dtype=torch.long)

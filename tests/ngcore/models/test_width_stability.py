@@ -6,7 +6,7 @@ from dag_architectures import DAGS
 from tiny_models import tiny_config, tiny_model
 
 from ngcore.errors import NeuralGraphError
-from ngcore.models import build_model, preset
+from ngcore.models import build_model, preset, width_stable_copy
 from ngcore.models.config import SweepConfig
 from ngcore.models.fans import FanScale
 from ngcore.models.rows import rows_by_depth
@@ -95,3 +95,19 @@ def test_sweeping_back_and_reading_hidden_neurons_are_refused():
         SweepConfig(is_width_stable=True, num_layers=2, readout="outputs")
     with pytest.raises(NeuralGraphError, match="readout 'all'"):
         SweepConfig(is_width_stable=True, num_layers=1, readout="all")
+
+
+def test_a_trained_sweep_becomes_stable_without_training():
+    """The same answers at its own width, and at eight times it, where it had others before."""
+    networks = random_network(CHAINS[1], 4)
+    model = tiny_model("ng-sweep", [CHAINS[1]], num_layers=1)
+    copy = width_stable_copy(model, [CHAINS[1]])
+    torch.testing.assert_close(copy(networks), model(networks), rtol=1e-6, atol=1e-6)
+    wider = widen(networks, 8, split="unequal")
+    torch.testing.assert_close(copy(wider), copy(networks), rtol=0, atol=1e-10)
+    assert (model(wider) - model(networks)).abs().max() > 1e-3
+
+
+def test_models_that_sweep_back_have_no_stable_copy():
+    with pytest.raises(NeuralGraphError, match="Expected an NG-Sweep of one sweep that outputs are read from"):
+        width_stable_copy(tiny_model("ng-sweep", [CHAINS[1]]), [CHAINS[1]])
