@@ -4,6 +4,9 @@ from .answers import classify_inrs as classify_inrs
 from .answers import edit_inrs as edit_inrs
 from .answers import embed_networks as embed_networks
 from .answers import predict_accuracy as predict_accuracy
+from .attribution import Explanation as Explanation
+from .attribution import explain_by_gradient as explain_by_gradient
+from .attribution import explain_by_occlusion as explain_by_occlusion
 from .calibration import Calibration as Calibration
 from .calibration import calibrate as calibrate
 from .calibration import calibrate_checkpoint as calibrate_checkpoint

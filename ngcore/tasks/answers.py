@@ -90,7 +90,7 @@ def change_of_inrs(checkpoint: Checkpoint, network: Network) -> Network:
     _expect_task(checkpoint, "edit")
     parts = []
     with torch.no_grad():
-        for part in _batches(network, checkpoint):
+        for part in batches(network, checkpoint):
             change = checkpoint.model(part)
             if not isinstance(change, Network):
                 raise CheckpointError(f"Expected a graph model to edit with, got {type(checkpoint.model).__name__}.")
@@ -107,8 +107,8 @@ def _expect_task(checkpoint: Checkpoint, task: str) -> None:
         )
 
 
-def _batches(network: Network, checkpoint: Checkpoint) -> list[Network]:
-    """Parts of a stack that a model reads within `MAX_MODEL_BYTES`.
+def batches(network: Network, checkpoint: Checkpoint) -> list[Network]:
+    """Parts of a stack that a model reads within `MAX_MODEL_BYTES`, on its device and in single precision.
 
     Raises:
         TooLargeError: If it cannot read a single network.
@@ -133,7 +133,7 @@ def _model_bytes(architecture: Architecture, checkpoint: Checkpoint) -> int:
 
 def _in_batches(ask: Callable[[Network], Tensor], checkpoint: Checkpoint, network: Network) -> Tensor:
     with torch.no_grad():
-        answers = torch.cat([ask(part).cpu() for part in _batches(network, checkpoint)])
+        answers = torch.cat([ask(part).cpu() for part in batches(network, checkpoint)])
     _expect_finite(answers, checkpoint, network)
     return answers
 
