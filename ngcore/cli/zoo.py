@@ -1,5 +1,6 @@
 """`ngcore zoo`: building, describing, checking and sampling zoos."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -154,16 +155,26 @@ def verify(name: ZooName, as_json: Json = False) -> None:
         raise typer.Exit(FAILED)
 
 
+class Unit(StrEnum):
+    """What a sample is counted in."""
+
+    NETWORK = "network"
+    RUN = "run"
+    GROUP = "group"
+
+
 @commands.command(
     epilog=example(
-        "zoo sample mnist-inrs --test 100 --out few-inrs", "zoo sample cifar10-gs-cnns --test 40 --out few-cnns"
+        "zoo sample mnist-inrs --test 100 --out few-inrs",
+        "zoo sample cifar10-gs-cnns --test 2 --unit group --out few-cnns",
     )
 )
 def sample(
     name: ZooName,
-    train: Annotated[int, typer.Option(min=0, help="Training networks.")] = 0,
-    validation: Annotated[int, typer.Option(min=0, help="Validation networks.")] = 0,
-    test: Annotated[int, typer.Option(min=0, help="Test networks.")] = 0,
+    train: Annotated[int, typer.Option(min=0, help="Training networks, runs or groups.")] = 0,
+    validation: Annotated[int, typer.Option(min=0, help="Validation networks, runs or groups.")] = 0,
+    test: Annotated[int, typer.Option(min=0, help="Test networks, runs or groups.")] = 0,
+    unit: Annotated[Unit, typer.Option(help="What is counted: runs come with all checkpoints.")] = Unit.NETWORK,
     out: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="work/samples/NAME")] = None,
     as_json: Json = False,
 ) -> None:
@@ -174,7 +185,7 @@ def sample(
     folder = out or work_folder() / "samples" / source.name
     with waiting(f"Writing {folder} …"):
         counts = {"train": train, "validation": validation, "test": test}
-        zoo = write_sample(source, folder, counts, with_images=source.card.get("kind") == "inr")
+        zoo = write_sample(source, folder, counts, unit=unit.value, with_images=source.card.get("kind") == "inr")
     size = sum(path.stat().st_size for path in zoo.folder.iterdir())
     result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "bytes": size, "hash": zoo.hash}
     text = f"{zoo!r} in {folder}, {size / 1e6:.1f} MB"

@@ -7,6 +7,8 @@ from rich.text import Text
 
 from ngcore.cli.output import line, table_of
 
+MAX_ROWS = 12
+
 
 def show_zoo(console: Console, described: dict[str, Any]) -> None:
     """Print what `ngcore.zoo.describe_zoo` returns."""
@@ -21,11 +23,52 @@ def show_zoo(console: Console, described: dict[str, Any]) -> None:
         for split, count in described["splits"].items()
     ]
     console.print(table_of(("Split", ">Networks", *(f">{label}" for label in labels)), rows))
-    kinds = [(entry["name"], entry["num_parameters"], entry["num_networks"]) for entry in described["architectures"]]
-    console.print(table_of(("Architecture", ">Parameters", ">Networks"), kinds))
+    _show_architectures(console, described)
     _show_quantiles(console, described)
     _show_accuracies(console, described)
-    _show_weights(console, described)
+    _show_coverage(console, described["coverage"]["hyper_parameters"])
+    if described["parameters"]:
+        _show_weights(console, described)
+
+
+def _show_architectures(console: Console, described: dict[str, Any]) -> None:
+    families = described["coverage"]["families"]
+    kinds = [(entry["name"], entry["num_parameters"], entry["num_networks"]) for entry in described["architectures"]]
+    if families:
+        rows = [
+            (
+                row["family"],
+                row["num_runs"],
+                row["num_networks"],
+                row["num_architectures"],
+                _between(row["num_parameters"]),
+            )
+            for row in families
+        ]
+        columns = ("Family", ">Runs", ">Networks", ">Architectures", ">Parameters")
+        console.print(table_of(columns, rows))
+    if len(kinds) > MAX_ROWS:
+        console.print(line(f"{len(kinds)} architectures; --json lists them."))
+    else:
+        console.print(table_of(("Architecture", ">Parameters", ">Networks"), kinds))
+
+
+def _show_coverage(console: Console, entries: list[dict[str, Any]]) -> None:
+    rows = [(entry["column"], in_words(entry)) for entry in entries]
+    if rows:
+        console.print(table_of(("Hyper-parameter", "Runs"), rows))
+
+
+def in_words(entry: dict[str, Any]) -> str:
+    """An entry of `describe_coverage`'s hyper-parameters: "3 of relu, 5 of tanh" or "0.001 … 0.03, median 0.005"."""
+    if "counts" in entry:
+        return ", ".join(f"{value}: {count}" for value, count in entry["counts"].items())
+    missing = f"; none in {entry['num_missing']}" if entry["num_missing"] else ""
+    return f"{_between([entry['low'], entry['high']])}, median {entry['median']:.3g}{missing}"
+
+
+def _between(bounds: list[float]) -> str:
+    return " … ".join(f"{bound:,}" if isinstance(bound, int) else f"{bound:.3g}" for bound in bounds)
 
 
 def _show_quantiles(console: Console, described: dict[str, Any]) -> None:

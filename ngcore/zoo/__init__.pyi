@@ -3,12 +3,14 @@ from .classifier_zoo import build_classifier_zoo as build_classifier_zoo
 from .cnn_training import CNNTrainConfig as CNNTrainConfig
 from .contact_sheets import contact_sheet as contact_sheet
 from .contact_sheets import write_contact_sheet as write_contact_sheet
+from .coverage import describe_coverage as describe_coverage
 from .image_inputs import SampleImages as SampleImages
 from .image_inputs import fitting_image_sets as fitting_image_sets
 from .image_inputs import sample_images as sample_images
 from .images import CLASS_NAMES as CLASS_NAMES
 from .images import ImageSet as ImageSet
 from .images import fetch_images as fetch_images
+from .info import describe_accuracies as describe_accuracies
 from .info import describe_zoo as describe_zoo
 from .inr_zoo import INR_ZOOS as INR_ZOOS
 from .inr_zoo import build_inr_zoo as build_inr_zoo

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from ngcore.errors import ZooError
 from ngcore.files import reading
 from ngcore.zoo.card import REMEDY, tensor_file
+from ngcore.zoo.coverage import describe_coverage, last_checkpoints
 from ngcore.zoo.metadata import SPLITS
 from ngcore.zoo.storage import Zoo
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
 AT_CHANCE = 1.2  # a network at most this many times as good as guessing has learnt next to nothing
+MAX_ARCHITECTURES = 8  # of zoos of more the weights are not described, architecture by architecture
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 # Standard deviations over the corpora of Navon et al. (2023), to compare those built here with.
@@ -38,11 +40,13 @@ def describe_zoo(zoo: Zoo) -> dict[str, Any]:
         "name", "folder", "hash", "num_networks", "num_flagged", "num_runs";
         "splits": {split: number of networks}, "labels": {split: {label: number}}, without labels empty;
         "architectures": [{"id", "name", "num_parameters", "num_networks"}];
-        "parameters": [{"architecture", "parameter", "mean", "std", "published_std" (None if there is none)}];
+        "parameters": [{"architecture", "parameter", "mean", "std", "published_std" (None if there is none)}], empty
+        for zoos of more than `MAX_ARCHITECTURES`;
         "psnr", "accuracy": {quantile: value}, None where no network has one;
-        "accuracies": {"all" or "last of each run": see `_describe_accuracies`}, empty where no network has one.
+        "accuracies": see `describe_accuracies`; "coverage": see `describe_coverage`.
     """
     table = zoo.metadata
+    few = zoo.architectures if len(zoo.architectures) <= MAX_ARCHITECTURES else ()
     return {
         "name": zoo.name,
         "folder": str(zoo.folder),
@@ -53,10 +57,11 @@ def describe_zoo(zoo: Zoo) -> dict[str, Any]:
         "splits": {split: int((table["split"] == split).sum()) for split in SPLITS},
         "labels": {split: _label_counts(zoo, table[table["split"] == split]) for split in SPLITS},
         "architectures": [_describe_architecture(zoo, key) for key in zoo.architectures],
-        "parameters": [row for key in zoo.architectures for row in _parameter_statistics(zoo, key)],
+        "parameters": [row for key in few for row in _parameter_statistics(zoo, key)],
         "psnr": _quantiles(table["psnr"].to_numpy()),
         "accuracy": _quantiles(table["accuracy"].to_numpy()),
-        "accuracies": _accuracies(zoo),
+        "accuracies": describe_accuracies(zoo),
+        "coverage": describe_coverage(zoo),
     }
 
 
@@ -67,17 +72,28 @@ def tau_ceiling(targets: np.ndarray) -> float:
     return float(np.sqrt(1 - tied / pairs)) if pairs else float("nan")
 
 
-def _accuracies(zoo: Zoo) -> dict[str, dict[str, Any]]:
+def describe_accuracies(zoo: Zoo) -> dict[str, dict[str, Any]]:
+    """How accurate the networks of a zoo are, in JSON types.
+
+    Returns:
+        {"num_networks", "quantiles", "at_chance", "tau_ceiling"} by "all", "last of each run" and, where there are
+        several families, "last of each run, <family>". At chance is the share at most 1.2 times as good as guessing;
+        the ceiling is the highest possible Kendall τ on the test split, None without one. Empty where no network has
+        an accuracy.
+    """
     table = zoo.metadata[zoo.metadata["accuracy"].notna()]
     if not len(table):
         return {}
-    last = table[table["step"] == table.groupby("run")["step"].transform("max")]
     guessing = 1 / next(iter(zoo.architectures.values())).output_shape[0]
-    return {name: _describe_accuracies(some, guessing) for name, some in (("all", table), ("last of each run", last))}
+    last = last_checkpoints(table)
+    parts = {"all": table, "last of each run": last}
+    families = sorted(set(last["family"])) if "family" in last.columns else []
+    if len(families) > 1:
+        parts |= {f"last of each run, {family}": last[last["family"] == family] for family in families}
+    return {name: _describe_accuracies(some, guessing) for name, some in parts.items()}
 
 
 def _describe_accuracies(table: "pandas.DataFrame", guessing: float) -> dict[str, Any]:
-    """Keys: "num_networks", "quantiles", "at_chance" (a share), "tau_ceiling" (of the test split, None without one)."""
     test = table.loc[table["split"] == "test", "accuracy"].to_numpy()
     return {
         "num_networks": len(table),
