@@ -40,7 +40,18 @@ def cards_for(task: str, selection: Selection) -> list[Card]:
     For a network of a zoo these are the models that were trained on that zoo; for any other, all that read networks
     with inputs and outputs like its own.
     """
-    return _fitting(cached.checkpoints(task), selection.zoo, cached.network(selection).architecture)
+    return cards_that_read(task, cached.network(selection).architecture, zoo=selection.zoo)
+
+
+def cards_that_read(task: str, architecture: Architecture, *, zoo: str = "") -> list[Card]:
+    """Cards of the models that answer a question about networks of an architecture, the best first.
+
+    Args:
+        task: The question.
+        architecture: Of the networks.
+        zoo: Where they come from; models that were trained on other zoos step back if any was trained on it.
+    """
+    return _fitting(cached.checkpoints(task), zoo, architecture)
 
 
 def editors_for(zoo: str, architecture: Architecture) -> dict[str, list[Card]]:

@@ -29,6 +29,7 @@ TABLE: dict[str, Entry] = {
     "network": Entry("Network graph", "hub", "Look at one network: its neurons, its weights and what it computes."),
     "map": Entry("Map", "scatter_plot", "See thousands of networks at once, neighbours close together."),
     "predict": Entry("Predict", "query_stats", "Read from the weights what a network shows, or how accurate it is."),
+    "rank": Entry("Rank", "format_list_numbered", "Order several checkpoints by the accuracy that models predict."),
     "draw": Entry("Draw", "draw", "Draw a digit, watch a network learn it, and use that network on the other pages."),
     "edit": Entry("Edit", "brush", "Change what a network shows by changing its weights."),
     "blend": Entry("Blend", "conversion_path", "Walk from one picture to another through weight space."),

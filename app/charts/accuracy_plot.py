@@ -70,25 +70,27 @@ def _ring(point: tuple[float, float], theme: Theme) -> dict[str, Any]:
 
 
 def draw_predictions(
-    models: Sequence[str],
+    names: Sequence[str],
     predicted: Sequence[float],
     *,
     intervals: Sequence[tuple[float, float] | None] = (),
     true: float | None = None,
+    measured: Sequence[float | None] = (),
     theme: Theme = LIGHT,
 ) -> dict[str, Any]:
-    """What several models predict for one network, in percent, beside its true accuracy, as an ECharts option.
+    """Predicted accuracies, one row each, beside true ones, in percent, as an ECharts option.
 
     Args:
-        models: Names, one row each.
-        predicted: One per model, in percent.
-        intervals: Ends of the interval of each prediction, in percent; None, or none at all, where there are none.
-        true: In percent; None where it is unknown.
+        names: Of the rows: several models that read one network, or several networks.
+        predicted: One per row.
+        intervals: Ends of the interval of each prediction; None, or none at all, where there are none.
+        true: The true accuracy of all rows; None where it is unknown.
+        measured: Or that of each row; None, or none at all, where it is unknown.
         theme: Colours.
     """
     true = gap(true, 2)
     ends = [pair or (value, value) for pair, value in zip(intervals or [None] * len(predicted), predicted, strict=True)]
-    known = [gap(value) or 0.0 for value in (true, *predicted, *itertools.chain(*ends))]
+    known = [gap(value) or 0.0 for value in (true, *measured, *predicted, *itertools.chain(*ends))]
     line = {
         "silent": True,
         "symbol": "none",
@@ -103,7 +105,7 @@ def draw_predictions(
         "symbolSize": 14,
         "itemStyle": {"color": theme.accent, "borderColor": theme.background, "borderWidth": 1},
         "label": {"show": True, "position": "top", "formatter": "{@[0]} %", "color": theme.text},
-        "tooltip": {"formatter": "{b}<br>predicted: {@[0]} %"},
+        "tooltip": {"formatter": "predicted: {@[0]} %"},
         "markLine": line,
         "z": 5,
     }
@@ -117,8 +119,21 @@ def draw_predictions(
             "max": min(100.0, 5 * (max(known) // 5 + 1)),
             "axisLabel": {"formatter": "{value} %"},
         },
-        "yAxis": {"type": "category", "data": list(models), "inverse": True},
-        "series": [*_bands(ends, theme), points],
+        "yAxis": {"type": "category", "data": list(names), "inverse": True},
+        "series": [*_bands(ends, theme), points, *([_truths(measured, theme)] if any(measured) else [])],
+    }
+
+
+def _truths(measured: Sequence[float | None], theme: Theme) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "name": "measured",
+        "data": [[gap(value, 2), row] for row, value in enumerate(measured)],
+        "symbol": "diamond",
+        "symbolSize": 13,
+        "itemStyle": {"color": theme.text},
+        "tooltip": {"formatter": "measured: {@[0]} %"},
+        "z": 6,
     }
 
 

@@ -10,7 +10,7 @@ from app.errors import plain
 from ngcore.errors import AmbiguousNetworkError, NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.upload import OpenedFile, Question, Upload
+    from ngcore.upload import Hints, OpenedFile, Question, Upload
 
 MAX_ROUNDS = 4  # questions that follow from answers, such as sizes once the part of a file is chosen
 WORDS = {
@@ -59,10 +59,12 @@ class Outcome:
     Attributes:
         upload: The network, None while something is open or does not fit.
         error: Why there is none.
+        hints: The answers that it was read with.
     """
 
     upload: "Upload | None" = None
     error: NeuralGraphError | None = None
+    hints: "Hints | None" = None
 
 
 def ask_until_read(file: "OpenedFile", key: str) -> Outcome:
@@ -72,7 +74,8 @@ def ask_until_read(file: "OpenedFile", key: str) -> Outcome:
     answers: dict[str, Any] = {}
     for _ in range(MAX_ROUNDS):
         try:
-            return Outcome(build_network(file, Hints(**answers)))
+            hints = Hints(**answers)
+            return Outcome(build_network(file, hints), hints=hints)
         except AmbiguousNetworkError as error:
             asked = [question for question in error.questions if question.field not in answers]
             answers |= _fields(key, asked, answers)

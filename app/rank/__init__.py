@@ -1,0 +1,1 @@
+"""The parts of the rank page that no other page uses."""
