@@ -46,10 +46,17 @@ def results(
         figures = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_atomically(out, lambda path: path.write_text(figures, encoding="utf-8"))
         say(f"Written to {out}.")
-    print_result(rows, as_json=as_json, show=lambda console: _show(console, rows))
+    print_result(rows, as_json=as_json, show=lambda console: _show(console, rows, list_studies(shipped=shipped)))
 
 
-def _show(console: Console, rows: list[dict[str, Any]]) -> None:
+def _show(console: Console, rows: list[dict[str, Any]], studies: list[dict[str, Any]]) -> None:
+    from ngcore.report.accuracy_table import (
+        COLUMNS,
+        NUM_WORDS,
+        accuracy_lines,
+        compare_with_baselines,
+        describe_comparison,
+    )
     from ngcore.report.results import describe_figure
 
     columns = ("Task", "Zoo", "Model", "On test networks", ">n", ">Seeds", ">Parameters", ">Minutes", ">Networks/s")
@@ -68,3 +75,7 @@ def _show(console: Console, rows: list[dict[str, Any]]) -> None:
         for row in rows
     ]
     console.print(table_of(columns, cells, title="On test networks"))
+    heads = [head if place < NUM_WORDS else f">{head}" for place, head in enumerate(COLUMNS)]
+    for one in compare_with_baselines(rows, studies):
+        lines = [[cell.replace("**", "") for cell in cells] for cells in accuracy_lines(one)]
+        console.print(table_of(heads, lines, title=describe_comparison(one).replace("**", "")))

@@ -1,7 +1,7 @@
 """Baselines of accuracy prediction on one zoo, written one by one into the file of a study."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from ngcore.locks import only_one
 from ngcore.report.study_files import BASELINES_STUDY, Row, rows_of, write_study
-from ngcore.tasks.accuracy_figures import Figures
 from ngcore.tasks.baselines import BASELINES, Subject, measure_baseline, shorten_kinds
 from ngcore.tasks.labelled_images import NUM_IMAGES, measure_by_images
 from ngcore.zoo import Zoo
@@ -97,6 +96,6 @@ def curve_of(rows: list[Row], figure: str, *, final: bool) -> dict[int, float]:
     return {k: value for k, value in found.items() if value is not None}
 
 
-def figure_of(figures: Figures, name: str, *, final: bool) -> float | None:
+def figure_of(figures: Mapping[str, Any], name: str, *, final: bool) -> float | None:
     """One of the figures of all, or of final, checkpoints; None where there is none, as in older cards."""
     return (figures.get("final", {}) if final else figures).get(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ngcore.errors import NeuralGraphError
 from ngcore.files import write_atomically
+from ngcore.report.accuracy_table import accuracy_text, compare_with_baselines
 from ngcore.report.headlines import headline_table
 from ngcore.report.seeds import over_seeds
 from ngcore.report.study_files import BASELINES_STUDY, study_command, study_table
@@ -18,12 +19,13 @@ Row = dict[str, Any]
 HEADLINES = "ngcore headlines"
 RESULTS = "ngcore results"
 STUDIES = "ngcore studies"
+ACCURACY = "ngcore accuracy"
 """Names of the tables that documents contain; see `marks`."""
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
     "classify": lambda test: f"{test['accuracy']:.2%} right",
     "edit": lambda test: f"MSE {test['mse']:.4f}{_of_views(test)} (unedited {test['mse_unedited']:.4f})",
-    "predict": lambda test: f"Kendall's τ {test['kendall_tau']:.3f}",
+    "predict": lambda test: f"Kendall's τ {test['kendall_tau']:.3f}{_of_final(test)}",
 }
 """The leading test figure of each task, as text."""
 
@@ -45,6 +47,11 @@ def describe_figure(row: Row) -> str:
 
 def _of_views(test: Mapping[str, Any]) -> str:
     return f", mean of 8 {test['mse_mean_of_8']:.4f}" if "mse_mean_of_8" in test else ""
+
+
+def _of_final(test: Mapping[str, Any]) -> str:
+    tau = test.get("final", {}).get("kendall_tau")
+    return "" if tau is None else f", final checkpoints {tau:.3f}"
 
 
 COLUMNS = (
@@ -85,12 +92,12 @@ def studies_text(studies: Iterable[Mapping[str, Any]]) -> str:
 
 
 def marks(name: str) -> tuple[str, str]:
-    """The lines of a Markdown text that a table stands between: `HEADLINES`, `RESULTS` or `STUDIES`."""
+    """The lines of a Markdown text that a table stands between: `HEADLINES`, `RESULTS`, `STUDIES` or `ACCURACY`."""
     return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
 
 
-def write_results(readme: Path, rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]) -> list[Path]:
-    """Write the tables of headlines, rows and studies into a README and the Markdown files of `docs` beside it.
+def write_results(readme: Path, rows: Sequence[Row], studies: Sequence[Mapping[str, Any]]) -> list[Path]:
+    """Write the tables that documents contain into a README and the Markdown files of `docs` beside it.
 
     Returns:
         The files that changed.
@@ -107,7 +114,7 @@ def write_results(readme: Path, rows: Sequence[Row], studies: Iterable[Mapping[s
 
 
 def with_results(
-    texts: Mapping[Path, str], rows: Sequence[Row], studies: Iterable[Mapping[str, Any]]
+    texts: Mapping[Path, str], rows: Sequence[Row], studies: Sequence[Mapping[str, Any]]
 ) -> dict[Path, str]:
     """Markdown texts with the tables of headlines, rows and studies written between their `marks`.
 
@@ -119,6 +126,7 @@ def with_results(
         HEADLINES: _table(heads, lines, num_words=1) if lines else "",
         RESULTS: results_table(rows),
         STUDIES: studies_text(studies),
+        ACCURACY: accuracy_text(compare_with_baselines(rows, studies)),
     }
     written = dict(texts)
     for name, content in tables.items():
@@ -159,12 +167,14 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
         "task": card["task"],
         "edit": edit_of(card) if card["task"] == "edit" else None,
         "zoo": card["corpus"]["name"],
+        "zoo_sha256": card["corpus"].get("sha256"),
         "reads": "probes" if card["model"]["config"].get("num_probes") else "weights",
         "test": dict(card["metrics"]["test"]),
         "validation": dict(card["metrics"].get("validation", {})),
         "mean": mean,
         "std": std,
         "seeds": seeds,
+        "final": _final_over_seeds(card),
         "parameters": card["parameters"],
         "training_networks": card["corpus"]["counts"]["train"],
         "training_seconds": _seconds(card, by_name),
@@ -172,6 +182,15 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
         "networks_per_second": training["networks_per_second"],
         "command": card["command"],
     }
+
+
+def _final_over_seeds(card: Card) -> dict[str, Any] | None:
+    """Mean and standard deviation of the τ of final checkpoints; None where a seed has none."""
+    tests = [one["metrics"]["test"] for one in (card, *card.get("repeats", ()))]
+    if any(test.get("final", {}).get("kendall_tau") is None for test in tests):
+        return None
+    mean, std, _ = over_seeds(card, "test", "final.kendall_tau")
+    return {"mean": mean, "std": std}
 
 
 def _seconds(card: Card, by_name: Mapping[str, Card]) -> float:

@@ -39,10 +39,22 @@ def join_seeds(folder: Path | str, others: list[Path], *, out: Path | str) -> di
 
 
 def over_seeds(card: Mapping[str, Any], split: str, metric: str) -> tuple[float, float | None, int]:
-    """Mean of a figure over the seeds of a card, their standard deviation (None for one seed), and their number."""
-    values = [float(card["metrics"][split][metric])]
-    values += [float(repeat["metrics"][split][metric]) for repeat in card.get("repeats", ())]
+    """Mean of a figure over the seeds of a card, their standard deviation (None for one seed), and their number.
+
+    Args:
+        card: With metrics of its own, and of other seeds under "repeats".
+        split: Of the zoo.
+        metric: Name of the figure; "final.kendall_tau" for one within another.
+    """
+    values = [_find(one["metrics"][split], metric) for one in (card, *card.get("repeats", ()))]
     return mean(values), stdev(values) if len(values) > 1 else None, len(values)
+
+
+def _find(metrics: Mapping[str, Any], name: str) -> float:
+    value: Any = metrics
+    for part in name.split("."):
+        value = value[part]
+    return float(value)
 
 
 def _expect_same(card: Mapping[str, Any], other: Mapping[str, Any], folder: Path) -> None:

@@ -64,6 +64,7 @@ def measure_by_images(
         drawn.append(accuracy_figures(torch.from_numpy(measured), targets, zoo, rows))
     final = final_checkpoints(zoo)[rows]
     figures = mean_figures(drawn)
+    del figures["images_worth"]  # of the first draw, not a mean
     figures["mean_absolute_error"] = expected_error(accuracies, num_images)
     if final.any():
         figures["final"]["mean_absolute_error"] = expected_error(accuracies[final], num_images)

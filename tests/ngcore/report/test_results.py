@@ -6,6 +6,7 @@ import pytest
 
 from ngcore.errors import NeuralGraphError
 from ngcore.report.results import (
+    ACCURACY,
     HEADLINES,
     RESULTS,
     STUDIES,
@@ -22,8 +23,9 @@ from ngcore.tasks import list_checkpoints
 NO_HEADLINES = "{}\n{}\n".format(*marks(HEADLINES))
 BEGIN, END = marks(RESULTS)
 BEGIN_STUDIES, END_STUDIES = marks(STUDIES)
-NO_STUDIES = f"{BEGIN_STUDIES}\n{END_STUDIES}\n"
-TEXT = f"{NO_HEADLINES}before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\nafter\n"
+NO_ACCURACY = "{}\n{}\n".format(*marks(ACCURACY))
+NO_STUDIES = f"{BEGIN_STUDIES}\n{END_STUDIES}\n{NO_ACCURACY}"
+TEXT = f"{NO_HEADLINES}before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\n{NO_ACCURACY}after\n"
 
 
 def written_into(text, rows, studies):
@@ -106,7 +108,7 @@ def test_the_tables_replace_what_stood_between_the_marks():
     written = written_into(TEXT, rows, [study()])
     assert written == (
         f"{NO_HEADLINES}before\n{BEGIN}\n\n{results_table(rows)}\n{END}\nbetween\n"
-        f"{BEGIN_STUDIES}\n\n{studies_text([study()])}\n{END_STUDIES}\nafter\n"
+        f"{BEGIN_STUDIES}\n\n{studies_text([study()])}\n{END_STUDIES}\n{NO_ACCURACY}after\n"
     )
     assert written_into(written, rows, [study()]) == written
 
@@ -124,7 +126,8 @@ def test_without_studies_nothing_stands_between_their_marks():
         TEXT.removeprefix(NO_HEADLINES),
         f"{NO_HEADLINES}{END}\n{BEGIN}\n{NO_STUDIES}",
         f"{NO_HEADLINES}{BEGIN}\n{END}\n",
-        f"{NO_HEADLINES}{BEGIN}\n{END}\n{END_STUDIES}\n{BEGIN_STUDIES}\n",
+        f"{NO_HEADLINES}{BEGIN}\n{END}\n{END_STUDIES}\n{BEGIN_STUDIES}\n{NO_ACCURACY}",
+        TEXT.replace(NO_ACCURACY, ""),
         TEXT + TEXT,
         TEXT + NO_STUDIES,
     ],
