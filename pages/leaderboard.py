@@ -3,11 +3,13 @@
 import streamlit as st
 
 from app import cached, map_data
-from app.answers import CLASSIFY
+from app.answers import CLASSIFY, PREDICT
 from app.errors import reported
 from app.leaderboard.comparison import model_comparison
 from app.leaderboard.studies import study_section
 from app.leaderboard.table import QUESTIONS, leaderboard_table, show_headlines
+from app.leaderboard.worth import worth_section
+from ngcore.report.accuracy_table import compare_with_baselines
 from ngcore.report.results import result_rows
 from ngcore.report.studies import list_studies
 from ngcore.report.study_files import BASELINES_STUDY, EXTREMES
@@ -46,6 +48,13 @@ task = st.segmented_control(
 with reported():
     leaderboard_table([row for row in rows if row["task"] == task])
 
+studies = list_studies()
+if task == PREDICT:
+    with reported():
+        if comparisons := compare_with_baselines(rows, studies):
+            st.subheader("What is a prediction worth?")
+            worth_section(comparisons)
+
 if task == CLASSIFY:
     comparable = {
         name: cards
@@ -65,6 +74,6 @@ if task == CLASSIFY:
             model_comparison(cached.zoo(name), comparable[name])
 
 with reported():
-    if studies := [study for study in list_studies() if study["name"] not in (BASELINES_STUDY, EXTREMES)]:
+    if trainings := [study for study in studies if study["name"] not in (BASELINES_STUDY, EXTREMES)]:
         st.subheader("Studies")
-        study_section(studies)
+        study_section(trainings)
