@@ -1,11 +1,14 @@
 """What predictions are worth in labelled images: a curve of measurements, and models as lines across it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.colours import CATEGORIES
 from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
+
+LEGEND_ROW, NAMES_PER_ROW = 21, 2.5  # pixels; how many names stand side by side on a narrow page
 
 Line = tuple[str, float | None, float | None, bool]
 """Name, figure, labelled images that do as well (None or infinite where no curve says it), and whether a model."""
@@ -50,11 +53,12 @@ def draw_worth(
         series.append(_level(name, gap(value, 4), images, (low, high), colour, figure_title, is_model=is_model))
     if ceiling is not None:
         series.append(_ceiling(gap(ceiling, 4), (low, high), theme))
+    rows = math.ceil(len(series) / NAMES_PER_ROW)
     axis = {"nameLocation": "middle", "nameTextStyle": {"color": theme.text}, "axisLabel": {"color": theme.text}}
     return {
         "animation": False,
-        "grid": {"left": 36, "right": 24, "top": 78, "bottom": 22, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.text}, "type": "scroll", "height": 60},
+        "grid": {"left": 36, "right": 24, "top": 18 + LEGEND_ROW * rows, "bottom": 22, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.text}},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {
             **axis,

@@ -22,6 +22,7 @@ COSTS = {
     "networks_per_second": "networks/s in training",
 }
 SPREAD = "over seeds"
+FINAL = "τ, final"
 FORMATS = {CLASSIFY: "percent", EDIT: "%.4f", PREDICT: "%.3f"}
 
 
@@ -57,6 +58,7 @@ def leaderboard_table(rows: Sequence[Row]) -> None:
         column_config={
             title: st.column_config.NumberColumn(format=FORMATS[task], help="On test networks."),
             SPREAD: st.column_config.TextColumn(help="Mean and standard deviation over trainings with several seeds."),
+            FINAL: st.column_config.NumberColumn(format="%.3f", help="Of the last checkpoint of each run alone."),
             "unedited": st.column_config.NumberColumn(format="%.4f", help="Squared error without any edit."),
             "n": st.column_config.NumberColumn(format="localized", help="Number of test networks."),
             "trained parameters": st.column_config.NumberColumn(format="localized"),
@@ -107,6 +109,7 @@ def _shown(row: Row, title: str, *, has_seeds: bool) -> dict[str, Any]:
         "reads": row["reads"],
         title: test[PROBLEMS[row["task"]].monitor],
         **({SPREAD: spread} if has_seeds else {}),
+        **({FINAL: test["final"]["kendall_tau"]} if "final" in test else {}),
         **unedited,
         "n": test["n"],
         "seeds": row["seeds"],

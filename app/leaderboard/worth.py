@@ -123,13 +123,13 @@ def _row(comparison: Comparison, entry: Entry, *, final: bool) -> dict[str, Any]
         return "" if is_images else write_images(comparison.worth(entry, figure, final=final))
 
     return {
-        "": entry.name,
-        "kind": entry.kind,
+        "model or baseline": entry.name,
         "reads": entry.reads,
         "τ": figure_of(entry.figures, "kendall_tau", final=final),
-        "R²": figure_of(entry.figures, "r_squared", final=final),
-        "MAE": figure_of(entry.figures, "mean_absolute_error", final=final),
-        "τ above 2 × chance": figure_of(entry.figures, "kendall_tau_above_chance", final=final),
         "worth (τ)": worth("kendall_tau"),
+        "MAE": figure_of(entry.figures, "mean_absolute_error", final=final),
         "worth (MAE)": worth("mean_absolute_error"),
+        "R²": figure_of(entry.figures, "r_squared", final=final),
+        "τ above 2 × chance": figure_of(entry.figures, "kendall_tau_above_chance", final=final),
+        "kind": entry.kind,
     }

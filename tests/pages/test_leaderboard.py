@@ -175,6 +175,53 @@ def test_the_table_of_a_study_is_there_once_it_is_opened(open_page, with_tiny_mo
     assert app.table[0].value["test"].tolist() == [r"70\.0\%"] * 15
 
 
+@pytest.fixture
+def with_baselines(with_tiny_models, tmp_path, monkeypatch):
+    """A file of baselines about the zoo of tiny-predict, whose card has figures of final checkpoints."""
+    from app import cached
+    from ngcore.report import studies
+
+    (card,) = cached.checkpoints("predict")
+
+    def figures(tau, error):
+        final = {"n": 9, "num_runs": 9, "kendall_tau": tau, "r_squared": 0.5, "mean_absolute_error": error}
+        return {**final, "tau_ceiling": 0.97, "final": {**final, "tau_ceiling": 0.99}}
+
+    rows = [{"key": "h", "setting": {"baseline": "hyper-parameters, boosted", "reads": "hyper-parameters"}}]
+    rows += [
+        {"key": f"i{k}", "setting": {"baseline": f"{k} labelled images", "reads": "labelled images"}, "num_images": k}
+        for k in (16, 64, 256)
+    ]
+    rows = [row | {"test": figures(0.5 + 0.1 * i, 0.1 / 2**i)} for i, row in enumerate(rows)]
+    content = {"name": "accuracy-baselines", "question": "?", "zoo": "tiny-cnns", "rows": rows}
+    content["zoo_sha256"] = card["corpus"]["sha256"]
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "accuracy-baselines-tiny-cnns.json").write_text(json.dumps(content))
+    monkeypatch.setattr(studies, "ASSETS", tmp_path)
+    measured = card | {"metrics": {"test": figures(0.75, 0.03), "validation": {"n": 4, "kendall_tau": 0.7}}}
+    monkeypatch.setattr(cached, "checkpoints", lambda task=None: [measured])
+
+
+def test_what_a_prediction_is_worth_is_shown_beside_baselines_and_labelled_images(open_page, with_baselines):
+    app = open_page("leaderboard")
+    assert not app.exception and not app.error
+    assert "What is a prediction worth?" in [heading.value for heading in app.subheader]
+    table = app.dataframe[-1].value.set_index("model or baseline")
+    assert table["τ"].tolist() == sorted(table["τ"], reverse=True)
+    assert table.loc["tiny-predict", "worth (τ)"] == "130"
+    assert table.loc["64 labelled images", "worth (τ)"] == ""
+    assert any("leave τ at most 0.990" in caption.value for caption in app.caption)
+    chart = json.loads(app.get("echarts_chart")[-1].proto.spec)
+    names = [series["name"] for series in chart["series"]]
+    assert names == ["k labelled images", "tiny-predict", "hyper-parameters, boosted", "ceiling by ties"]
+    app.segmented_control(key="worth.figure").set_value("mean_absolute_error").run()
+    app.segmented_control(key="worth.final").set_value(False).run()
+    assert not app.exception
+    chart = json.loads(app.get("echarts_chart")[-1].proto.spec)
+    assert chart["yAxis"]["name"] == "Mean absolute error"
+    assert [code.value for code in app.code] == ["ngcore study accuracy-baselines --zoo tiny-cnns"]
+
+
 def test_without_models_the_page_says_so(open_page, monkeypatch):
     from app import cached
 
