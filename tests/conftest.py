@@ -48,8 +48,10 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark what drives the browser, and keep it in one process, so that one server and one browser do."""
+    """Mark what drives the browser; keep it in one process, so that one server and one browser do, and one cluster."""
     for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
         if {"browser", "app_server"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
@@ -225,6 +227,15 @@ def visit(page, settle):
         return page
 
     return open_address
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A Dask cluster of two worker processes of one thread each on this machine."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, processes=True, threads_per_worker=1, dashboard_address=":0") as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

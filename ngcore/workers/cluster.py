@@ -2,12 +2,14 @@
 
 import contextlib
 import pickle
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from distributed import Client, KilledWorker
+from distributed.comm import get_address_host_port
 from joblib._dask import DaskDistributedBackend
 
 from ngcore.errors import NeuralGraphError, WorkerError
@@ -58,8 +60,10 @@ class _Backend(DaskDistributedBackend):
 @contextlib.contextmanager
 def _connect(address: str) -> Iterator[Client]:
     try:
+        # A client that fails to connect may block a later one when it is garbage-collected: look first.
+        socket.create_connection(get_address_host_port(address), timeout=CONNECT_SECONDS).close()
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise WorkerError(
             f"Expected a Dask scheduler at {address}, got no answer ({error}); start one with: dask scheduler"
         ) from error

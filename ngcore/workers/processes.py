@@ -37,9 +37,11 @@ def run_in_parallel(task: Any, items: Iterable[Any], **where: Any) -> Iterator[t
     pre_dispatch = "all" if isinstance(items, Sequence) else "2 * n_jobs"
     with parallel_config(**where):
         parallel = Parallel(return_as="generator_unordered", pre_dispatch=pre_dispatch, batch_size=1)
-    results = parallel(delayed(call)(task, position, item) for position, item in enumerate(items))
+    # In a tuple, as joblib would keep a large item on one Dask worker alone, and lose it together with that one.
+    results = parallel(delayed(call)(task, pair) for pair in enumerate(items))
     try:
-        yield from results
+        while result := next(results, None):
+            yield result
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib warns of results that nobody took, as when this run is stopped

@@ -22,6 +22,10 @@ class Workers:
     Attributes:
         processes: Processes of this machine; 1 is this process alone.
         scheduler: Address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers compute instead.
+
+    Raises:
+        NeuralGraphError: If both are given, or there are fewer than one process.
+        WorkerError: If Dask is not installed.
     """
 
     processes: int = 1
@@ -35,6 +39,8 @@ class Workers:
                 f"Expected a number of processes or a scheduler, got {self.processes} and {self.scheduler}; "
                 "a cluster has as many workers as were started on its machines."
             )
+        if self.scheduler is not None:
+            _expect_dask()
 
 
 THIS_PROCESS = Workers()
@@ -71,7 +77,6 @@ def run_on_workers(
 
         yield from run_in_processes(task, items, workers.processes)
     else:
-        expect_dask()
         from ngcore.workers.cluster import run_on_cluster
 
         yield from run_on_cluster(task, items, workers.scheduler)
@@ -100,12 +105,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def expect_dask() -> None:
-    """Raise unless Dask's scheduler can be talked to from here.
-
-    Raises:
-        WorkerError: If the package is not installed; the message says how to install it.
-    """
+def _expect_dask() -> None:
     if importlib.util.find_spec("distributed") is None:
         raise WorkerError(
             "Expected the package distributed (Dask) for work on a cluster, got none; "

@@ -42,8 +42,15 @@ def versions() -> dict[str, str]:
     return {"ngcore": __version__, "torch": torch.__version__.split("+")[0]}
 
 
-def call(task: Task, position: int, item: Any) -> tuple[int, Any]:
+def call(task: Task, numbered: tuple[int, Any]) -> tuple[int, Any]:
     """Compute one item with one thread, in a process that does nothing else.
+
+    Args:
+        task: What to do.
+        numbered: The position of an item, and the item.
+
+    Returns:
+        The position and the result.
 
     Raises:
         WorkerError: If other versions are installed here than where the run was started.
@@ -53,6 +60,7 @@ def call(task: Task, position: int, item: Any) -> tuple[int, Any]:
     torch.set_num_threads(1)
     with _preparing:
         shared = _prepare(task)
+    position, item = numbered
     return position, task.function(shared, item)
 
 
