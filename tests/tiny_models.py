@@ -24,7 +24,8 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(dtype))
-        inner = getattr(model, "encoder", getattr(model, "editor", model))
+        whole = getattr(model, "graph", model)  # of a joined model
+        inner = getattr(whole, "encoder", getattr(whole, "editor", whole))
         for head in getattr(inner, "heads", ()):
             head.scales.fill_(0.01)  # a stage that changes a network beyond measure is chaotic in the next
         normaliser = inner.normaliser
@@ -44,6 +45,6 @@ ANY_NETWORK = [
     and not getattr(config, "num_steps", 0)
 ]
 GRAPH_PRESETS = list({tiny_config(name): name for name in reversed(ANY_NETWORK)}.values())[::-1]
-LAYOUT_PRESETS = [name for name in GRAPH_PRESETS if PRESETS[name].kind != "ng-sweep"]
+LAYOUT_PRESETS = [n for n in GRAPH_PRESETS if PRESETS[n].kind != "ng-sweep" and not PRESETS[n].joins_outputs]
 INVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "invariant"]
 EQUIVARIANT = [name for name in GRAPH_PRESETS if PRESETS[name].head == "parameters"]

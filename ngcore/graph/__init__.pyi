@@ -18,7 +18,10 @@ from .layout import FlatLayout as FlatLayout
 from .layout import Layout as Layout
 from .layout import map_edges as map_edges
 from .neural_graph import NeuralGraph as NeuralGraph
+from .responses import STAGES as STAGES
+from .responses import STATISTICS as STATISTICS
 from .responses import node_responses as node_responses
+from .responses import node_statistics as node_statistics
 from .structure import EDGE_KINDS as EDGE_KINDS
 from .structure import EdgeBlock as EdgeBlock
 from .structure import EdgeKind as EdgeKind

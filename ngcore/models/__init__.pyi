@@ -1,6 +1,4 @@
 from .baselines import FlatMLP as FlatMLP
-from .baselines import LatticeProbes as LatticeProbes
-from .baselines import OutputProbes as OutputProbes
 from .baselines import StatNN as StatNN
 from .build import PRESETS as PRESETS
 from .build import build_model as build_model
@@ -11,6 +9,8 @@ from .descent import LearnedDescent as LearnedDescent
 from .input_spec import InputSpec as InputSpec
 from .model import Model as Model
 from .neural_graph_model import NeuralGraphModel as NeuralGraphModel
+from .output_probes import LatticeProbes as LatticeProbes
+from .output_probes import OutputProbes as OutputProbes
 from .sweep_editor import SweepEditor as SweepEditor
 from .sweep_model import SweepModel as SweepModel
 from .width_copies import can_be_width_stable as can_be_width_stable

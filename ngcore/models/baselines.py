@@ -1,19 +1,16 @@
-"""Baselines without a graph: a flat MLP, weight statistics (StatNN), and output-only probing (ProbeGen, a lattice)."""
+"""Baselines without a graph: a flat MLP and weight statistics (StatNN)."""
 
 import abc
 import itertools
-import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import NeuralGraphError, ShapeMismatchError
-from ngcore.inr import image_coordinates
+from ngcore.errors import ShapeMismatchError
 from ngcore.models.input_spec import layers_with_statistics
 from ngcore.models.model import Model, Networks, stacks_of
-from ngcore.models.probes import Probes
 from ngcore.networks import Network
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -169,122 +166,3 @@ def _statistics(values: Tensor) -> Tensor:
     quantiles = torch.lerp(lower, upper, places.frac())
     variance, mean = torch.var_mean(ordered, dim=1, correction=0)
     return torch.cat([mean[:, None], variance[:, None], quantiles], dim=1)
-
-
-class OutputProbes(_Baseline):
-    """An MLP on what networks answer to learned inputs; see `Probes` (Kahana et al. 2024).
-
-    Args:
-        input_shape: Input shape of the networks: (features,) or (channels, height, width).
-        num_outputs: Length of the networks' longest output vector.
-        d_out: Width of the answer.
-        num_probes: How many inputs to learn.
-        d_latent: Width of the probes' latents and of the generator.
-        d_hidden: Width of the hidden layers and of the representation.
-        num_hidden_layers: How many hidden layers.
-        dropout: Probability of dropping a hidden unit in training.
-        is_generated: Whether a generator makes the inputs; else they are free parameters.
-    """
-
-    def __init__(
-        self,
-        *,
-        input_shape: Sequence[int],
-        num_outputs: int,
-        d_out: int,
-        num_probes: int = 64,
-        d_latent: int = 32,
-        d_hidden: int = 256,
-        num_hidden_layers: int = 2,
-        dropout: float = 0.0,
-        is_generated: bool = True,
-    ) -> None:
-        super().__init__(num_probes * num_outputs, d_hidden, num_hidden_layers, d_out, dropout)
-        self.input_shape, self.num_outputs = tuple(input_shape), num_outputs
-        self.norm = nn.LayerNorm(num_probes * num_outputs)
-        self.probes = Probes(num_probes, self.input_shape, is_generated=is_generated, d_latent=d_latent)
-
-    def features(self, network: Network) -> Float[Tensor, "networks features"]:
-        """Every network's answers to all probes in one row, brought to mean 0 and variance 1; missing outputs are 0.
-
-        Raises:
-            ShapeMismatchError: If the networks read other inputs than the model expects, or have more outputs.
-        """
-        architecture = network.architecture
-        missing = self.num_outputs - architecture.output_shape[0]
-        has_one_output = len(architecture.outputs) == 1 and len(architecture.output_shape) == 1
-        if architecture.input_shape != self.input_shape or not has_one_output or missing < 0:
-            raise ShapeMismatchError(
-                f"Expected networks from {self.input_shape} to at most ({self.num_outputs},), got {network} from "
-                f"{architecture.input_shape} to {architecture.output_shape}."
-            )
-        probes = self.probes(network)
-        with torch.autocast(probes.device.type, enabled=False):  # a sine's phases need full precision
-            answers = network(probes.to(network.dtype))
-        return self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, probes · outputs
-
-
-class LatticeProbes(Model):
-    """A small convolutional network on what INRs answer in a lattice of places: on their image, coarsely rendered.
-
-    Three convolutions of 3 × 3, the second and third with stride 2, the mean over what is left of the lattice, and a
-    hidden layer.
-
-    Args:
-        num_probes: Places, G × G of them.
-        num_outputs: Length of the networks' longest output vector.
-        d_out: Width of the answer.
-        d_hidden: Width of the hidden layer and of the representation; the convolutions have ⅛, ¼ and ½ as many
-            channels.
-        dropout: Probability of dropping a number of the representation in training.
-
-    Raises:
-        NeuralGraphError: If `num_probes` is no square.
-    """
-
-    places: Tensor
-
-    def __init__(
-        self, *, num_probes: int, num_outputs: int, d_out: int, d_hidden: int = 256, dropout: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.num_outputs, self.side = num_outputs, math.isqrt(num_probes)
-        if self.side**2 != num_probes:
-            raise NeuralGraphError(f"Expected a square number of probes for a lattice, got {num_probes}.")
-        self.register_buffer("places", image_coordinates(self.side, self.side), persistent=False)
-        self.norm = nn.LayerNorm(num_probes * num_outputs)
-        widths = (num_outputs, d_hidden // 8, d_hidden // 4, d_hidden // 2)
-        self.convolutions = nn.Sequential()
-        for number, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
-            convolution = nn.Conv2d(n_in, n_out, 3, stride=min(2, 1 + number), padding=1)
-            self.convolutions.extend([convolution, nn.GroupNorm(1, n_out), nn.SiLU()])
-        self.hidden = nn.Sequential(nn.Linear(d_hidden // 2, d_hidden), nn.SiLU(), nn.Dropout(dropout))
-        self.head = nn.Linear(d_hidden, d_out)
-
-    def features(self, network: Network) -> Float[Tensor, "networks outputs side side"]:
-        """Every network's answers, brought to mean 0 and variance 1; missing outputs are 0.
-
-        Raises:
-            ShapeMismatchError: If the networks are no INRs, or have more outputs than the model expects.
-        """
-        architecture = network.architecture
-        missing = self.num_outputs - architecture.output_shape[0]
-        has_one_output = len(architecture.outputs) == 1 and len(architecture.output_shape) == 1
-        if architecture.input_shapes != ((2,),) or not has_one_output or missing < 0:
-            raise ShapeMismatchError(
-                f"Expected networks from (2,) to at most ({self.num_outputs},), got {network} from "
-                f"{architecture.input_shape} to {architecture.output_shape}."
-            )
-        with torch.autocast(network.device.type, enabled=False):  # a sine's phases need full precision
-            answers = network(self.places.to(network.dtype))
-        answers = self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, places · outputs
-        return answers.view(-1, self.side, self.side, self.num_outputs).movedim(3, 1)  # networks, outputs, h, w
-
-    def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
-        """Representation of each network, of one stack or several, before the last Linear."""
-        maps = self.convolutions(torch.cat([self.features(stack) for stack in stacks_of(networks)]))
-        return self.hidden(maps.mean(dim=(2, 3)))
-
-    def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
-        """Answer for each network, of one stack or several."""
-        return self.head(self.embed(networks))

@@ -22,16 +22,35 @@ from ngcore.models.config import (
 )
 from ngcore.models.descent import DescentEditor
 from ngcore.models.input_spec import InputSpec
+from ngcore.models.joined_model import JoinedModel
 from ngcore.models.model import Model
 from ngcore.models.neural_graph_model import NeuralGraphModel
+from ngcore.models.output_probes import output_probes
 from ngcore.models.sweep_editor import SweepEditor
-from ngcore.models.sweep_model import SweepModel, output_probes
+from ngcore.models.sweep_model import SweepModel
 from ngcore.networks import Architecture
 
 SWEEP: dict[str, Any] = {"d_node": 128, "num_layers": 1, "d_hidden": 256, "dropout": 0.2, "readout": "outputs"}
 OUTPUT_PROBES: dict[str, Any] = {"d_hidden": 256, "num_layers": 2, "generates_probes": True, "dropout": 0.2}
 LATTICE: dict[str, Any] = {"d_hidden": 256, "dropout": 0.2}
 SWEEP_EDIT: dict[str, Any] = {"d_node": 64, "d_edge": 64, "num_layers": 4, "d_output": 512}
+
+ACCURACY: dict[str, Any] = {"d_hidden": 256, "dropout": 0.1, "rows": "kind"}
+SWEEP_ACCURACY: dict[str, Any] = ACCURACY | {"d_node": 64, "num_layers": 3, "readout": "all"}
+GNN_ACCURACY: dict[str, Any] = ACCURACY | {
+    "d_node": 64,
+    "d_edge": 32,
+    "d_hidden": 128,
+    "fourier_scale": 1.0,
+    "norm": "batch",
+}
+T_ACCURACY: dict[str, Any] = ACCURACY | {"d_node": 64, "d_edge": 32, "d_hidden": 128, "fourier_scale": 1.0}
+
+
+def _joined(num_probes: int) -> dict[str, Any]:
+    """Generated probes, whose responses enter all nodes, and output-only probing to correct."""
+    return {"num_probes": num_probes, "generates_probes": True, "joins_outputs": True, "reads_responses": True}
+
 
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": GNNConfig(),
@@ -58,10 +77,25 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-sweep-any": SweepConfig(rows="kind", **SWEEP),
     "ng-gnn-edit-any": GNNConfig(head="parameters", rows="kind"),
     "ng-sweep-edit-any": SweepEditConfig(rows="kind", **SWEEP_EDIT),
+    "ng-sweep-accuracy": SweepConfig(**SWEEP_ACCURACY),
+    "ng-sweep-accuracy-16-probes": SweepConfig(**SWEEP_ACCURACY, **_joined(16)),
+    "ng-sweep-accuracy-64-probes": SweepConfig(**SWEEP_ACCURACY, **_joined(64)),
+    "ng-sweep-accuracy-128-probes": SweepConfig(**SWEEP_ACCURACY, **_joined(128)),
+    "ng-gnn-accuracy": GNNConfig(**GNN_ACCURACY),
+    "ng-gnn-accuracy-16-probes": GNNConfig(**GNN_ACCURACY, **_joined(16)),
+    "ng-gnn-accuracy-64-probes": GNNConfig(**GNN_ACCURACY, **_joined(64)),
+    "ng-gnn-accuracy-128-probes": GNNConfig(**GNN_ACCURACY, **_joined(128)),
+    "ng-t-accuracy": TransformerConfig(**T_ACCURACY),
+    "ng-t-accuracy-16-probes": TransformerConfig(**T_ACCURACY, **_joined(16)),
+    "ng-t-accuracy-64-probes": TransformerConfig(**T_ACCURACY, **_joined(64)),
+    "ng-t-accuracy-128-probes": TransformerConfig(**T_ACCURACY, **_joined(128)),
     "flat-mlp": FlatMLPConfig(d_hidden=512, num_layers=2, dropout=0.2),
     "statnn": StatNNConfig(d_hidden=256, num_layers=2),
     "output-probes-64": OutputProbesConfig(num_probes=64, **OUTPUT_PROBES),
     "output-probes-128": OutputProbesConfig(num_probes=128, **OUTPUT_PROBES),
+    "output-accuracy-16-probes": OutputProbesConfig(num_probes=16, keeps_scale=True, **OUTPUT_PROBES),
+    "output-accuracy-64-probes": OutputProbesConfig(num_probes=64, keeps_scale=True, **OUTPUT_PROBES),
+    "output-accuracy-128-probes": OutputProbesConfig(num_probes=128, keeps_scale=True, **OUTPUT_PROBES),
     "output-lattice-256": OutputProbesConfig(num_probes=256, has_lattice=True, **LATTICE),
 }
 
@@ -93,6 +127,8 @@ def build_model(config: ModelConfig, architectures: Sequence[Architecture], *, s
 
 def _build(config: ModelConfig, spec: InputSpec) -> Model:
     match config:
+        case GraphConfig(joins_outputs=True) | SweepConfig(joins_outputs=True):
+            return JoinedModel(config, spec)
         case GraphConfig():
             return NeuralGraphModel(config, spec)
         case SweepConfig():

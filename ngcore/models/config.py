@@ -72,9 +72,14 @@ class GraphConfig(ModelConfig):
         rows: Whether blocks of neurons have vectors of their own by their "depth", as suits chains, or by the "kind" of
             edges that enter them, together with an encoding of their depth and kernels scaled to their size, as suits
             networks of any depth.
+        joins_outputs: Whether the answer is that of output-only probing with these probes, which the graph corrects;
+            see `JoinedModel`.
+        reads_responses: Whether nodes then get statistics of their responses to the probes, see `ResponseFeatures`;
+            without a join they always get means.
 
     Raises:
-        NeuralGraphError: If a model that is invariant to signs or phases is to have a parameter head.
+        NeuralGraphError: If a model that is invariant to signs or phases, or a joined one, is to have a parameter
+            head, or if there is nothing to join.
     """
 
     d_node: int = 32
@@ -90,6 +95,8 @@ class GraphConfig(ModelConfig):
     is_sign_invariant: bool = False
     is_phase_invariant: bool = False
     rows: RowsBy = "depth"
+    joins_outputs: bool = False
+    reads_responses: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sign", "phase"):
@@ -97,6 +104,9 @@ class GraphConfig(ModelConfig):
                 raise NeuralGraphError(
                     f"Expected an invariant head for a {name}-invariant model, got a parameter head."
                 )
+        if self.joins_outputs and self.head == "parameters":
+            raise NeuralGraphError("Expected an invariant head to join output probes to, got a parameter head.")
+        _expect_probes(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,12 +170,15 @@ class OutputProbesConfig(BaselineConfig):
         num_probes: Inputs that networks answer to.
         generates_probes: Whether a deep linear generator makes those inputs.
         has_lattice: Whether they are fixed instead, a grid over the image, and convolutions read what INRs answer.
+        keeps_scale: Whether answers are read as they are, by their logarithm far from 0 (asinh), so that it shows how
+            sure a network is; else brought to mean 0 and variance 1.
     """
 
     kind: Literal["output-probes"] = "output-probes"
     num_probes: int = 0
     generates_probes: bool = False
     has_lattice: bool = False
+    keeps_scale: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -183,6 +196,8 @@ class SweepReaderConfig(ModelConfig):
         rows: Whether layers have maps of their own by their "depth", as suits chains, or by the "kind" of edges that
             enter them, together with an encoding of their depth, as suits networks of any depth.
         is_phase_invariant: Bring the phase of every sine to its canonical range first; see `canonical_copies`.
+        compresses: Whether standardised parameters enter by their logarithm where they are far from 0 (asinh): of
+            networks whose training went astray they can be a thousand times those of others.
     """
 
     kind: Literal["ng-sweep"] = "ng-sweep"
@@ -194,6 +209,7 @@ class SweepReaderConfig(ModelConfig):
     input_scaling: Scaling = "corpus"
     rows: RowsBy = "depth"
     is_phase_invariant: bool = False
+    compresses: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -208,9 +224,13 @@ class SweepConfig(SweepReaderConfig):
         is_width_stable: Whether what a neuron collects is a plain sum, over a constant of the training corpus (see
             `FanScale`); then the answer is the same for copies of a network that were widened by duplicated neurons,
             however their outgoing weights are split.
+        joins_outputs: Whether the answer is that of the branch of probes, which the sweeps correct (`JoinedModel`);
+            else it is the mean of both.
+        reads_responses: Whether neurons then get statistics of their responses to the probes.
 
     Raises:
-        NeuralGraphError: If a width-stable model is to sweep back, or to read hidden neurons: both see the splits.
+        NeuralGraphError: If a width-stable model is to sweep back, or to read hidden neurons: both see the splits; or if
+            there is nothing to join.
     """
 
     head: Literal["invariant"] = "invariant"
@@ -219,6 +239,8 @@ class SweepConfig(SweepReaderConfig):
     dropout: float = 0.0
     has_lattice: bool = False
     is_width_stable: bool = False
+    joins_outputs: bool = False
+    reads_responses: bool = False
 
     def __post_init__(self) -> None:
         if self.is_width_stable and (self.num_layers, self.readout) != (1, "outputs"):
@@ -226,19 +248,28 @@ class SweepConfig(SweepReaderConfig):
                 f"Expected one sweep that outputs are read from in a width-stable model, got {self.num_layers} and "
                 f"readout {self.readout!r}."
             )
+        _expect_probes(self)
 
-    @property
-    def probing(self) -> OutputProbesConfig:
-        """The branch that judges answers to probes."""
-        return OutputProbesConfig(
-            d_out=self.d_out,
-            num_layers=2,
-            d_hidden=self.d_hidden,
-            dropout=self.dropout,
-            num_probes=self.num_probes,
-            generates_probes=self.generates_probes,
-            has_lattice=self.has_lattice,
-        )
+
+def output_probing(config: GraphConfig | SweepConfig) -> OutputProbesConfig:
+    """The branch that judges answers to probes; a joined one sees how sure networks are."""
+    return OutputProbesConfig(
+        d_out=config.d_out,
+        num_layers=2,
+        d_hidden=config.d_hidden,
+        dropout=config.dropout,
+        num_probes=config.num_probes,
+        generates_probes=config.generates_probes,
+        has_lattice=isinstance(config, SweepConfig) and config.has_lattice,
+        keeps_scale=config.joins_outputs,
+    )
+
+
+def _expect_probes(config: GraphConfig | SweepConfig) -> None:
+    if config.joins_outputs and (not config.num_probes or getattr(config, "has_lattice", False)):
+        raise NeuralGraphError("Expected learned probes for a model that joins output probes, got none.")
+    if config.reads_responses and not config.joins_outputs:
+        raise NeuralGraphError("Expected joins_outputs for a model that reads responses to its probes, got none.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

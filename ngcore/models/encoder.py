@@ -13,7 +13,7 @@ from ngcore.models.config import GraphConfig
 from ngcore.models.input_spec import InputSpec, expect_ends, kernel_window, slope_columns
 from ngcore.models.normaliser import Normaliser, fold_statistics_and_biases
 from ngcore.models.places import StructuralEmbedding
-from ngcore.models.probe_features import ProbeFeatures
+from ngcore.models.probe_features import ProbeFeatures, ResponseFeatures
 from ngcore.models.rows import Rows
 from ngcore.networks import Network
 
@@ -58,10 +58,10 @@ class GraphEncoder(nn.Module):
     """Initial node and edge features of a neural graph, in the block layout (paper, Sec. 2.2 and App. C).
 
     Node features: Fourier features of the bias + positional embedding (one vector per input and output neuron, one
-    shared by the neurons of a hidden layer) + activation embedding + probe features; where the networks have them, also
-    Fourier features of slopes, and encodings of places and tables. Edge features: Fourier features of the kernel + one
-    vector per kind of edge (weight, norm, skip, …). Kernels are embedded at their own size, which gives the same as
-    zeros around them would.
+    shared by the neurons of a hidden layer) + activation embedding + probe features, or responses to probes; where the
+    networks have them, also Fourier features of slopes, and encodings of places and tables. Edge features: Fourier
+    features of the kernel + one vector per kind of edge (weight, norm, skip, …). Kernels are embedded at their own
+    size, which gives the same as zeros around them would.
 
     Args:
         config: Widths, probes and frequencies.
@@ -91,7 +91,12 @@ class GraphEncoder(nn.Module):
                 d_node=config.d_node,
                 is_generated=config.generates_probes,
             )
-            if config.num_probes
+            if config.num_probes and not config.joins_outputs
+            else None
+        )
+        self.responses = (
+            ResponseFeatures(num_probes=config.num_probes, rows=self.rows, d=config.d_node)
+            if config.reads_responses
             else None
         )
         self.slope_embedding = fourier(1, config.d_node) if "slopes" in spec.extras else None
@@ -102,12 +107,24 @@ class GraphEncoder(nn.Module):
             has_tables="tables" in spec.extras,
         )
 
-    def forward(self, network: Network) -> tuple[Float[Tensor, "networks nodes d_node"], Edges]:
-        """Node features and, per edge block, edge features of N stacked networks."""
+    def forward(
+        self, network: Network, statistics: Sequence[Tensor] | None = None
+    ) -> tuple[Float[Tensor, "networks nodes d_node"], Edges]:
+        """Node features and, per edge block, edge features of N stacked networks.
+
+        Args:
+            network: The networks.
+            statistics: Of their neurons' responses to probes, see `Answers`, for an encoder that reads them.
+        """
         structure = graph_structure(network.architecture)
         self.spec.expect_fit(structure)
         read = self.normaliser(fold_statistics_and_biases(network))
-        return self._nodes(structure, network, node_features(read)), self._edges(structure, edge_kernels(read))
+        nodes = self._nodes(structure, network, node_features(read))
+        if self.responses is not None:
+            assert statistics is not None  # whoever has the probes passes them on
+            odd, even = self.responses(structure, statistics)
+            nodes = nodes + torch.cat(odd, dim=1) + torch.cat(even, dim=1)
+        return nodes, self._edges(structure, edge_kernels(read))
 
     def _nodes(self, structure: GraphStructure, network: Network, features: Tensor) -> Tensor:
         indices = _embedding_indices(structure, self.spec, self.rows)

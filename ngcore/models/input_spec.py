@@ -26,33 +26,51 @@ MAX_ENDS = 20_000  # input and output neurons, each with a vector of its own
 Extra = Literal["slopes", "places", "tables"]
 
 
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a network reads.
+
+    Attributes:
+        shapes: Of its inputs.
+        tokens: Numbers of the inputs that are tokens.
+    """
+
+    shapes: tuple[Shape, ...]
+    tokens: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> "Inputs":
+        """What networks of an architecture read."""
+        return cls(architecture.input_shapes, architecture.token_values & frozenset(range(architecture.num_inputs)))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InputSpec:
     """The input networks that a model is built for.
 
     Attributes:
-        input_shapes: Shapes of what the networks read (of the first architecture).
+        inputs: What the networks read, each kind once, in the order of the architectures.
         input_sizes: Neurons of each input, the largest.
         num_outputs: Output neurons, those of all outputs together.
+        num_answers: Channels of all outputs together, more than neurons where an output is flattened.
         max_hidden_layers: Hidden node blocks with embeddings of their own; deeper ones share the last.
         kernel_size: (height, width) that holds every kernel.
         num_parameters: Parameters of one network (of the first architecture), which a flat MLP reads.
         max_layers: Layers whose statistics StatNN reads.
-        token_inputs: Numbers of the inputs that are tokens (of the first architecture).
         block_kinds: Kinds of hidden node blocks that occur.
         edge_kinds: Kinds of edges that occur, without the first.
         activations: Activations that occur, without the first.
         extras: What else neurons carry: slopes of PReLUs, places that matter, fixed tables.
     """
 
-    input_shapes: tuple[Shape, ...]
+    inputs: tuple[Inputs, ...]
     input_sizes: tuple[int, ...]
     num_outputs: int
+    num_answers: int
     max_hidden_layers: int
     kernel_size: tuple[int, int]
     num_parameters: int
     max_layers: int
-    token_inputs: frozenset[int]
     block_kinds: tuple[BlockKind, ...]
     edge_kinds: tuple[EdgeKind, ...]
     activations: tuple[ActivationKind, ...]
@@ -66,14 +84,14 @@ class InputSpec:
         max_hidden = max(len(hidden_layers(structure)) for structure in structures)
         hidden = {kind for structure in structures for kind in block_kinds(structure)} - set(ENDS)
         return cls(
-            input_shapes=architectures[0].input_shapes,
+            inputs=tuple(dict.fromkeys(map(Inputs.of, architectures))),
             input_sizes=_largest([input_sizes(structure) for structure in structures]),
             num_outputs=max(map(num_outputs, structures)),
+            num_answers=max(map(num_answers, architectures)),
             max_hidden_layers=max_hidden,
             kernel_size=(max(height for height, _ in sizes), max(width for _, width in sizes)),
             num_parameters=architectures[0].num_parameters,
             max_layers=max(max_hidden + 1, *(len(layers_with_statistics(a)) for a in architectures)),
-            token_inputs=architectures[0].token_values & frozenset(range(architectures[0].num_inputs)),
             block_kinds=tuple(sorted(hidden)),
             edge_kinds=tuple(kind for kind in EDGE_KINDS if any(kind in _new_edge_kinds(s) for s in structures)),
             activations=tuple(
@@ -84,8 +102,8 @@ class InputSpec:
 
     @property
     def input_shape(self) -> Shape:
-        """Shape of the first input."""
-        return self.input_shapes[0]
+        """Shape of the first input of the first architecture."""
+        return self.inputs[0].shapes[0]
 
     @property
     def num_inputs(self) -> int:
@@ -122,9 +140,25 @@ class InputSpec:
             return architecture.num_parameters == self.num_parameters
         if kind == "statnn":
             return len(layers_with_statistics(architecture)) <= self.max_layers
-        if architecture.input_shapes != self.input_shapes or num_outputs(structure) > self.num_outputs:
+        if Inputs.of(architecture) not in self.inputs or num_outputs(structure) > self.num_outputs:
             return False
-        return kind == "output-probes" or not any(self._misfits(structure))
+        if kind == "output-probes":
+            return num_answers(architecture) <= self.num_answers
+        return not any(self._misfits(structure))
+
+    def number_of_inputs(self, architecture: Architecture) -> int:
+        """Which of `inputs` networks of an architecture read.
+
+        Raises:
+            ShapeMismatchError: If it is none of them.
+        """
+        own = Inputs.of(architecture)
+        if own not in self.inputs:
+            raise ShapeMismatchError(
+                f"Expected networks that read inputs of shape {_in_words(self.inputs)}, got {_in_words([own])}; "
+                "use a model without probes."
+            )
+        return self.inputs.index(own)
 
     def expect_fit(self, structure: GraphStructure) -> None:
         """Check that a model built for this can read networks of the structure.
@@ -175,6 +209,11 @@ def input_sizes(structure: GraphStructure) -> tuple[int, ...]:
 def num_outputs(structure: GraphStructure) -> int:
     """Output neurons, those of all outputs together."""
     return sum(structure.node_blocks[number].size for number in structure.outputs)
+
+
+def num_answers(architecture: Architecture) -> int:
+    """Channels of all outputs together."""
+    return sum(architecture.shapes[value][0] for value in architecture.outputs)
 
 
 def extras(structure: GraphStructure) -> frozenset[Extra]:
@@ -235,6 +274,14 @@ def _largest(sizes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """The largest size at each place."""
     length = max(map(len, sizes))
     return tuple(max((own[i] for own in sizes if i < len(own)), default=0) for i in range(length))
+
+
+def _in_words(inputs: Sequence[Inputs]) -> str:
+    """Such as "(2,)", "(1, 32, 32) or (3, 32, 32)", "(9, 5) of tokens"."""
+    return " or ".join(
+        " and ".join(f"{shape}{' of tokens' * (i in own.tokens)}" for i, shape in enumerate(own.shapes))
+        for own in inputs
+    )
 
 
 def _sum(sizes: Sequence[int]) -> str:

@@ -1,5 +1,6 @@
 """The graph models, whole: encoder, a stack of NG-GNN or NG-T layers, and a head."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ class NeuralGraphModel(Model):
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
-        stacks = [fold_statistics_and_biases(self._canonical(stack)) for stack in stacks_of(networks)]
+        stacks = [fold_statistics_and_biases(self.canonical(stack)) for stack in stacks_of(networks)]
         self.encoder.normaliser.fit(stacks)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
@@ -53,15 +54,19 @@ class NeuralGraphModel(Model):
         for part in (*self.layers, self.encoder.edge_embedding, self.encoder.node_embedding):
             part.compile(*args, **kwargs)
 
-    def encode(self, networks: Networks, *, flat: bool | None = None) -> list[tuple[Tensor, Edges]]:
+    def encode(
+        self, networks: Networks, statistics: Sequence[Sequence[Tensor]] | None = None, *, flat: bool | None = None
+    ) -> list[tuple[Tensor, Edges]]:
         """Final node and edge features of each stack, in the block layout.
 
         Args:
             networks: One stack or several.
+            statistics: For each stack those of its responses to probes, for a model that reads them.
             flat: Compute in the flat layout; None: only where the stacks differ in topology.
         """
         stacks = stacks_of(networks)
-        features = [self.encoder(self._canonical(stack)) for stack in stacks]
+        given: Sequence[Sequence[Tensor] | None] = statistics or [None] * len(stacks)
+        features = [self.encoder(self.canonical(stack), own) for stack, own in zip(stacks, given, strict=True)]
         structures = [graph_structure(stack.architecture) for stack in stacks]
         if flat is None:
             flat = len({structure.topology for structure in structures}) > 1
@@ -86,7 +91,7 @@ class NeuralGraphModel(Model):
             encoded |= {i: (own, list(blocks)) for i, (own, *blocks) in zip(members, parts, strict=True)}
         return [encoded[i] for i in range(len(structures))]
 
-    def _canonical(self, stack: Network) -> Network:
+    def canonical(self, stack: Network) -> Network:
         if self.config.head == "parameters":
             return whole_turns(stack)
         return canonical_copies(stack, signs=self.config.is_sign_invariant, phases=self.config.is_phase_invariant)
@@ -96,10 +101,17 @@ class NeuralGraphModel(Model):
             nodes, edges = layer(layout, nodes, edges)
         return nodes, edges
 
-    def embed(self, networks: Networks) -> Float[Tensor, "networks d"]:
-        """Representation of each network: before the last Linear of an invariant head, else the mean over all nodes."""
+    def embed(
+        self, networks: Networks, statistics: Sequence[Sequence[Tensor]] | None = None
+    ) -> Float[Tensor, "networks d"]:
+        """Representation of each network: before the last Linear of an invariant head, else the mean over all nodes.
+
+        Args:
+            networks: One stack or several.
+            statistics: See `encode`.
+        """
         stacks = stacks_of(networks)
-        encoded = self.encode(networks)
+        encoded = self.encode(networks, statistics)
         if isinstance(self.head, ParameterHead):
             return torch.cat([nodes.mean(dim=1) for nodes, _ in encoded])
         return torch.cat(

@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import ShapeMismatchError
-from ngcore.models.input_spec import InputSpec
+from ngcore.models.input_spec import Inputs, InputSpec
 from ngcore.networks import Network
 
 LR_SCALE = 0.1
@@ -43,20 +42,6 @@ class Probes(nn.Module):
             self.generator = make(d_latent, self.input_shape)
         for parameter in self.parameters():
             parameter.lr_scale = LR_SCALE  # type: ignore[attr-defined]
-
-    def forward(self, network: Network) -> Float[Tensor, "probes ..."]:
-        """The inputs, (probes, *input_shape), for networks that can read them.
-
-        Raises:
-            ShapeMismatchError: If they cannot.
-        """
-        if network.architecture.input_shapes != (self.input_shape,) or 0 in network.architecture.token_values:
-            raise ShapeMismatchError(
-                f"Expected networks that read inputs of shape {self.input_shape}, "
-                f"got {network.architecture.input_shape}; use a model without probes."
-            )
-        with torch.autocast(network.device.type, enabled=False):  # coordinates need full precision
-            return self.make()
 
     def make(self) -> Float[Tensor, "probes ..."]:
         """The inputs, (probes, *input_shape)."""
@@ -91,6 +76,32 @@ class InputProbes(nn.Module):
     """Probes of networks that read tokens or have several inputs, P of each input.
 
     Args:
+        inputs: What the networks read.
+        num_probes: P.
+        is_generated: Whether generators make those that are learned.
+    """
+
+    def __init__(self, inputs: Inputs, num_probes: int, *, is_generated: bool) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(
+            TokenProbes(num_probes, shape)
+            if number in inputs.tokens
+            else Probes(num_probes, shape, is_generated=is_generated)
+            for number, shape in enumerate(inputs.shapes)
+        )
+
+    def make(self) -> list[Tensor]:
+        """The probes of each input."""
+        return [part.make() for part in cast(Iterable[Probes | TokenProbes], self.parts)]
+
+
+class ProbesByInputs(nn.Module):
+    """Probes for networks that read inputs of several shapes: P for each of those shapes, with a generator each.
+
+    An image of 32 × 32 in colour says nothing to a network that reads rows of 28 grey pixels, so nothing is shared;
+    what reads the answers has to tell the shapes apart as well.
+
+    Args:
         spec: The networks.
         num_probes: P.
         is_generated: Whether generators make those that are learned.
@@ -98,36 +109,36 @@ class InputProbes(nn.Module):
 
     def __init__(self, spec: InputSpec, num_probes: int, *, is_generated: bool) -> None:
         super().__init__()
-        self.input_shapes, self.token_inputs = spec.input_shapes, spec.token_inputs
-        self.parts = nn.ModuleList(
-            TokenProbes(num_probes, shape)
-            if number in spec.token_inputs
-            else Probes(num_probes, shape, is_generated=is_generated)
-            for number, shape in enumerate(spec.input_shapes)
-        )
-
-    def forward(self, network: Network) -> list[Tensor]:
-        """The probes of each input, for networks that can read them.
-
-        Raises:
-            ShapeMismatchError: If they cannot.
-        """
-        architecture = network.architecture
-        tokens = architecture.token_values & frozenset(range(architecture.num_inputs))
-        if architecture.input_shapes != self.input_shapes or tokens != self.token_inputs:
-            raise ShapeMismatchError(
-                f"Expected networks that read inputs of shapes {self.input_shapes}, got {architecture.input_shapes}; "
-                "use a model without probes."
-            )
-        with torch.autocast(network.device.type, enabled=False):
-            return [part.make() for part in cast(Iterable[Probes | TokenProbes], self.parts)]
+        self.kinds = nn.ModuleList(_probes_of(own, num_probes, is_generated=is_generated) for own in spec.inputs)
 
 
-def probes_for(spec: InputSpec, num_probes: int, *, is_generated: bool) -> Probes | InputProbes:
-    """P inputs for the networks of a specification."""
-    if spec.token_inputs or len(spec.input_shapes) > 1:
-        return InputProbes(spec, num_probes, is_generated=is_generated)
-    return Probes(num_probes, spec.input_shape, is_generated=is_generated)
+ProbeMaker = Probes | InputProbes | ProbesByInputs
+
+
+def probes_for(spec: InputSpec, num_probes: int, *, is_generated: bool) -> ProbeMaker:
+    """P inputs for the networks of a specification, for each shape of inputs that they read."""
+    if len(spec.inputs) > 1:
+        return ProbesByInputs(spec, num_probes, is_generated=is_generated)
+    return _probes_of(spec.inputs[0], num_probes, is_generated=is_generated)
+
+
+def probes_of(maker: ProbeMaker, spec: InputSpec, network: Network) -> list[Tensor]:
+    """The probes that networks can read, (probes, *shape) for each of their inputs.
+
+    Raises:
+        ShapeMismatchError: If the specification has no such networks.
+    """
+    number = spec.number_of_inputs(network.architecture)
+    own = cast(Probes | InputProbes, maker.kinds[number]) if isinstance(maker, ProbesByInputs) else maker
+    with torch.autocast(network.device.type, enabled=False):  # coordinates need full precision
+        made = own.make()
+    return [made] if isinstance(made, Tensor) else made
+
+
+def _probes_of(inputs: Inputs, num_probes: int, *, is_generated: bool) -> Probes | InputProbes:
+    if inputs.tokens or len(inputs.shapes) > 1:
+        return InputProbes(inputs, num_probes, is_generated=is_generated)
+    return Probes(num_probes, inputs.shapes[0], is_generated=is_generated)
 
 
 def _point_generator(d_latent: int, input_shape: Sequence[int]) -> nn.Sequential:

@@ -13,7 +13,7 @@ from ngcore.models.heads import change_of, read_outputs
 from ngcore.models.input_spec import InputSpec, kernel_window
 from ngcore.models.model import Networks, stacks_of
 from ngcore.models.probe_features import probe_responses
-from ngcore.models.probes import probes_for
+from ngcore.models.probes import probes_for, probes_of
 from ngcore.models.sweep_model import SweepReader
 from ngcore.models.sweeps import States
 from ngcore.networks import Network
@@ -85,7 +85,7 @@ class SweepEditor(SweepReader):
         """Each neuron's responses to the probes, mapped to states."""
         assert self.probes is not None
         maps = cast(nn.ModuleList, self.responses[stage])
-        responses = probe_responses(network, self.probes(network), structure)
+        responses = probe_responses(network, probes_of(self.probes, self.spec, network), structure)
         return [maps[row](response) for row, response in zip(self.rows.of(structure), responses, strict=True)]
 
 

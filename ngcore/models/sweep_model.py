@@ -1,24 +1,25 @@
 """NG-Sweep, whole: standardised weights, sweeps forward and backward over the layers, and a head that answers."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ngcore.errors import NeuralGraphError
 from ngcore.graph import Edges, GraphStructure, edge_kernels, graph_structure, node_features
-from ngcore.models.baselines import LatticeProbes, OutputProbes
-from ngcore.models.config import OutputProbesConfig, SweepConfig, SweepReaderConfig
+from ngcore.models.config import SweepConfig, SweepReaderConfig, output_probing
 from ngcore.models.fans import FanScale
 from ngcore.models.heads import read_outputs
 from ngcore.models.input_spec import InputSpec, expect_ends, slope_columns
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import Normaliser, fold_statistics_and_biases
+from ngcore.models.output_probes import LatticeProbes, OutputProbes, output_probes
 from ngcore.models.places import StructuralEmbedding
+from ngcore.models.probe_features import ResponseFeatures
 from ngcore.models.signs import canonical_copies, whole_turns
-from ngcore.models.sweeps import States, Sweep, Update
+from ngcore.models.sweeps import States, Sweep, Update, free_signs
 from ngcore.networks import Network
 
 ALONE = 0.25
@@ -34,16 +35,18 @@ class Reading:
         edges: Standardised kernels, one tensor an edge block.
         biases: Standardised biases, one tensor a node block.
         positions: Vectors of the neurons whose place means something, one tensor a node block.
+        told: What else is known of the neurons, whatever their signs, one tensor a node block.
     """
 
     structure: GraphStructure
     edges: Edges
     biases: States
     positions: States
+    told: States | None = None
 
     def sweep(self, sweep: nn.Module, before: States | None) -> States:
         """The states after a `Sweep`."""
-        return sweep(self.structure, self.edges, self.biases, self.positions, before)
+        return sweep(self.structure, self.edges, self.biases, self.positions, before, self.told)
 
 
 class SweepReader(Model):
@@ -106,6 +109,8 @@ class SweepReader(Model):
         standardised = self.normaliser(fold_statistics_and_biases(network))
         if self.training and self.config.input_noise:
             standardised = standardised.map(lambda tensor: tensor + self.config.input_noise * torch.randn_like(tensor))
+        if self.config.compresses:
+            standardised = standardised.map(torch.asinh)
         features = node_features(standardised)
         biases = [features[:, block.start : block.stop, :1] for block in structure.node_blocks]
         edges = [kernels.flatten(4) for kernels in edge_kernels(standardised)]
@@ -149,9 +154,12 @@ class SweepModel(SweepReader):
         super().__init__(config, spec)
         self.head = _AnswerHead(config, spec)
         self.fans = FanScale(self.rows) if config.is_width_stable else None
+        self.responses: ResponseFeatures | None = None
+        if config.reads_responses:
+            self.responses = ResponseFeatures(num_probes=config.num_probes, rows=self.rows, d=config.d_node)
         self.outputs: OutputProbes | LatticeProbes | None = None
-        if config.num_probes:
-            self.outputs = output_probes(config.probing, spec)
+        if config.num_probes and not config.joins_outputs:
+            self.outputs = output_probes(output_probing(config), spec)
 
     def fit_normalisation(self, networks: Networks) -> None:
         """Take the per-layer statistics of a training corpus."""
@@ -171,13 +179,26 @@ class SweepModel(SweepReader):
             return reading
         return dataclasses.replace(reading, edges=self.fans(reading.structure, reading.edges))
 
-    def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
-        """Representation of each network, before the last Linear; with probes, of both branches side by side."""
-        own = torch.cat([self._embed(stack) for stack in stacks_of(networks)])
+    def embed(
+        self, networks: Networks, statistics: Sequence[Sequence[Tensor]] | None = None
+    ) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of each network, before the last Linear; with a branch of probes, of both side by side.
+
+        Args:
+            networks: One stack or several.
+            statistics: For each stack those of its neurons' responses to probes, see `Answers`, for a model that reads
+                them.
+        """
+        stacks = stacks_of(networks)
+        given: Sequence[Sequence[Tensor] | None] = statistics or [None] * len(stacks)
+        own = torch.cat([self._embed(stack, known) for stack, known in zip(stacks, given, strict=True)])
         return own if self.outputs is None else torch.cat([own, self.outputs.embed(networks)], dim=1)
 
-    def _embed(self, network: Network) -> Tensor:
+    def _embed(self, network: Network, statistics: Sequence[Tensor] | None = None) -> Tensor:
         reading, states = self.read(network), None
+        if self.responses is not None:
+            assert statistics is not None  # whoever has the probes passes them on
+            reading = _with_responses(reading, *self.responses(reading.structure, statistics))
         for sweep in self.sweeps:
             states = reading.sweep(sweep, states)
         assert states is not None  # there is at least one sweep
@@ -199,35 +220,15 @@ class SweepModel(SweepReader):
         return halves.masked_fill(drawn < ALONE, 0.0).masked_fill(drawn > 1 - ALONE, 1.0)
 
 
-def output_probes(config: OutputProbesConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
-    """Output-only probing of a configuration, by itself or as a branch.
+def _with_responses(reading: Reading, odd: States, even: States) -> Reading:
+    """Odd features are added to what neurons are given, even ones scale what they collect.
 
-    Raises:
-        NeuralGraphError: If the networks read tokens or have several inputs.
+    Where no sign is free, even ones are added as well.
     """
-    if spec.token_inputs or len(spec.input_shapes) > 1:
-        raise NeuralGraphError(
-            f"Expected networks with one input of numbers to probe, got inputs of shapes {spec.input_shapes}"
-            f"{', of tokens' if spec.token_inputs else ''}; use a model without probes."
-        )
-    if config.has_lattice:
-        return LatticeProbes(
-            num_probes=config.num_probes,
-            num_outputs=spec.num_outputs,
-            d_out=config.d_out,
-            d_hidden=config.d_hidden,
-            dropout=config.dropout,
-        )
-    return OutputProbes(
-        input_shape=spec.input_shape,
-        num_outputs=spec.num_outputs,
-        d_out=config.d_out,
-        num_probes=config.num_probes,
-        d_hidden=config.d_hidden,
-        num_hidden_layers=config.num_layers,
-        dropout=config.dropout,
-        is_generated=config.generates_probes,
-    )
+    free = free_signs(reading.structure)
+    added = [own if number in free else own + even[number] for number, own in enumerate(odd)]
+    positions = [own + more for own, more in zip(reading.positions, added, strict=True)]
+    return dataclasses.replace(reading, positions=positions, told=even)
 
 
 class _AnswerHead(nn.Module):

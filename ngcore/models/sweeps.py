@@ -68,7 +68,13 @@ class Sweep(nn.Module):
         self.depth_gain = DepthGain(d) if rows.kinds is not None else None
 
     def forward(
-        self, structure: GraphStructure, edges: Edges, biases: States, positions: States, before: States | None
+        self,
+        structure: GraphStructure,
+        edges: Edges,
+        biases: States,
+        positions: States,
+        before: States | None,
+        told: States | None = None,
     ) -> States:
         """The states of all node blocks after the sweep.
 
@@ -79,8 +85,13 @@ class Sweep(nn.Module):
             positions: Vectors of the neurons whose place means something, (…, neurons, d) or (…, 1, d), one tensor a
                 block.
             before: States of the sweep before.
+            told: What else is known of the neurons, whatever their signs; it scales what they collect.
         """
-        gains = [*self.depth_gain(structure)] if self.depth_gain else [0.0] * len(structure.node_blocks)
+        gains: list[Tensor | float] = [0.0] * len(structure.node_blocks)
+        if self.depth_gain is not None:
+            gains = [*self.depth_gain(structure)]
+        if told is not None:
+            gains = [gain + own for gain, own in zip(gains, told, strict=True)]
         given = [bias * own + p for bias, own, p in zip(biases, self._directions(structure), positions, strict=True)]
         reached = before
         if before is None and edges_back(structure):

@@ -13,6 +13,7 @@ from .cost import cost_of as cost_of
 from .cost import inputs_that_fit as inputs_that_fit
 from .deepening import deepen as deepen
 from .deepening import place_to_deepen as place_to_deepen
+from .forward import forward_values as forward_values
 from .layers import ACTIVATION_KINDS as ACTIVATION_KINDS
 from .layers import NUM_FIRST_KINDS as NUM_FIRST_KINDS
 from .layers import Activation as Activation

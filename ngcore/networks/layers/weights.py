@@ -81,6 +81,7 @@ class Convolution(Layer):
     flow: ClassVar[Flow] = "mix"
     rank: ClassVar[int] = 2
     pins_positions: ClassVar[bool] = True
+    has_outputs_first: ClassVar[bool] = True  # in its weights
 
     def __post_init__(self) -> None:
         require_sizes(self, self.in_channels, self.out_channels, self.groups)
@@ -134,13 +135,16 @@ class Convolution(Layer):
         return (self.out_channels, *positions)
 
     def run(self, parameters: Parameters, *values: Tensor) -> Tensor:
-        """See `Layer`; N convolutions are one grouped convolution: the networks become channel groups."""
+        """See `Layer`; N convolutions are one: the networks become channel groups, or output channels of one input."""
         (x,) = values
         num_networks, batch = x.shape[:2]
-        channels = x.transpose(0, 1).reshape(batch, -1, *x.shape[3:])  # batch, networks · channels, *positions
         weight = parameters["weight"].flatten(0, 1)
         bias = parameters["bias"].flatten() if self.bias else None
-        y = self._convolve(channels, weight, bias, groups=num_networks * self.groups)
+        if x.stride(0) == 0 and self.groups == 1 and self.has_outputs_first:  # all networks read the same
+            y = self._convolve(x[0], weight, bias, groups=1)
+        else:
+            channels = x.transpose(0, 1).reshape(batch, -1, *x.shape[3:])  # batch, networks · channels, *positions
+            y = self._convolve(channels, weight, bias, groups=num_networks * self.groups)
         return y.view(batch, num_networks, self.out_channels, *y.shape[2:]).transpose(0, 1)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, groups: int) -> Tensor:
@@ -182,6 +186,8 @@ class Conv3d(Convolution):
 @dataclasses.dataclass(frozen=True)
 class TransposedConvolution(Convolution):
     """What transposed convolutions of one to three axes have in common; weights as in torch."""
+
+    has_outputs_first: ClassVar[bool] = False
 
     output_padding: tuple[int, ...] = (0, 0)
 

@@ -6,7 +6,7 @@ from dag_architectures import DAGS, Steps
 from example_architectures import ARCHITECTURES
 from tiny_models import GRAPH_PRESETS, tiny_model
 
-from ngcore.errors import NeuralGraphError, ShapeMismatchError
+from ngcore.errors import ShapeMismatchError
 from ngcore.models import PRESETS
 from ngcore.networks import Embedding, Network
 from ngcore.testing import assert_equivariant, assert_invariant, random_network
@@ -77,8 +77,8 @@ def test_a_model_that_numbers_hidden_neurons_is_found_out():
     model, network = tiny_model("ng-gnn-any", [DAGS["transformer"]]), random_network(DAGS["transformer"], 2)
     encode = model.encoder.forward
 
-    def numbered(stack):
-        nodes, edges = encode(stack)
+    def numbered(*stack):
+        nodes, edges = encode(*stack)
         return nodes + torch.linspace(0, 1, nodes.shape[1], dtype=nodes.dtype)[:, None], edges
 
     model.encoder.forward = numbered
@@ -91,11 +91,6 @@ def test_a_model_that_numbers_hidden_neurons_is_found_out():
 def test_tokens_and_several_inputs_are_probed(name, dag):
     check = assert_invariant if PRESETS[name].head == "invariant" else assert_equivariant
     check(tiny_model(name, [DAGS[dag]]), random_network(DAGS[dag], 2), tolerance=1e-6)
-
-
-def test_a_branch_of_probes_refuses_tokens_in_words():
-    with pytest.raises(NeuralGraphError, match="of tokens; use a model without probes"):
-        tiny_model("ng-sweep-64-probes", [DAGS["transformer"]])
 
 
 def test_networks_with_parts_that_a_model_does_not_know_are_refused():

@@ -5,12 +5,20 @@ import torch
 
 from ngcore.errors import NeuralGraphError, ShapeMismatchError
 from ngcore.inr import render
-from ngcore.models.baselines import FlatMLP, LatticeProbes, OutputProbes, StatNN
+from ngcore.models import InputSpec
+from ngcore.models.baselines import FlatMLP, StatNN
+from ngcore.models.config import OutputProbesConfig
+from ngcore.models.output_probes import LatticeProbes, OutputProbes
 from ngcore.networks import Activation, BatchNorm, Linear, chain, mlp, siren, small_cnn
 from ngcore.testing import assert_invariant, random_network
 
 SIREN = siren((2, 6, 6, 1))
 CNN = small_cnn((1, 4, 4), num_classes=3, image_size=(10, 12))
+
+
+def output_probes(*architectures, **numbers):
+    config = OutputProbesConfig(**{"num_layers": 2, "generates_probes": True, "d_hidden": 16} | numbers)
+    return OutputProbes(config, InputSpec.of(architectures))
 
 
 def build(name, architecture, dtype=torch.float64):
@@ -20,8 +28,7 @@ def build(name, architecture, dtype=torch.float64):
     elif name == "statistics":
         model = StatNN(max_layers=4, d_out=5, d_hidden=16)
     else:
-        shape, (num_outputs,) = architecture.input_shape, architecture.output_shape
-        model = OutputProbes(input_shape=shape, num_outputs=num_outputs, d_out=5, num_probes=7, d_latent=8, d_hidden=16)
+        model = output_probes(architecture, d_out=5, num_probes=7)
     return model.to(dtype).eval()
 
 
@@ -102,9 +109,12 @@ def test_the_flat_mlp_refuses_another_number_of_parameters():
         build("flat", SIREN)(random_network(mlp((2, 3, 1))))
 
 
-@pytest.mark.parametrize("sizes", [(3, 3, 1), (2, 3, 2)])
-def test_output_probes_refuse_other_inputs_and_more_outputs(sizes):
-    with pytest.raises(ShapeMismatchError, match=r"from \(2,\) to at most \(1,\), got .* from \(\d,\) to \(\d,\)"):
+@pytest.mark.parametrize(
+    ("sizes", "refusal"),
+    [((3, 3, 1), r"inputs of shape \(2,\), got \(3,\)"), ((2, 3, 2), "at most 1 output channels, got .* of 2")],
+)
+def test_output_probes_refuse_other_inputs_and_more_outputs(sizes, refusal):
+    with pytest.raises(ShapeMismatchError, match=refusal):
         build("probes", SIREN)(random_network(mlp(sizes)))
 
 
@@ -117,7 +127,7 @@ def test_generated_images_fill_the_input_and_stay_in_range():
 
 def test_generated_points_spread_over_the_square():
     torch.manual_seed(0)
-    points = OutputProbes(input_shape=(2,), num_outputs=1, d_out=1, num_probes=256).probes.make()
+    points = output_probes(SIREN, num_probes=256).probes.make()
     assert points.shape == (256, 2)
     assert 0.4 < points.std() < 0.8
 
@@ -155,9 +165,9 @@ def test_gradients_reach_all_parameters_of_a_lattice_and_the_networks():
 
 def test_absent_outputs_of_probed_networks_are_zeros_behind_those_that_are_there():
     network = random_network(siren((2, 6, 1)), 2)
-    free, coarse = OutputProbes(input_shape=(2,), num_outputs=3, d_out=1, num_probes=4).double(), lattice()
+    free, coarse = output_probes(siren((2, 6, 3)), num_probes=4, generates_probes=False).double(), lattice()
     free.norm = coarse.norm = torch.nn.Identity()
-    read = free.features(network).view(2, 4, 3)
+    read = free.row(free.ask(network)).view(2, 4, 3)
     torch.testing.assert_close(read[..., :1], network(free.probes.make()))
     assert not read[..., 1:].any()
     features = coarse.features(network)

@@ -1,0 +1,156 @@
+"""Output-only probing: models that look at nothing but what networks answer to inputs (ProbeGen, a lattice)."""
+
+import itertools
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ngcore.errors import NeuralGraphError, ShapeMismatchError
+from ngcore.inr import image_coordinates
+from ngcore.models.config import OutputProbesConfig
+from ngcore.models.input_spec import InputSpec
+from ngcore.models.model import Model, Networks, stacks_of
+from ngcore.models.probe_features import Answers, ask
+from ngcore.models.probes import probes_for, probes_of
+from ngcore.networks import Network
+
+
+class OutputProbes(Model):
+    """An MLP on what networks answer to learned inputs; see `Probes` (Kahana et al. 2024).
+
+    Networks that read inputs of several shapes are asked other probes for each shape, so their answers enter the MLP
+    by a first Linear of that shape; what follows is shared.
+
+    Args:
+        config: Widths and probes.
+        spec: The networks to be asked.
+    """
+
+    def __init__(self, config: OutputProbesConfig, spec: InputSpec) -> None:
+        super().__init__()
+        self.spec, self.num_answers = spec, spec.num_answers
+        d_in = config.num_probes * spec.num_answers
+        sizes = (d_in, *(config.d_hidden,) * config.num_layers)
+        hidden = [
+            (nn.Linear(n_in, n_out), nn.SiLU(), nn.Dropout(config.dropout)) for n_in, n_out in itertools.pairwise(sizes)
+        ]
+        self.hidden = nn.Sequential(*itertools.chain.from_iterable(hidden))
+        self.head = nn.Linear(sizes[-1], config.d_out)
+        self.norm = None if config.keeps_scale else nn.LayerNorm(d_in)
+        self.probes = probes_for(spec, config.num_probes, is_generated=config.generates_probes)
+        self.others = nn.ModuleList(nn.Linear(d_in, sizes[1]) for _ in spec.inputs[1:])
+
+    def ask(self, network: Network, *, with_statistics: bool = False) -> Answers:
+        """What N stacked networks make of the probes that they can read.
+
+        Raises:
+            ShapeMismatchError: If the networks read other inputs than the model expects, or have more outputs.
+        """
+        answers = ask(network, probes_of(self.probes, self.spec, network), with_statistics=with_statistics)
+        if answers.outputs.shape[2] > self.num_answers:
+            raise ShapeMismatchError(
+                f"Expected networks of at most {self.num_answers} output channels, got {network} of "
+                f"{answers.outputs.shape[2]}."
+            )
+        return answers
+
+    def row(self, answers: Answers) -> Float[Tensor, "networks features"]:
+        """Each network's answers to all probes side by side, as the MLP reads them; missing outputs are 0."""
+        missing = self.num_answers - answers.outputs.shape[2]
+        row = nn.functional.pad(answers.outputs, (0, missing)).flatten(1)  # networks, probes · answers
+        return row.asinh() if self.norm is None else self.norm(row)
+
+    def represent(self, network: Network, answers: Answers) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of N stacked networks, before the last Linear, from their answers."""
+        number = self.spec.number_of_inputs(network.architecture)
+        first = self.others[number - 1] if number else self.hidden[0]
+        return self.hidden[1:](first(self.row(answers)))
+
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of each network, of one stack or several, before the last Linear."""
+        return torch.cat([self.represent(stack, self.ask(stack)) for stack in stacks_of(networks)])
+
+    def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
+        """Answer for each network, of one stack or several."""
+        return self.head(self.embed(networks))
+
+
+class LatticeProbes(Model):
+    """A small convolutional network on what INRs answer in a lattice of places: on their image, coarsely rendered.
+
+    Three convolutions of 3 × 3, the second and third with stride 2, the mean over what is left of the lattice, and a
+    hidden layer.
+
+    Args:
+        num_probes: Places, G × G of them.
+        num_outputs: Length of the networks' longest output vector.
+        d_out: Width of the answer.
+        d_hidden: Width of the hidden layer and of the representation; the convolutions have ⅛, ¼ and ½ as many
+            channels.
+        dropout: Probability of dropping a number of the representation in training.
+
+    Raises:
+        NeuralGraphError: If `num_probes` is no square.
+    """
+
+    places: Tensor
+
+    def __init__(
+        self, *, num_probes: int, num_outputs: int, d_out: int, d_hidden: int = 256, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.num_outputs, self.side = num_outputs, math.isqrt(num_probes)
+        if self.side**2 != num_probes:
+            raise NeuralGraphError(f"Expected a square number of probes for a lattice, got {num_probes}.")
+        self.register_buffer("places", image_coordinates(self.side, self.side), persistent=False)
+        self.norm = nn.LayerNorm(num_probes * num_outputs)
+        widths = (num_outputs, d_hidden // 8, d_hidden // 4, d_hidden // 2)
+        self.convolutions = nn.Sequential()
+        for number, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+            convolution = nn.Conv2d(n_in, n_out, 3, stride=min(2, 1 + number), padding=1)
+            self.convolutions.extend([convolution, nn.GroupNorm(1, n_out), nn.SiLU()])
+        self.hidden = nn.Sequential(nn.Linear(d_hidden // 2, d_hidden), nn.SiLU(), nn.Dropout(dropout))
+        self.head = nn.Linear(d_hidden, d_out)
+
+    def features(self, network: Network) -> Float[Tensor, "networks outputs side side"]:
+        """Every network's answers, brought to mean 0 and variance 1; missing outputs are 0.
+
+        Raises:
+            ShapeMismatchError: If the networks are no INRs, or have more outputs than the model expects.
+        """
+        architecture = network.architecture
+        missing = self.num_outputs - architecture.output_shape[0]
+        has_one_output = len(architecture.outputs) == 1 and len(architecture.output_shape) == 1
+        if architecture.input_shapes != ((2,),) or not has_one_output or missing < 0:
+            raise ShapeMismatchError(
+                f"Expected networks from (2,) to at most ({self.num_outputs},), got {network} from "
+                f"{architecture.input_shape} to {architecture.output_shape}."
+            )
+        with torch.autocast(network.device.type, enabled=False):  # a sine's phases need full precision
+            answers = network(self.places.to(network.dtype))
+        answers = self.norm(nn.functional.pad(answers, (0, missing)).flatten(1))  # networks, places · outputs
+        return answers.view(-1, self.side, self.side, self.num_outputs).movedim(3, 1)  # networks, outputs, h, w
+
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d_hidden"]:
+        """Representation of each network, of one stack or several, before the last Linear."""
+        maps = self.convolutions(torch.cat([self.features(stack) for stack in stacks_of(networks)]))
+        return self.hidden(maps.mean(dim=(2, 3)))
+
+    def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
+        """Answer for each network, of one stack or several."""
+        return self.head(self.embed(networks))
+
+
+def output_probes(config: OutputProbesConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
+    """Output-only probing of a configuration, by itself or as a branch."""
+    if not config.has_lattice:
+        return OutputProbes(config, spec)
+    return LatticeProbes(
+        num_probes=config.num_probes,
+        num_outputs=spec.num_outputs,
+        d_out=config.d_out,
+        d_hidden=config.d_hidden,
+        dropout=config.dropout,
+    )
