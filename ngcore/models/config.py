@@ -229,7 +229,7 @@ class SweepConfig(SweepReaderConfig):
         reads_responses: Whether neurons then get statistics of their responses to the probes.
 
     Raises:
-        NeuralGraphError: If a width-stable model is to sweep back, or to read hidden neurons: both see the splits; or if
+        NeuralGraphError: If a width-stable model is to sweep back, or to read hidden neurons: both see the splits. If
             there is nothing to join.
     """
 

@@ -92,6 +92,7 @@ class NeuralGraphModel(Model):
         return [encoded[i] for i in range(len(structures))]
 
     def canonical(self, stack: Network) -> Network:
+        """The same functions with phases, and signs where the model is to be invariant to them, in canonical ranges."""
         if self.config.head == "parameters":
             return whole_turns(stack)
         return canonical_copies(stack, signs=self.config.is_sign_invariant, phases=self.config.is_phase_invariant)
