@@ -13,9 +13,9 @@ from ngcore.errors import DataError, UnknownNameError
 from ngcore.networks import Architecture
 from ngcore.paths import ASSETS
 from ngcore.zoo.images import CLASS_NAMES, IMAGE_SHAPES
+from ngcore.zoo.preprocessing import to_colour, to_grey
 
 NUM_IMAGES = 1_000
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,12 @@ class SampleImages:
 
     Attributes:
         name: Key of `CLASS_NAMES`.
-        images: (images, channels, height, width).
+        images: As they are stored, (images, height, width) or (images, height, width, 3).
         labels: Their classes.
     """
 
     name: str
-    images: UInt8[Tensor, "images channels height width"]
+    images: UInt8[Tensor, "images height width *rgb"]
     labels: Int[Tensor, " images"]
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ def sample_images(name: str) -> SampleImages:
     rows = zoo.rows(split="test")[:NUM_IMAGES]
     images = torch.from_numpy(original_images(zoo, rows))
     labels = torch.from_numpy(zoo.metadata["label"].to_numpy()[rows].copy()).long()
-    return SampleImages(name, images[:, None] if images.dim() == 3 else images.movedim(-1, 1), labels)
+    return SampleImages(name, images, labels)
 
 
 def fitting_image_sets(architecture: Architecture) -> list[str]:
@@ -75,33 +75,20 @@ def fitting_image_sets(architecture: Architecture) -> list[str]:
     if not fits or len(architecture.output_shape) != 1:
         return []
     found = []
-    for name, (height, width, *colours) in IMAGE_SHAPES.items():
-        blank = torch.zeros(1, *(colours or [1]), height, width, dtype=torch.uint8)
+    for name, shape in IMAGE_SHAPES.items():
+        blank = torch.zeros(1, *shape, dtype=torch.uint8)
         if architecture.output_shape[0] == len(CLASS_NAMES[name]) and _inputs(blank, architecture) is not None:
             found.append(name)
     return found
 
 
-def to_maps(images: UInt8[Tensor, "images channels height width"]) -> Float[Tensor, "images channels height width"]:
-    """Pixels in [-1, 1]."""
-    return images.float() / 127.5 - 1
-
-
-def to_grey(images: UInt8[Tensor, "images channels height width"]) -> Float[Tensor, "images 1 height width"]:
-    """Luma (ITU-R BT.601) in [-1, 1]; of grey images the pixels."""
-    if images.shape[1] == 1:
-        return to_maps(images)
-    luma = sum(weight * images[:, channel] for channel, weight in enumerate(LUMA))
-    return (torch.as_tensor(luma) / 127.5 - 1)[:, None]
-
-
 def _inputs(
-    images: UInt8[Tensor, "images channels height width"], architecture: Architecture
+    images: UInt8[Tensor, "images height width *rgb"], architecture: Architecture
 ) -> Float[Tensor, " images *shape"] | None:
     """Images as an architecture takes them; None where they do not fit."""
     wanted = architecture.input_shapes[0]
-    values = (_as_value(maps, wanted) for maps in (to_maps(images), to_grey(images)))
-    value = next((value for value in values if value is not None), None)
+    maps = [to_grey(images), *([to_colour(images)] if images.dim() == 4 else [])]
+    value = next((value for value in (_as_value(one, wanted) for one in maps) if value is not None), None)
     if value is None or not architecture.input_orders:
         return value
     order = architecture.input_orders[0]

@@ -14,12 +14,12 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 def to_grey_splits(image_set: ImageSet) -> ImageSplits:
     """The image set as grey images (num, 1, height, width) in [-1, 1]: luma / 127.5 - 1, ITU-R BT.601 luma."""
-    return _splits(image_set, _to_grey)
+    return _splits(image_set, to_grey)
 
 
 def to_colour_splits(image_set: ImageSet) -> ImageSplits:
     """The image set as colour images (num, 3, height, width) in [-1, 1]: value / 127.5 - 1."""
-    return _splits(image_set, lambda images: (images.float() / 127.5 - 1).movedim(3, 1).contiguous())
+    return _splits(image_set, to_colour)
 
 
 def _splits(image_set: ImageSet, prepare: Callable[[Tensor], Tensor]) -> ImageSplits:
@@ -31,11 +31,17 @@ def _splits(image_set: ImageSet, prepare: Callable[[Tensor], Tensor]) -> ImageSp
     )
 
 
-def _to_grey(images: UInt8[Tensor, "num height width *rgb"]) -> Float[Tensor, "num 1 height width"]:
+def to_grey(images: UInt8[Tensor, "num height width *rgb"]) -> Float[Tensor, "num 1 height width"]:
+    """Luma (ITU-R BT.601) in [-1, 1]; of grey images the pixels."""
     if images.dim() == 3:
         return (images.float() / 127.5 - 1)[:, None]
     grey = sum(weight * images[..., channel] for channel, weight in enumerate(_LUMA))
     return (torch.as_tensor(grey) / 127.5 - 1)[:, None]
+
+
+def to_colour(images: UInt8[Tensor, "num height width rgb"]) -> Float[Tensor, "num rgb height width"]:
+    """The three colours in [-1, 1]."""
+    return (images.float() / 127.5 - 1).movedim(3, 1).contiguous()
 
 
 PREPROCESSINGS: dict[str, Callable[[ImageSet], ImageSplits]] = {

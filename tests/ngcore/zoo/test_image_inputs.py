@@ -16,10 +16,12 @@ def of_steps(shape, *, classes=10, orders=()):
     return Architecture((shape,), steps, (2,), orders)
 
 
-@pytest.mark.parametrize(("name", "channels", "side"), [("mnist", 1, 28), ("fashion-mnist", 1, 28), ("cifar10", 3, 32)])
-def test_a_thousand_images_of_every_set_ship(name, channels, side):
+@pytest.mark.parametrize(
+    ("name", "shape"), [("mnist", (28, 28)), ("fashion-mnist", (28, 28)), ("cifar10", (32, 32, 3))]
+)
+def test_a_thousand_images_of_every_set_ship(name, shape):
     images = sample_images(name)
-    assert images.images.shape == (1_000, channels, side, side) and images.images.dtype == torch.uint8
+    assert images.images.shape == (1_000, *shape) and images.images.dtype == torch.uint8
     assert images.labels.bincount(minlength=10).min() >= 70
 
 
@@ -48,13 +50,13 @@ def test_images_fit_by_the_sizes_of_inputs_and_the_number_of_classes(architectur
 @pytest.fixture
 def numbered():
     """Two images 28 × 28 whose pixels are all different within a row and a column."""
-    pixels = torch.arange(784).remainder(251).to(torch.uint8).view(1, 1, 28, 28)
+    pixels = torch.arange(784).remainder(251).to(torch.uint8).view(1, 28, 28)
     return SampleImages("mnist", torch.cat([pixels, 255 - pixels]), torch.tensor([0, 1]))
 
 
 def test_pixels_lie_between_minus_one_and_one_and_grey_is_luma():
     colours = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]], dtype=torch.uint8)
-    images = SampleImages("cifar10", colours[:, :, None, None].expand(-1, -1, 32, 32), torch.arange(4))
+    images = SampleImages("cifar10", colours[:, None, None].expand(-1, 32, 32, -1), torch.arange(4))
     grey = images.inputs(small_cnn((1, 4), image_size=(32, 32)))[:, 0, 0, 0]
     torch.testing.assert_close(grey, 2 * torch.tensor([0.299, 0.587, 0.114, 1.0]) - 1)
     assert images.inputs(small_cnn((3, 4), image_size=(32, 32)))[0, :, 0, 0].tolist() == [1, -1, -1]
@@ -63,7 +65,7 @@ def test_pixels_lie_between_minus_one_and_one_and_grey_is_luma():
 def test_rows_are_steps_in_whatever_order_of_axes_the_network_takes_them(numbered):
     maps = numbered.images.float() / 127.5 - 1
     rows = numbered.inputs(of_steps((28, 28)))
-    assert torch.equal(rows[0, :, 3], maps[0, 0, 3])  # step 3 is row 3
+    assert torch.equal(rows[0, :, 3], maps[0, 3])  # step 3 is row 3
     turned = numbered.inputs(of_steps((28, 28), orders=((1, 0),)))
     assert torch.equal(turned, rows.mT)
 
