@@ -16,14 +16,16 @@ from app.components.doubts import familiarity, show_differences
 from app.errors import plain, reported
 from app.predict.model_table import model_table
 from app.predict.what_if import what_if_tab
+from app.predict.why import why_tab
 from app.state import Selection
 from ngcore.maps.zoo_maps import ZooPoints
 from ngcore.tasks import Interval, accuracy_interval, describe_images
 from ngcore.training import kendall_tau
 from ngcore.zoo import Zoo
 
-MODELS, WHAT_IF, ZOO = ":material/table_rows: Models", ":material/science: What if", ":material/scatter_plot: Its zoo"
-TABS = (MODELS, WHAT_IF, ZOO)
+MODELS, WHY = ":material/table_rows: Models", ":material/troubleshoot: Why"
+WHAT_IF, ZOO = ":material/science: What if", ":material/scatter_plot: Its zoo"
+TABS = (MODELS, WHY, WHAT_IF, ZOO)
 CARD_KEY = "predict.accuracy_model"
 PLOT_KEY = "predict.plot"
 
@@ -55,6 +57,9 @@ def accuracy_prediction(selection: Selection, said: Answered) -> None:
     if tabs[MODELS].open:
         with tabs[MODELS], reported():
             _show_models(selection, said, true)
+    if tabs[WHY].open:
+        with tabs[WHY]:
+            why_tab(selection, card)
     if tabs[WHAT_IF].open:
         with tabs[WHAT_IF]:
             what_if_tab(selection, said.cards)

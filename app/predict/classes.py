@@ -13,6 +13,7 @@ from app.components.doubts import say_agreement, show_differences
 from app.components.render_panel import enlarged
 from app.errors import plain
 from app.predict.model_table import model_table
+from app.predict.why import why_tab
 from app.state import Selection
 from ngcore.tasks import class_set
 
@@ -44,6 +45,9 @@ def class_prediction(selection: Selection, said: Answered) -> None:
             key="predict.probabilities",
             alt=f"Probabilities of {len(names)} classes; the table below has the answers",
         )
+    with st.expander("Why", icon=":material/troubleshoot:", on_change="rerun", key="predict.why") as opened:
+        if opened.open:
+            why_tab(selection, said.cards[by_name[name]])
     st.subheader("All models that read this network")
     if len(alike) > 1:
         st.echarts_chart(
