@@ -31,6 +31,7 @@ Card = Mapping[str, Any]
 CLASSIFY, PREDICT, EDIT = "classify", "predict", "edit"
 MAX_ANSWERS = 512
 MAX_EDIT_BYTES = 256 * 1024 * 1024
+QUESTIONS = {CLASSIFY: "Which class?", EDIT: "How to edit?", PREDICT: "How accurate?"}
 SCORES = {CLASSIFY: "accuracy", PREDICT: "kendall_tau", EDIT: "mse"}
 
 

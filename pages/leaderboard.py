@@ -3,11 +3,11 @@
 import streamlit as st
 
 from app import cached, map_data
-from app.answers import CLASSIFY, PREDICT
+from app.answers import CLASSIFY, PREDICT, QUESTIONS
 from app.errors import reported
 from app.leaderboard.comparison import model_comparison
 from app.leaderboard.studies import study_section
-from app.leaderboard.table import QUESTIONS, leaderboard_table, show_headlines
+from app.leaderboard.table import leaderboard_table, show_headlines
 from app.leaderboard.worth import worth_section
 from ngcore.report.accuracy_table import compare_with_baselines
 from ngcore.report.results import result_rows

@@ -14,7 +14,6 @@ from ngcore.report.headlines import headline_table
 from ngcore.report.results import SPREADS, Row
 from ngcore.tasks.problems import PROBLEMS
 
-QUESTIONS = {CLASSIFY: "Which class?", EDIT: "How to edit?", PREDICT: "How accurate?"}
 FIGURE_TITLES = {CLASSIFY: "accuracy", EDIT: "squared error", PREDICT: "Kendall's τ"}
 COSTS = {
     "training_seconds": "seconds of training",

@@ -280,7 +280,7 @@ def list_studies(*, shipped: bool = False) -> list[dict[str, Any]]:
         shipped: Only those that ship, even where others of their names are here.
     """
     folders = [ASSETS / "studies", *([] if shipped else [own_studies()])]
-    paths = {path.name: path for folder in folders for path in sorted(folder.glob("*.json"))}
+    paths = {path.name: path for folder in folders for path in sorted(folder.glob("[!.]*.json"))}
     found = []
     for path in paths.values():
         try:
