@@ -10,6 +10,7 @@ from ngcore import __version__
 from ngcore.allocator import keep_freed_memory
 from ngcore.cli import (
     benchmark,
+    calibrate,
     check,
     data,
     edit,
@@ -88,6 +89,7 @@ program.add_typer(zoo.commands, name="zoo")
 for _module in (
     train,
     evaluate,
+    calibrate,
     results,
     seeds,
     study,

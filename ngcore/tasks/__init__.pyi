@@ -45,6 +45,9 @@ from .recipes import Recipe as Recipe
 from .recipes import find_recipe as find_recipe
 from .run import evaluate as evaluate
 from .run import train_recipe as train_recipe
+from .strangers import Firing as Firing
+from .strangers import measure_firing as measure_firing
+from .strangers import strangers_of as strangers_of
 from .traits import family_of as family_of
 from .what_if import WAYS as WAYS
 from .what_if import Way as Way

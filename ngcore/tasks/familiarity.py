@@ -45,6 +45,7 @@ class Familiarity:
         level: How often the p-value alone flags a network of the zoo.
         runs: Validation runs behind the p-value; it cannot be below 1 / (runs + 1).
         sentences: What speaks against the answer, the gravest first; empty where nothing does.
+        rules: Those of the sentences that rules say whatever the p-value is.
     """
 
     p_value: float | None
@@ -52,6 +53,7 @@ class Familiarity:
     level: float
     runs: int
     sentences: tuple[str, ...]
+    rules: tuple[str, ...] = ()
 
     @property
     def is_flagged(self) -> bool:
@@ -64,6 +66,7 @@ class Familiarity:
             **dataclasses.asdict(self),
             "parts": dict(self.parts),
             "sentences": list(self.sentences),
+            "rules": list(self.rules),
             "is_flagged": self.is_flagged,
         }
 
@@ -83,25 +86,22 @@ def judge_familiarity(checkpoint: Checkpoint, network: Network, ranges: "Ranges 
         CheckpointError: If the model's reference is damaged.
         NotFiniteError: If a network has no finite embedding.
     """
-    rules = [find_differences(checkpoint.card, network[i], ranges) for i in range(len(network))]
+    rules = [tuple(find_differences(checkpoint.card, network[i], ranges)) for i in range(len(network))]
     reference = load_reference(checkpoint)
     if reference is None:
-        return [
-            Familiarity(p_value=None, parts={}, level=FLAG_LEVEL, runs=0, sentences=tuple(sentences))
-            for sentences in rules
-        ]
+        unknown = Familiarity(p_value=None, parts={}, level=FLAG_LEVEL, runs=0, sentences=())
+        return [dataclasses.replace(unknown, sentences=said, rules=said) for said in rules]
     level = float(checkpoint.card["out_of_zoo"]["level"])
     traits = measure_traits(network)
     p_values = reference.p_values(embed_networks(checkpoint, network), traits)
     judged = []
-    for i, sentences in enumerate(rules):
+    for i, said in enumerate(rules):
         parts = {part: float(values[i]) for part, values in p_values.items() if part != "all"}
-        p_value = float(p_values["all"][i])
+        p_value, sentences = float(p_values["all"][i]), said
         if p_value < level:
-            sentences = [_unusual(p_value, parts), *(sentences or reference.unusual_traits(traits[i])[:2])]
-        judged.append(
-            Familiarity(p_value=p_value, parts=parts, level=level, runs=reference.num_runs, sentences=tuple(sentences))
-        )
+            sentences = (_unusual(p_value, parts), *(said or reference.unusual_traits(traits[i])[:2]))
+        found = Familiarity(p_value=p_value, parts=parts, level=level, runs=reference.num_runs, sentences=sentences)
+        judged.append(dataclasses.replace(found, rules=said))
     return judged
 
 

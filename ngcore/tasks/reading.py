@@ -39,7 +39,11 @@ def runs_of(corpus: Corpus) -> NDArray[np.int64]:
     table = corpus.zoo.metadata.iloc[corpus.rows]
     runs: NDArray[np.int64] = table["run"].to_numpy().astype(np.int64)
     images = table["image"].to_numpy().astype(np.int64) if "image" in table else corpus.rows
-    return np.where(runs >= 0, runs, -1 - images)
+    numbers: NDArray[np.int64] = np.where(runs >= 0, runs, -1 - images)
+    if "zoo" in table:  # of several zoos, each of which counts its runs from 0
+        zoos = np.unique(table["zoo"].to_numpy(), return_inverse=True)[1]
+        numbers = np.unique(np.stack([zoos, numbers], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    return numbers
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 # What trains, builds, fetches, measures everything or serves: such an example is read in full and not carried out.
-LONG = ("app", "benchmark", "data", "evaluate --all", "map", "seeds", "study", "train", "zoo build")
+LONG = ("app", "benchmark", "calibrate", "data", "evaluate --all", "map", "seeds", "study", "train", "zoo build")
 LIMITS = {"embed": ("--limit", "4"), "evaluate": ("--limit", "4")}
 
 

@@ -23,6 +23,7 @@ COMMANDS = [
     ["zoo", "sample"],
     ["train"],
     ["evaluate"],
+    ["calibrate"],
     ["results"],
     ["seeds"],
     ["study"],
@@ -33,6 +34,7 @@ COMMANDS = [
     ["map"],
     ["graph"],
     ["weights"],
+    ["check"],
     ["benchmark"],
     ["app"],
 ]
