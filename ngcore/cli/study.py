@@ -22,12 +22,19 @@ def study(
         str,
         typer.Argument(
             help="probes-and-data, normalisation, number-of-probes, parts, editing or extremes, about INRs; "
-            "accuracy-baselines, about a zoo with accuracies."
+            "accuracy-baselines, -parts, -probes, -data or -leave-out, about a zoo with accuracies."
         ),
     ],
     zoo: ZooOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The .json file to write.", show_default="work/studies/NAME.json")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="The model that a study of accuracy varies.", show_default="ng-sweep-accuracy"),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of each of its trainings.", min=1, show_default="1500")
     ] = None,
     replace: Replace = False,
     device: Device = "auto",
@@ -39,13 +46,14 @@ def study(
     A study in work/studies takes precedence over a shipped one. To ship it: --out assets/studies/NAME.json; the names
     of those about accuracy end with the zoo's.
     """
-    from ngcore.report.studies import run_study, zoo_of_study
+    from ngcore.report.studies import run_study, study_head, zoo_of_study
     from ngcore.report.study_files import goes_on, own_studies, study_file, study_table
     from ngcore.zoo import Zoo, find_zoo
 
     opened = Zoo.open(find_zoo(zoo or zoo_of_study(name)))
-    path = out or own_studies() / study_file(name, opened.name)
-    if not goes_on(name, path, opened):
+    head = study_head(name, opened, preset=preset, steps=steps)
+    path = out or own_studies() / study_file(head)
+    if not goes_on(head, path):
         expect_free(path, replace=replace)
     with progress_bar(f"Study {name}") as bar:
         content = run_study(
@@ -54,6 +62,8 @@ def study(
             zoo_folder=opened.folder,
             device=device,
             limit=limit,
+            preset=preset,
+            steps=steps,
             progress=lambda done, of, cell: bar(done, of, note=cell),
         )
     heads, rows = study_table(content)

@@ -8,8 +8,10 @@ from typing import Any
 
 from ngcore.errors import DataError, UnknownNameError
 from ngcore.locks import only_one
-from ngcore.paths import ASSETS, work_folder
+from ngcore.paths import ASSETS
 from ngcore.report.accuracy_baselines import run_accuracy_baselines
+from ngcore.report.accuracy_studies import ACCURACY_STUDIES, Base, accuracy_study
+from ngcore.report.cells import Cell, Study, train_cell
 from ngcore.report.edit_study import QUESTION, edit_study
 from ngcore.report.extremes import run_extremes
 from ngcore.report.study_files import (
@@ -21,19 +23,11 @@ from ngcore.report.study_files import (
     rows_of,
     write_study,
 )
-from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import MOVES, PURE_MOVES, Recipe
-from ngcore.tasks.run import SPLITS, train_on
 from ngcore.training import TrainConfig
 from ngcore.training.config import Precision
 from ngcore.zoo import Zoo, find_zoo
-
-SUBSET = 10_000
-"""Training networks of a study that does not vary their number."""
-
-MEASURED = 2_000
-"""Networks of validation and of test that a study measures on."""
 
 EDITED_ZOO = "mnist-inrs"
 PREDICTED_ZOO = "cifar10-gs-cnns"
@@ -41,41 +35,6 @@ PREDICTED_ZOO = "cifar10-gs-cnns"
 Row = dict[str, Any]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One training of a study.
-
-    Attributes:
-        setting: What distinguishes it, in words, by column.
-        recipe: What is trained.
-        num_networks: Training networks, the first of the split.
-    """
-
-    setting: dict[str, str | int]
-    recipe: Recipe
-    num_networks: int = SUBSET
-
-    @property
-    def key(self) -> str:
-        """Letters and digits that tell the cell from others of its study."""
-        return "-".join(str(value).replace(" ", "_") for value in self.setting.values())
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Study:
-    """A question that a table answers.
-
-    Attributes:
-        question: In one sentence.
-        zoo: The networks.
-        cells: The trainings.
-    """
-
-    question: str
-    zoo: str
-    cells: tuple[Cell, ...]
 
 
 def _classifier(
@@ -178,7 +137,7 @@ STUDIES: dict[str, Study] = {
 
 def study_names() -> tuple[str, ...]:
     """All studies, in the order in which they are shown."""
-    return (*STUDIES, EDITING, EXTREMES, BASELINES_STUDY)
+    return (*STUDIES, EDITING, EXTREMES, BASELINES_STUDY, *ACCURACY_STUDIES)
 
 
 def zoo_of_study(name: str) -> str:
@@ -189,7 +148,9 @@ def zoo_of_study(name: str) -> str:
     """
     if name not in study_names():
         raise UnknownNameError("study", name, study_names())
-    return {EDITING: EDITED_ZOO, EXTREMES: EDITED_ZOO, BASELINES_STUDY: PREDICTED_ZOO}.get(name) or STUDIES[name].zoo
+    if name in STUDIES:
+        return STUDIES[name].zoo
+    return EDITED_ZOO if name in (EDITING, EXTREMES) else PREDICTED_ZOO
 
 
 def run_study(
@@ -199,6 +160,8 @@ def run_study(
     zoo_folder: Path | str | None = None,
     device: str = "auto",
     limit: int | None = None,
+    preset: str | None = None,
+    steps: int | None = None,
     progress: Callable[[int, int, str], object] | None = None,
 ) -> dict[str, Any]:
     """Make the rows of a study and write them after each; rows that are there already are not made again.
@@ -209,6 +172,8 @@ def run_study(
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
         limit: At most this many networks of each split.
+        preset: For `ACCURACY_STUDIES`: the model that is varied; None: that of `Base`.
+        steps: For the same: steps of each training.
         progress: Called with the number of rows done, that of all rows, and the current one.
 
     Returns:
@@ -224,11 +189,36 @@ def run_study(
         return run_extremes(out, zoo, device=device, limit=limit, progress=progress)
     if name == BASELINES_STUDY:
         return run_accuracy_baselines(out, zoo, limit=limit, progress=progress)
-    return _train_cells(name, out, zoo, device=device, limit=limit, progress=progress)
+    head = study_head(name, zoo, preset=preset, steps=steps)
+    study = STUDIES[name] if name in STUDIES else accuracy_study(name, zoo, _base(preset, steps))
+    return _train_cells(head, study, out, zoo, device=device, limit=limit, progress=progress)
+
+
+def study_head(name: str, zoo: Zoo, *, preset: str | None = None, steps: int | None = None) -> dict[str, Any]:
+    """What the file of a study begins with: its name and zoo, and what is varied where it can be chosen.
+
+    Args:
+        name: One of `study_names`.
+        zoo: What it is about.
+        preset: See `run_study`.
+        steps: See `run_study`.
+    """
+    head = {"name": name, "zoo": zoo.name, "zoo_sha256": zoo.hash}
+    if name in STUDIES:
+        return head | {"question": STUDIES[name].question}
+    if name in ACCURACY_STUDIES:
+        return head | {"question": ACCURACY_STUDIES[name][0], **dataclasses.asdict(_base(preset, steps))}
+    return head
+
+
+def _base(preset: str | None, steps: int | None) -> Base:
+    base = Base()
+    return Base(preset=preset or base.preset, steps=steps or base.steps)
 
 
 def _train_cells(
-    name: str,
+    head: dict[str, Any],
+    study: Study,
     out: Path,
     zoo: Zoo,
     *,
@@ -237,21 +227,17 @@ def _train_cells(
     progress: Callable[[int, int, str], object] | None,
 ) -> dict[str, Any]:
     """Train all cells of a study; one row per cell."""
-    study = STUDIES[name]
-    measured = {split: Corpus.load(zoo, split, limit=min(limit or MEASURED, MEASURED)) for split in SPLITS}
-    content: dict[str, Any] = {"name": name, "question": study.question, "zoo": zoo.name, "zoo_sha256": zoo.hash}
-    with only_one(out, f"the study {name}"):
-        rows = {row["key"]: row for row in rows_of(out, content)}
+    with only_one(out, f"the study {head['name']}"):
+        rows = {row["key"]: row for row in rows_of(out, head)}
         for number, cell in enumerate(study.cells):
             if progress is not None:
                 progress(number, len(study.cells), cell.key)
             if cell.key not in rows:
-                count = min(cell.num_networks, limit or cell.num_networks)
-                corpora = {"train": Corpus.load(zoo, "train", limit=count), **measured}
-                folder = work_folder() / "runs" / "studies" / f"{name}-{zoo.hash[:8]}-{count}" / cell.key
-                rows[cell.key] = _row(cell, corpora, folder, device)
-                write_study(out, {**content, "rows": [rows[c.key] for c in study.cells if c.key in rows]})
-    return {**content, "rows": [rows[cell.key] for cell in study.cells]}
+                rows[cell.key] = train_cell(
+                    head["name"], cell, zoo, num_measured=study.num_measured, limit=limit, device=device
+                )
+                write_study(out, {**head, "rows": [rows[c.key] for c in study.cells if c.key in rows]})
+    return {**head, "rows": [rows[cell.key] for cell in study.cells]}
 
 
 def _run_edit_study(
@@ -290,21 +276,3 @@ def list_studies(*, shipped: bool = False) -> list[dict[str, Any]]:
     places = {name: place for place, name in enumerate(study_names())}
     known = [study for study in found if study["name"] in places]
     return sorted(known, key=lambda study: (places[study["name"]], study["zoo"]))
-
-
-def _row(cell: Cell, corpora: Mapping[str, Corpus], folder: Path, device: str) -> Row:
-    trained = train_on(cell.recipe, corpora, folder=folder, device=device)
-    assert trained is not None  # no limit of time was given
-    return {
-        "key": cell.key,
-        "setting": cell.setting,
-        "preset": cell.recipe.preset,
-        "training_networks": len(corpora["train"]),
-        "steps": trained.result.steps,
-        **trained.metrics,
-        "parameters": sum(p.numel() for p in trained.model.parameters() if p.requires_grad),
-        "seconds": round(trained.result.seconds, 1),
-        "networks_per_second": round(trained.result.networks_per_second, 1),
-        "device": trained.result.device,
-        "cores": trained.result.cores,
-    }

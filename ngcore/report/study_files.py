@@ -8,7 +8,6 @@ from typing import Any
 from ngcore.errors import DataError
 from ngcore.files import read_json, reading, write_atomically
 from ngcore.paths import work_folder
-from ngcore.zoo import Zoo
 
 EDITING = "editing"
 EXTREMES = "extremes"
@@ -42,22 +41,26 @@ def read_study(path: Path) -> dict[str, Any]:
         return dict(content)
 
 
-def goes_on(name: str, path: Path, zoo: Zoo) -> bool:
-    """Whether a file holds the beginning of a study of this name about this zoo, which running it only adds to."""
+def goes_on(head: Mapping[str, Any], path: Path) -> bool:
+    """Whether a file holds the beginning of a study with this head, which running it only adds to."""
     try:
         content = read_study(path)
     except DataError:
         return False
-    return name != EDITING and (content["name"], content["zoo_sha256"]) == (name, zoo.hash)
+    return head["name"] != EDITING and content["name"] == head["name"] and _is_of_same(content, head)
 
 
 def rows_of(out: Path, content: Mapping[str, Any]) -> Sequence[Row]:
-    """The rows of an earlier call about the same zoo."""
+    """The rows of an earlier call about the same zoo, made of the same model in as many steps."""
     try:
         earlier = read_study(out)
     except DataError:
         return []
-    return earlier["rows"] if earlier.get("zoo_sha256") == content["zoo_sha256"] else []
+    return earlier["rows"] if _is_of_same(earlier, content) else []
+
+
+def _is_of_same(content: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
+    return all(content.get(key) == head.get(key) for key in ("zoo_sha256", "preset", "steps"))
 
 
 def write_study(out: Path, content: Mapping[str, Any]) -> None:
@@ -67,15 +70,18 @@ def write_study(out: Path, content: Mapping[str, Any]) -> None:
     write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def study_file(name: str, zoo: str) -> str:
-    """Name of the file of a study about a zoo."""
-    return f"{name}-{zoo}.json" if name.startswith(OF_ZOOS) else f"{name}.json"
+def study_file(head: Mapping[str, Any]) -> str:
+    """Name of the file of a study with this head."""
+    of_zoo = f"-{head['zoo']}" if head["name"].startswith(OF_ZOOS) else ""
+    of_preset = f"-{head['preset']}" if "preset" in head else ""
+    return f"{head['name']}{of_zoo}{of_preset}.json"
 
 
-def study_command(content: Mapping[str, Any]) -> str:
+def study_command(head: Mapping[str, Any]) -> str:
     """The command that makes a study's file again."""
-    of_zoo = f" --zoo {content['zoo']}" if content["name"].startswith(OF_ZOOS) else ""
-    return f"ngcore study {content['name']}{of_zoo}"
+    of_zoo = f" --zoo {head['zoo']}" if head["name"].startswith(OF_ZOOS) else ""
+    options = "".join(f" --{key} {head[key]}" for key in ("preset", "steps") if key in head)
+    return f"ngcore study {head['name']}{of_zoo}{options}"
 
 
 def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -35,13 +35,19 @@ class Corpus:
     row: Int[Tensor, " items"]
 
     @classmethod
-    def load(cls, zoo: Zoo, split: str, *, limit: int | None = None) -> "Corpus":
+    def load(cls, zoo: Zoo, split: str, *, rows: np.ndarray | None = None, limit: int | None = None) -> "Corpus":
         """Read a split into memory; the first `limit` networks of it if given.
 
+        Args:
+            zoo: Where the networks come from.
+            split: "train", "validation" or "test".
+            rows: Positions in the metadata of some networks of the split; None: of all.
+            limit: At most so many of them.
+
         Raises:
-            ZooError: If the zoo has no networks in the split.
+            ZooError: If the zoo has no networks in the split, or none is wanted.
         """
-        rows = zoo.rows(split=split)[:limit]
+        rows = (zoo.rows(split=split) if rows is None else rows)[:limit]
         if not len(rows):
             raise ZooError(f"Expected networks in the {split} split of {zoo.name} ({zoo.folder}), got none.")
         return cls.of_rows(zoo, split, rows)

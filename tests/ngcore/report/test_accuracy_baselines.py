@@ -28,7 +28,7 @@ def runs(tmp_path_factory):
 
 
 def test_the_file_holds_all_baselines_and_numbers_of_images(runs):
-    out, begun = own_studies() / study_file("accuracy-baselines", "runs"), []
+    out, begun = own_studies() / study_file({"name": "accuracy-baselines", "zoo": "runs"}), []
     content = run_study("accuracy-baselines", out, zoo_folder=runs.folder, progress=lambda *told: begun.append(told))
     assert content == json.loads(out.read_text())
     assert (content["zoo"], content["zoo_sha256"]) == ("runs", runs.hash)
