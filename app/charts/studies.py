@@ -1,7 +1,8 @@
 """What studies found, as ECharts options: lines over what was varied, and bars where it has no order."""
 
+import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from app.charts.colours import CATEGORIES
@@ -12,66 +13,112 @@ Row = Mapping[str, Any]
 Point = tuple[float | None, float | None, str]
 Lines = Mapping[str, Sequence[Point]]
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A test figure and how to write it.
+
+    Attributes:
+        title: What it is.
+        of: Its value for a row; None where it is not defined.
+        unit: What follows its numbers.
+        digits: Decimals of numbers in words.
+        step: Ticks of an axis, at which it begins and ends.
+        most: The most that it can be.
+    """
+
+    title: str
+    of: Callable[[Row], float | None]
+    unit: str
+    digits: int
+    step: float
+    most: float
+
+    def write(self, value: float | None) -> str:
+        """The value in words."""
+        return "not defined" if value is None else f"{value:.{self.digits}f}{self.unit}"
+
+
+def _percent(row: Row) -> float | None:
+    accuracy = gap(row["test"]["accuracy"])
+    return None if accuracy is None else round(100 * accuracy, 2)
+
+
+ACCURACY = Measure(title="test accuracy", of=_percent, unit=" %", digits=1, step=10, most=100)
+TAU = Measure(
+    title="Kendall's τ, final checkpoints",
+    of=lambda row: gap(row["test"].get("final", {}).get("kendall_tau"), 4),
+    unit="",
+    digits=3,
+    step=0.1,
+    most=1,
+)
 SYMBOLS = ("circle", "rect", "triangle", "diamond", "pin")
 REFERENCES = ("left as it is", "image edited, refitted", "own render edited, fitted on")
 LINES_HEIGHT, BAR_HEIGHT, LINE_HEIGHT, AXIS_HEIGHT = 340, 30, 14, 64  # pixels
 
 
-def draw_probes_and_data(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Test accuracy against the number of training networks, one line per number of probes.
+def draw_probes_and_data(rows: Sequence[Row], *, measure: Measure = ACCURACY, theme: Theme = LIGHT) -> dict[str, Any]:
+    """A figure against the number of training networks, one line per number of probes.
 
     Args:
         rows: With the setting "probes".
+        measure: The figure.
         theme: Colours.
     """
     lines: dict[str, list[Point]] = {}
     for row in rows:
         probes = row["setting"]["probes"]
-        point = (row["training_networks"], _percent(row), f"{row['training_networks']:,} networks")
+        point = (row["training_networks"], measure.of(row), f"{row['training_networks']:,} networks")
         lines.setdefault(f"{probes} probes" if probes else "no probes", []).append(point)
-    return _draw_lines(lines, x_title="training networks", is_log=True, theme=theme)
+    return _draw_lines(lines, x_title="training networks", is_log=True, measure=measure, theme=theme)
 
 
-def draw_number_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Test accuracy against the number of probes, one line per model and kind of probes.
+def draw_number_of_probes(rows: Sequence[Row], *, measure: Measure = ACCURACY, theme: Theme = LIGHT) -> dict[str, Any]:
+    """A figure against the number of probes, one line per model and kind of probes.
 
     Args:
         rows: With the settings "model", "probes" and "kind"; a model without probes begins all lines of that model.
+        measure: The figure.
         theme: Colours.
     """
     lines = {
-        name: [(row["setting"]["probes"], _percent(row), f"{row['setting']['probes']} probes") for row in members]
+        name: [(row["setting"]["probes"], measure.of(row), f"{row['setting']['probes']} probes") for row in members]
         for name, members in _by_kind(rows).items()
     }
-    return _draw_lines(lines, x_title="probes", is_log=False, theme=theme)
+    return _draw_lines(lines, x_title="probes", is_log=False, measure=measure, theme=theme)
 
 
-def draw_worth_of_probes(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Test accuracy against the time that a network takes in training, on the lines of `draw_number_of_probes`."""
+def draw_worth_of_probes(rows: Sequence[Row], *, measure: Measure = ACCURACY, theme: Theme = LIGHT) -> dict[str, Any]:
+    """A figure against the time that a network takes in training, on the lines of `draw_number_of_probes`."""
     lines = {
         name: [
-            (gap(1000 / row["networks_per_second"], 4), _percent(row), f"{row['setting']['probes']} probes")
+            (gap(1000 / row["networks_per_second"], 4), measure.of(row), f"{row['setting']['probes']} probes")
             for row in members
         ]
         for name, members in _by_kind(rows).items()
     }
-    return _draw_lines(lines, x_title="ms per network in training", is_log=True, theme=theme)
+    return _draw_lines(lines, x_title="ms per network in training", is_log=True, measure=measure, theme=theme)
 
 
-def draw_settings(rows: Sequence[Row], *, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Test accuracy of each setting as a bar.
+def draw_settings(rows: Sequence[Row], *, measure: Measure = ACCURACY, theme: Theme = LIGHT) -> dict[str, Any]:
+    """A figure of each setting as a bar.
 
     Args:
         rows: With any settings.
+        measure: The figure.
         theme: Colours.
     """
     names = ["\n".join(_name_parts(row["setting"])) for row in rows]
     bars = [
-        _bar(i, _percent(row), _in_words(_percent(row), "{:.1f} %"), "right", theme.accent)
+        _bar(i, measure.of(row), measure.write(measure.of(row)), measure.title, theme.accent)
         for i, row in enumerate(rows)
     ]
     option = _draw_bars(names, bars, theme=theme)
-    option["xAxis"] |= {"min": 0, "max": 100, "name": "test accuracy", "axisLabel": {"formatter": "{value} %"}}
+    labels = {"formatter": f"{{value}}{measure.unit}"}
+    least = min([0.0, *(value for row in rows if (value := measure.of(row)) is not None)])
+    low = round(measure.step * math.floor(least / measure.step), 4)
+    option["xAxis"] |= {"min": low, "max": measure.most, "name": measure.title, "axisLabel": labels}
     return option
 
 
@@ -124,17 +171,12 @@ def _by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return kinds or without
 
 
-def _percent(row: Row) -> float | None:
-    accuracy = gap(row["test"]["accuracy"])
-    return None if accuracy is None else round(100 * accuracy, 2)
-
-
 def _in_words(value: float | None, form: str) -> str:
     return "not defined" if value is None else form.format(value)
 
 
-def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> dict[str, Any]:
-    """Test accuracy in percent against what was varied: points (x, y, what the point is), a line each name."""
+def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, measure: Measure, theme: Theme) -> dict[str, Any]:
+    """A figure against what was varied: points (x, y, what the point is), a line each name."""
     values = [y for points in lines.values() for _, y, _ in points if y is not None] or [0.0]
     axis = {"nameLocation": "middle", "nameTextStyle": {"color": theme.text}, "axisLabel": {"color": theme.text}}
     series = [
@@ -146,7 +188,12 @@ def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> di
             "symbolSize": 10,
             "itemStyle": {"color": CATEGORIES[i % len(CATEGORIES)]},
             "lineStyle": {"color": CATEGORIES[i % len(CATEGORIES)], "width": 2},
-            "tooltip": {"formatter": "<b>{a}</b><br>{@[2]}<br>{@[0]} " + x_title + "<br>{@[1]} % right"},
+            "tooltip": {
+                "formatter": "<b>{a}</b><br>{@[2]}<br>{@[0]} "
+                + x_title
+                + "<br>"
+                + f"{measure.title} {{@[1]}}{measure.unit}"
+            },
         }
         for i, (name, points) in enumerate(lines.items())
     ]
@@ -159,11 +206,11 @@ def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, theme: Theme) -> di
         "yAxis": {
             **axis,
             "type": "value",
-            "name": "test accuracy",
+            "name": measure.title,
             "nameGap": 46,
-            "min": max(0, 10 * int(min(values) // 10)),
-            "max": min(100, 10 * (int(max(values) // 10) + 1)),
-            "axisLabel": {"formatter": "{value} %", "color": theme.text},
+            "min": round(measure.step * math.floor(min(values) / measure.step), 4),
+            "max": round(min(measure.most, measure.step * (math.floor(max(values) / measure.step) + 1)), 4),
+            "axisLabel": {"formatter": f"{{value}}{measure.unit}", "color": theme.text},
         },
         "series": series,
     }

@@ -43,8 +43,7 @@ def study(
 ) -> None:
     """Train the models of a study in turn, or measure baselines, editors or extremes; a stopped study continues.
 
-    A study in work/studies takes precedence over a shipped one. To ship it: --out assets/studies/NAME.json; the names
-    of those about accuracy end with the zoo's.
+    A study in work/studies takes precedence over a shipped one. To ship it, copy its file to assets/studies.
     """
     from ngcore.report.studies import run_study, study_head, zoo_of_study
     from ngcore.report.study_files import goes_on, own_studies, study_file, study_table

@@ -82,23 +82,24 @@ def _parts(zoo: Zoo, base: Base) -> Iterator[Cell]:
 
 
 def _probes(zoo: Zoo, base: Base) -> Iterator[Cell]:
-    """Probes beside the graph, joined to it, with their responses in its nodes, and alone."""
+    """Numbers of probes, and what the graph sees of them; beside outputs on as many, alone."""
     for probes in PROBES:
-        for words, changes in _ways_to_probe(probes).items():
-            yield _cell({"model": words, "probes": probes}, base.recipe(zoo, changes=changes))
+        for kind, changes in _ways_to_probe(probes).items():
+            yield _cell({"model": "graph", "probes": probes, "kind": kind}, base.recipe(zoo, changes=changes))
         if probes:
             recipe = base.recipe(zoo, name=OUTPUT_PROBES, noise=Augmentation(), changes={"num_probes": probes})
-            yield _cell({"model": "outputs only", "probes": probes}, recipe)
+            yield _cell({"model": "outputs only", "probes": probes, "kind": "generated"}, recipe)
 
 
 def _ways_to_probe(probes: int) -> dict[str, dict[str, Any]]:
+    """Changes of a graph model: joined to the outputs on probes alone, or with responses of all neurons, too."""
     off = {"num_probes": 0, "generates_probes": False, "joins_outputs": False, "reads_responses": False}
     if not probes:
-        return {"graph": off}
+        return {"–": off}
     joined = {"num_probes": probes, "generates_probes": True, "joins_outputs": True}
     return {
-        "graph joined to outputs": {**joined, "reads_responses": False},
-        "graph joined to outputs, responses in nodes": {**joined, "reads_responses": True},
+        "output": {**joined, "reads_responses": False},
+        "output and response": {**joined, "reads_responses": True},
     }
 
 
