@@ -6,8 +6,8 @@ import math
 def write_runs(folder, *, groups=20, group_size=4, checkpoints=3, seed=0, families=("plain", "wide")):
     """Write a zoo of CNNs whose accuracy grows with the step and falls with the distance of the rate from 0.01.
 
-    Runs of a group share the split; the two families alternate by group and differ in width. Weights have a standard
-    deviation that grows with the accuracy.
+    Runs of a group share split, family and depth, which is but a number; families differ in width. Weights have a
+    standard deviation that grows with the accuracy.
     """
     import torch
 
@@ -38,6 +38,7 @@ def write_runs(folder, *, groups=20, group_size=4, checkpoints=3, seed=0, famili
                     "is_final": step == checkpoints,
                     "group": group,
                     "family": family,
+                    "depth": 2 + group % 3,
                     "optimiser": ("adam", "sgd")[run % 2],
                     "learning_rate": 10**exponent,
                     "init_std": float("nan") if run % 3 else 0.1,

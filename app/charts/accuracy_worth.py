@@ -19,6 +19,7 @@ def draw_worth(
     lines: Sequence[Line],
     *,
     figure_title: str,
+    is_error: bool = False,
     ceiling: float | None = None,
     theme: Theme = LIGHT,
 ) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def draw_worth(
         curve: The figure by number of labelled images.
         lines: Models, drawn through, and baselines, dashed.
         figure_title: What the figure is.
+        is_error: Whether it is an error, which falls as a straight line if both axes are logarithmic.
         ceiling: The best that there can be; a dotted line.
         theme: Colours.
     """
@@ -69,7 +71,7 @@ def draw_worth(
             "name": "labelled images per network",
             "nameGap": 28,
         },
-        "yAxis": {**axis, "type": "value", "scale": True, "name": figure_title, "nameGap": 46},
+        "yAxis": {**axis, "type": "log" if is_error else "value", "scale": True, "name": figure_title, "nameGap": 46},
         "series": series,
     }
 

@@ -84,6 +84,7 @@ def _show_figure(comparison: Comparison, figure: str, *, final: bool) -> None:
         curve_of(comparison.study["rows"], figure, final=final),
         lines,
         figure_title=FIGURES[figure],
+        is_error=figure == "mean_absolute_error",
         ceiling=comparison.ceiling(final=final) if figure == "kendall_tau" else None,
         theme=theme(),
     )

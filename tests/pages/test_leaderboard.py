@@ -202,6 +202,40 @@ def with_baselines(with_tiny_models, tmp_path, monkeypatch):
     monkeypatch.setattr(cached, "checkpoints", lambda task=None: [measured])
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "figures"),
+    [
+        ("accuracy-parts", {"change": "none"}, 1),
+        ("accuracy-probes", {"model": "graph", "probes": 16, "kind": "output"}, 2),
+        ("accuracy-data", {"networks": "1 %", "probes": 0}, 1),
+        ("accuracy-leave-out", {"measured on": "gru", "trained on": "others"}, 1),
+    ],
+)
+def test_studies_of_accuracy_are_shown_under_their_question_alone(
+    open_page, with_tiny_models, tmp_path, monkeypatch, name, setting, figures
+):
+    from ngcore.report import studies
+
+    measured = {"n": 9, "kendall_tau": 0.5, "final": {"n": 3, "kendall_tau": -0.25}}
+    row = {"key": "k", "setting": setting, "training_networks": 100, "networks_per_second": 9.0}
+    row |= {"validation": measured, "test": measured}
+    content = {"name": name, "question": "Why?", "zoo": "tiny-cnns", "zoo_sha256": "0" * 64, "rows": [row]}
+    content |= {"preset": "ng-sweep-accuracy", "steps": 10}
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "any.json").write_text(json.dumps(content))
+    monkeypatch.setattr(studies, "ASSETS", tmp_path)
+    app = open_page("leaderboard")
+    assert "Studies" not in [heading.value for heading in app.subheader]
+    app.segmented_control(key="leaderboard_question").set_value("predict").run()
+    assert not app.exception and not app.error
+    assert any(text.value.startswith("#### Why") for text in app.markdown)
+    assert [code.value for code in app.code] == [
+        f"ngcore study {name} --zoo tiny-cnns --preset ng-sweep-accuracy --steps 10"
+    ]
+    charts = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")[-figures:]]
+    assert all("-0.25" in json.dumps(chart) for chart in charts)
+
+
 def test_what_a_prediction_is_worth_is_shown_beside_baselines_and_labelled_images(open_page, with_baselines):
     app = open_page("leaderboard")
     assert not app.exception and not app.error
@@ -218,7 +252,7 @@ def test_what_a_prediction_is_worth_is_shown_beside_baselines_and_labelled_image
     app.segmented_control(key="worth.final").set_value(False).run()
     assert not app.exception
     chart = json.loads(app.get("echarts_chart")[-1].proto.spec)
-    assert chart["yAxis"]["name"] == "Mean absolute error"
+    assert (chart["yAxis"]["name"], chart["yAxis"]["type"]) == ("Mean absolute error", "log")
     assert [code.value for code in app.code] == ["ngcore study accuracy-baselines --zoo tiny-cnns"]
 
 

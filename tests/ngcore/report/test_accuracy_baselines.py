@@ -6,12 +6,14 @@ import pytest
 from accuracy_zoos import write_runs
 
 from ngcore.errors import UnknownNameError
+from ngcore.report import accuracy_baselines
 from ngcore.report.accuracy_baselines import curve_of
 from ngcore.report.studies import list_studies, run_study, zoo_of_study
 from ngcore.report.study_files import own_studies, study_command, study_file, study_table
 from ngcore.tasks import boosting, labelled_images
 from ngcore.tasks.baselines import BASELINES
-from ngcore.tasks.labelled_images import NUM_IMAGES
+
+NUM_IMAGES = (16, 256, 4096)
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,7 @@ def quick(tmp_path, monkeypatch):
     for name, value in (("ITERATIONS", 20), ("EVERY", 20), ("LEAVES", (6,)), ("MIN_LEAF", (5,))):
         monkeypatch.setattr(boosting, name, value)
     monkeypatch.setattr(labelled_images, "REPEATS", 1)
+    monkeypatch.setattr(accuracy_baselines, "NUM_IMAGES", NUM_IMAGES)
 
 
 @pytest.fixture(scope="module")

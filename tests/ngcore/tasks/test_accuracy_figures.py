@@ -51,7 +51,7 @@ def test_figures_are_those_of_the_networks_that_they_name(runs):
     assert figures["kinds"]["family"]["wide"]["final"]["kendall_tau"] == pytest.approx(tau(wide & final))
     error = (predicted.float()[final] - targets[final]).abs().mean().item()
     assert figures["final"]["mean_absolute_error"] == pytest.approx(error)
-    assert set(figures["kinds"]) == {"family"}
+    assert set(figures["kinds"]) == {"family", "depth"}
 
 
 def test_perfect_predictions_reach_one_and_the_ceiling_is_that_of_the_targets(runs):

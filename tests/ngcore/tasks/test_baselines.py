@@ -39,12 +39,12 @@ def few_trees(monkeypatch):
 
 def test_hyper_parameters_are_known_before_training_and_rates_are_logarithms(subject):
     features = hyper_parameters(subject.zoo, subject.rows)
-    assert features.names == ("step", "family", "init_std", "learning_rate", "optimiser")
-    assert features.categories == (False, True, False, False, True)
+    assert features.names == ("step", "depth", "family", "init_std", "learning_rate", "optimiser")
+    assert features.categories == (False, False, True, False, False, True)
     table = subject.zoo.metadata
-    np.testing.assert_allclose(features.values[:, 3], np.log10(table["learning_rate"]))
-    assert np.isnan(features.values[:, 2]).sum() == table["init_std"].isna().sum() > 0
-    assert set(features.values[:, 4]) == {0, 1}
+    np.testing.assert_allclose(features.values[:, 4], np.log10(table["learning_rate"]))
+    assert np.isnan(features.values[:, 3]).sum() == table["init_std"].isna().sum() > 0
+    assert set(features.values[:, 5]) == {0, 1}
 
 
 def test_features_of_weights_are_those_of_each_network_whatever_its_architecture(subject, monkeypatch):
