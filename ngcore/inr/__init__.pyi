@@ -8,6 +8,7 @@ from .fit import CHEAP_RECIPE as CHEAP_RECIPE
 from .fit import MATCHED_RECIPE as MATCHED_RECIPE
 from .fit import FitConfig as FitConfig
 from .fit import FitResult as FitResult
+from .fit import block_size as block_size
 from .fit import fit_sirens as fit_sirens
 from .fit import is_siren as is_siren
 from .fit_edit import edit_by_fitting as edit_by_fitting

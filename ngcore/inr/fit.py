@@ -19,6 +19,9 @@ from ngcore.networks import Activation, Architecture, Network, siren
 BLOCK_SIZE = 32
 """Networks fitted together. Blocks start at multiples of it in a corpus, so that no result depends on the chunking."""
 
+ACCELERATOR_BLOCK_SIZE = 4096
+"""The same on a GPU, which is idle most of the time with fewer."""
+
 THIN = 3
 """Matrices with at most this many rows or columns are multiplied as sums."""
 
@@ -88,7 +91,7 @@ def fit_sirens(
         architecture: A SIREN with as many outputs as the images have channels; None: 2-32-32-channels.
         start: One SIREN per image to start from, of that architecture; None: freshly drawn ones.
         first_index: Index of the first image in its corpus. Network i depends on (seed, i) alone as long as
-            `first_index` is a multiple of `BLOCK_SIZE`.
+            `first_index` is a multiple of `block_size(device)`.
         seed: Seed of the start parameters and of the pixel choice.
         device: Where to compute.
         compiled: Compile the step where `can_compile`: worth it from a few hundred networks up; differs from eager in
@@ -117,18 +120,30 @@ def fit_sirens(
         compiled=compiled and can_compile(place),
         on_step=on_step,
     )
-    starts = range(0, len(targets), BLOCK_SIZE)
+    size_of_block = block_size(place)
+    starts = range(0, len(targets), size_of_block)
     blocks = [
         fit(
-            targets[begin : begin + BLOCK_SIZE],
-            start=None if start is None else start[begin : begin + BLOCK_SIZE],
+            targets[begin : begin + size_of_block],
+            start=None if start is None else start[begin : begin + size_of_block],
             first_index=first_index + begin,
         )
         for begin in starts
     ]
-    network = Network.cat(blocks)
-    rendered = render(network, size)
-    return FitResult(network, psnr(rendered, images.to(rendered)))
+    quality = [
+        _psnr(block, images[begin : begin + size_of_block], place) for begin, block in zip(starts, blocks, strict=True)
+    ]
+    return FitResult(Network.cat(blocks), torch.cat(quality))
+
+
+def block_size(device: torch.device | str) -> int:
+    """How many networks are fitted together on a device."""
+    return BLOCK_SIZE if torch.device(device).type == "cpu" else ACCELERATOR_BLOCK_SIZE
+
+
+def _psnr(network: Network, images: Tensor, device: torch.device) -> Tensor:
+    rendered = render(network.to(device), (images.shape[1], images.shape[2]))
+    return psnr(rendered, images.to(rendered)).cpu()
 
 
 def _as_targets(images: Tensor) -> Tensor:
@@ -179,7 +194,7 @@ def _fit_block(
     on_step: Callable[[int, Network], object] | None,
 ) -> Network:
     count = len(targets)
-    padded = BLOCK_SIZE if compiled else count
+    padded = block_size(device) if compiled else count
     padding = torch.arange(padded).clamp(max=count - 1)
     targets = targets[padding].to(device)
     if start is None:

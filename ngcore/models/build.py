@@ -52,6 +52,10 @@ def _joined(num_probes: int) -> dict[str, Any]:
     return {"num_probes": num_probes, "generates_probes": True, "joins_outputs": True, "reads_responses": True}
 
 
+SYMMETRIC: dict[str, Any] = {"is_sign_invariant": True, "is_phase_invariant": True, "fourier_scale": 1.0}
+NG_T: dict[str, Any] = {"d_node": 64, "d_edge": 32}
+
+
 PRESETS: dict[str, ModelConfig] = {
     "ng-gnn": GNNConfig(),
     "ng-gnn-signs": GNNConfig(is_sign_invariant=True),
@@ -61,6 +65,10 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-t": TransformerConfig(d_node=64, d_edge=32, fourier_scale=1.0),
     "ng-t-signs": TransformerConfig(d_node=64, d_edge=32, fourier_scale=1.0, is_sign_invariant=True),
     "ng-t-64-probes": TransformerConfig(d_node=64, d_edge=32, fourier_scale=1.0, num_probes=64),
+    "ng-gnn-symmetric": GNNConfig(norm="batch", **SYMMETRIC),
+    "ng-gnn-symmetric-64-probes": GNNConfig(norm="batch", num_probes=64, generates_probes=True, **SYMMETRIC),
+    "ng-t-symmetric": TransformerConfig(**NG_T, **SYMMETRIC),
+    "ng-t-symmetric-64-probes": TransformerConfig(num_probes=64, generates_probes=True, **NG_T, **SYMMETRIC),
     "ng-gnn-edit": GNNConfig(head="parameters"),
     "ng-gnn-edit-64-probes": GNNConfig(head="parameters", num_probes=64),
     "ng-sweep": SweepConfig(**SWEEP),

@@ -97,6 +97,8 @@ SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
 COLOUR_SWEEP: dict[str, Any] = SWEEP | {"learning_rate": 5e-4}
 EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0, "compile": False, "warmup_steps": 100}
 
+GRAPH: dict[str, Any] = {"batch_size": 256, "warmup_steps": 300}
+GRAPH_EPOCHS = 16
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
 
@@ -108,6 +110,12 @@ def _joined(
     config = _schedule(1, **JOIN)
     zoo = f"{images}-inrs"
     return Recipe.of("classify", zoo, name, config, augmentation=moves, starts=starts, input_noise=noise)
+
+
+def _graph_model(images: str, kind: str, moves: Augmentation, *, probes: str = "") -> Recipe:
+    """NG-GNN or NG-T on INRs, blind to all symmetries of a SIREN; batches are large enough to keep a GPU at work."""
+    config = _schedule(GRAPH_EPOCHS, **GRAPH)
+    return Recipe.of("classify", f"{images}-inrs", f"{kind}-symmetric{probes}", config, augmentation=moves)
 
 
 def _output_probes(images: str, name: str, moves: Augmentation, *, epochs: int) -> Recipe:
@@ -148,11 +156,10 @@ RECIPES: dict[str, Recipe] = {
     "mnist-ng-sweep-128-probes": _joined("mnist", "ng-sweep-128-probes", "output-probes-128", PURE_MOVES),
     "mnist-ng-sweep-lattice-256": _joined("mnist", "ng-sweep-lattice-256", "output-lattice-256", PURE_MOVES),
     "mnist-output-lattice-256": _output_probes("mnist", "output-lattice-256", PURE_MOVES, epochs=12),
-    "mnist-ng-gnn": Recipe.of("classify", "mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=MOVES),
-    "mnist-ng-gnn-64-probes": Recipe.of(
-        "classify", "mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=PURE_MOVES
-    ),
-    "mnist-ng-t": Recipe.of("classify", "mnist-inrs", "ng-t-signs", _schedule(2), augmentation=MOVES),
+    "mnist-ng-gnn": _graph_model("mnist", "ng-gnn", MOVES),
+    "mnist-ng-gnn-64-probes": _graph_model("mnist", "ng-gnn", PURE_MOVES, probes="-64-probes"),
+    "mnist-ng-t": _graph_model("mnist", "ng-t", MOVES),
+    "mnist-ng-t-64-probes": _graph_model("mnist", "ng-t", PURE_MOVES, probes="-64-probes"),
     "mnist-output-probes-64": _output_probes("mnist", "output-probes-64", PURE_MOVES, epochs=30),
     "mnist-output-probes-128": _output_probes("mnist", "output-probes-128", PURE_MOVES, epochs=30),
     "mnist-flat-mlp": Recipe.of("classify", "mnist-inrs", "flat-mlp", _schedule(20, **FULL)),
@@ -173,12 +180,10 @@ RECIPES: dict[str, Recipe] = {
     "fashion-mnist-output-lattice-256": _output_probes(
         "fashion-mnist", "output-lattice-256", SMALL_PURE_MOVES, epochs=12
     ),
-    "fashion-mnist-ng-gnn": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-signs", _schedule(6), augmentation=SMALL_MOVES
-    ),
-    "fashion-mnist-ng-gnn-64-probes": Recipe.of(
-        "classify", "fashion-mnist-inrs", "ng-gnn-64-probes", _schedule(4), augmentation=SMALL_PURE_MOVES
-    ),
+    "fashion-mnist-ng-gnn": _graph_model("fashion-mnist", "ng-gnn", SMALL_MOVES),
+    "fashion-mnist-ng-gnn-64-probes": _graph_model("fashion-mnist", "ng-gnn", SMALL_PURE_MOVES, probes="-64-probes"),
+    "fashion-mnist-ng-t": _graph_model("fashion-mnist", "ng-t", SMALL_MOVES),
+    "fashion-mnist-ng-t-64-probes": _graph_model("fashion-mnist", "ng-t", SMALL_PURE_MOVES, probes="-64-probes"),
     "fashion-mnist-output-probes-64": _output_probes("fashion-mnist", "output-probes-64", SMALL_PURE_MOVES, epochs=40),
     "fashion-mnist-output-probes-128": _output_probes(
         "fashion-mnist", "output-probes-128", SMALL_PURE_MOVES, epochs=40

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ngcore.errors import UnknownNameError, ZooError
-from ngcore.inr import BLOCK_SIZE, SIREN_OUTPUT_OFFSET, FitConfig, fit_sirens
+from ngcore.inr import SIREN_OUTPUT_OFFSET, FitConfig, block_size, fit_sirens
 from ngcore.locks import only_one
 from ngcore.networks import Architecture, Network, siren
 from ngcore.workers import THIS_PROCESS, Workers
@@ -91,7 +91,7 @@ def build_inr_zoo(
     device: str = "cpu",
     compiled: bool = True,
     workers: Workers = THIS_PROCESS,
-    networks_per_part: int = NETWORKS_PER_PART,
+    networks_per_part: int | None = None,
     progress: Progress | None = None,
     images: ImageSet | None = None,
 ) -> Zoo:
@@ -111,7 +111,8 @@ def build_inr_zoo(
         device: Where to fit.
         compiled: Compile the fit; much faster from some hundred networks on, and different in the last bits.
         workers: Who fits, each part with one thread.
-        networks_per_part: How many networks are fitted, and then written, at a time.
+        networks_per_part: How many networks are fitted, and then written, at a time; `None` means 256, or
+            `block_size(device)` if that is more.
         progress: Called with the networks done and the networks in all, at the start and after every part.
         images: The image set to use; `None` fetches the zoo's own.
 
@@ -127,7 +128,8 @@ def build_inr_zoo(
         raise UnknownNameError("INR zoo", name, INR_ZOOS)
     spec = INR_ZOOS[name]
     images = images or fetch_images(spec.image_set)
-    ranges = list(_cut(_split_ranges(spec, images, count), networks_per_part))
+    size = networks_per_part or max(NETWORKS_PER_PART, block_size(device))
+    ranges = list(_cut(_split_ranges(spec, images, count), size))
     fit = _Fit(name, images, spec.architecture, config or FitConfig(), seed, device, compiled)
     parts = [_part(name, indices) for indices in ranges]
     with only_one(Path(folder), f"a build of {name}"):
@@ -208,7 +210,7 @@ def _same(fit: _Fit) -> _Fit:
 
 def _fit_part(fit: _Fit, part: _Range) -> list[tuple[Network, list[dict[str, Any]]]]:
     """The networks of a part with their rows of metadata."""
-    aligned = _align(part, len(fit.images))
+    aligned = _align(part, len(fit.images), block_size(fit.device))
     result = fit_sirens(
         torch.from_numpy(fit.images.images(aligned)).float() / 255,
         fit.config,
@@ -222,9 +224,9 @@ def _fit_part(fit: _Fit, part: _Range) -> list[tuple[Network, list[dict[str, Any
     return [(result.network[wanted].to("cpu"), _rows(fit, part, result.psnr[wanted].tolist()))]
 
 
-def _align(part: _Range, num_images: int) -> range:
+def _align(part: _Range, num_images: int, size: int) -> range:
     """The whole blocks that a part lies in: fitted alone, a piece of a block may differ in the last bits."""
-    first, stop = part.first // BLOCK_SIZE * BLOCK_SIZE, -(-part.stop // BLOCK_SIZE) * BLOCK_SIZE
+    first, stop = part.first // size * size, -(-part.stop // size) * size
     return range(first, min(stop, num_images))
 
 
