@@ -97,8 +97,10 @@ SWEEP: dict[str, Any] = {"batch_size": 128, "compile": False}
 COLOUR_SWEEP: dict[str, Any] = SWEEP | {"learning_rate": 5e-4}
 EDIT: dict[str, Any] = {"learning_rate": 1.5e-3, "clip_norm": 1.0, "compile": False, "warmup_steps": 100}
 
-GRAPH: dict[str, Any] = {"batch_size": 256, "warmup_steps": 300}
-GRAPH_EPOCHS = 16
+GRAPH: dict[str, dict[str, Any]] = {
+    "ng-gnn": {"epochs": 24, "batch_size": 256},
+    "ng-t": {"epochs": 14, "batch_size": 256, "learning_rate": 1e-3},
+}
 JOIN: dict[str, Any] = SWEEP | {"learning_rate": 5e-5, "warmup_steps": 100}
 
 
@@ -114,7 +116,7 @@ def _joined(
 
 def _graph_model(images: str, kind: str, moves: Augmentation, *, probes: str = "") -> Recipe:
     """NG-GNN or NG-T on INRs, blind to all symmetries of a SIREN; batches are large enough to keep a GPU at work."""
-    config = _schedule(GRAPH_EPOCHS, **GRAPH)
+    config = _schedule(**GRAPH[kind])
     return Recipe.of("classify", f"{images}-inrs", f"{kind}-symmetric{probes}", config, augmentation=moves)
 
 
