@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ngcore.inr.fit import MATCHED_RECIPE, fit_sirens
+from ngcore.files import write_atomically
+from ngcore.inr import fit_sirens, psnr, render
+from ngcore.inr.fit import MATCHED_RECIPE
 from ngcore.locks import only_one
 from ngcore.models import can_be_width_stable
-from ngcore.networks import Network, deepen, place_to_deepen, siren, widen
+from ngcore.networks import Architecture, Network, deepen, place_to_deepen, siren, widen
 from ngcore.networks.widening import Split
 from ngcore.paths import work_folder
 from ngcore.report.study_files import EXTREMES, rows_of, write_study
@@ -39,12 +42,12 @@ FACTORS = (1, 2, 4, 8, 16)
 WIDTHS = (4, 8, 16, 32, 64, 128)
 HIDDEN_LAYERS = (1, 2, 3, 4, 6, 8)
 INSERTED = (0, 1, 2, 4, 8, 16, 36)
-NUM_NETWORKS, NUM_SLOW = 200, 32
+NUM_NETWORKS, NUM_SLOW = 200, 16
 """Networks of each cell, and of those of models that keep numbers for each edge."""
 
 NUM_FITTED = 48
 SLOW_KINDS = ("ng-gnn", "ng-t")
-SLOW_FACTORS = {"ng-gnn": 16, "ng-t": 8}
+SLOW_FACTORS = {"ng-gnn": 8, "ng-t": 4}
 CNN_SWEEP = "cifar10-gs-ng-sweep"
 
 Change = Literal["wider, equal parts", "wider, unequal parts", "identity layers inserted", "fitted wide", "fitted deep"]
@@ -129,7 +132,7 @@ def run_extremes(
         rows = {row["key"]: row for row in known}
         corpora = corpora_of(cnns)
         cells = tuple(cells_of([*readers(inrs.name, device), *_cnn_readers(corpora, device)]))
-        source = Source(inrs, corpora["test"], limit or NUM_NETWORKS)
+        source = Source(inrs, corpora["test"], limit or NUM_NETWORKS, _folder(inrs))
         for number, cell in enumerate(cells):
             if progress is not None:
                 progress(number, len(cells), cell.key)
@@ -150,6 +153,11 @@ def readers(zoo: str, device: str) -> Iterator[Reader]:
             yield Reader(label, zoo, loaded)
             if can_be_width_stable(loaded.model):
                 yield Reader(label + STABLE, zoo, stable_copy(loaded))
+
+
+def _folder(zoo: Zoo) -> Path:
+    """Where what the study makes for a zoo is kept, so that a stopped study resumes."""
+    return work_folder() / "runs" / "studies" / f"{EXTREMES}-{zoo.hash[:8]}"
 
 
 def corpora_of(zoo: Zoo) -> dict[str, Corpus]:
@@ -173,8 +181,7 @@ def _cnn_readers(corpora: Mapping[str, Corpus], device: str) -> Iterator[Reader]
         validate_every=200,
     )
     recipe = Recipe.of("predict", CNNS, "ng-sweep", config, augmentation=CNN_NOISE, d_node=64)
-    folder = work_folder() / "runs" / "studies" / f"{EXTREMES}-{corpora['train'].zoo.hash[:8]}"
-    trained = train_on(recipe, corpora, folder=folder, device=device)
+    trained = train_on(recipe, corpora, folder=_folder(corpora["train"].zoo), device=device)
     assert trained is not None  # no limit of time was given
     known = [stack.architecture for stack in corpora["train"].stacks]
     fields = {"config": recipe.model.to_dict(), "architectures": [own.to_dict() for own in known]}
@@ -190,8 +197,8 @@ def _cnn_readers(corpora: Mapping[str, Corpus], device: str) -> Iterator[Reader]
 
 
 def cells_of(models: Sequence[Reader]) -> Iterator[Cell]:
-    """All cells: each model on every way and size that it is quick enough for."""
-    for reader in models:
+    """All cells: each model on every way and size that it is quick enough for; the slow ones last."""
+    for reader in sorted(models, key=lambda own: own.kind in SLOW_KINDS):
         for change in SPLITS:
             for factor in FACTORS:
                 if factor <= SLOW_FACTORS.get(reader.kind, factor):
@@ -210,10 +217,11 @@ class Source:
         inrs: A zoo of INRs.
         cnns: Test networks of a zoo of CNNs.
         limit: At most this many networks in a cell.
+        folder: Where those that were fitted are kept.
     """
 
-    def __init__(self, inrs: Zoo, cnns: Corpus, limit: int) -> None:
-        self.inrs, self.cnns, self.limit = inrs, cnns, limit
+    def __init__(self, inrs: Zoo, cnns: Corpus, limit: int, folder: Path) -> None:
+        self.inrs, self.cnns, self.limit, self.folder = inrs, cnns, limit, folder
         self.fitted: dict[tuple[int, ...], tuple[Network, Tensor, float]] = {}
 
     def stacks(self, cell: Cell) -> Iterator[tuple[Network, Tensor]]:
@@ -249,10 +257,20 @@ class Source:
             images = fetch_images(self.inrs.name.removesuffix("-inrs"))
             count = min(self.limit, NUM_FITTED)
             pixels = torch.from_numpy(images.test_images[:count]).float() / 255
-            result = fit_sirens(pixels, MATCHED_RECIPE, architecture=siren((2, *hidden, 1)))
+            network = self._fit(siren((2, *hidden, 1)), pixels)
             labels = torch.from_numpy(images.test_labels[:count])
-            self.fitted[hidden] = (result.network.detach(), labels, float(result.psnr.mean()))
+            self.fitted[hidden] = (network, labels, float(psnr(render(network, pixels.shape[1:]), pixels).mean()))
         return self.fitted[hidden]
+
+    def _fit(self, architecture: Architecture, pixels: Tensor) -> Network:
+        """SIRENs fitted to images, or read from the folder of the study where they were before."""
+        file = self.folder / f"{architecture.id}-{len(pixels)}.safetensors"
+        if file.is_file():
+            return Network(architecture, load_file(file))
+        network = fit_sirens(pixels, MATCHED_RECIPE, architecture=architecture).network.detach()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, lambda path: save_file(dict(network.parameters), path))
+        return network
 
 
 def measure(cell: Cell, source: Source) -> dict[str, Any]:
