@@ -165,6 +165,7 @@ def draw_growth(rows: Sequence[Mapping[str, Any]], *, x_title: str, theme: Theme
 def _draw_growth(points: Mapping[str, Sequence[tuple[int, float]]], theme: Theme) -> go.Figure:
     """Lines over sizes that stand side by side; a model and its width-stable copy have one colour."""
     bases = list(dict.fromkeys(name.removesuffix(STABLE) for name in points))
+    shared = _shared_beginning(bases)
     figure = go.Figure()
     for name, own in points.items():
         place = bases.index(name.removesuffix(STABLE))
@@ -173,7 +174,7 @@ def _draw_growth(points: Mapping[str, Sequence[tuple[int, float]]], theme: Theme
         figure.add_scatter(
             x=[str(size) for size, _ in own],
             y=[value for _, value in own],
-            name=name,
+            name=name.removeprefix(shared),
             mode="lines+markers",
             line={"color": colour, "width": 4 if is_stable else 1.5, "dash": None if is_stable else "dot"},
             marker={
@@ -187,14 +188,23 @@ def _draw_growth(points: Mapping[str, Sequence[tuple[int, float]]], theme: Theme
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=list(map(str, sizes)), **_lines(theme))
     figure.update_yaxes(**_lines(theme))
     figure = with_layout(figure, theme)
-    legend = {"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0, "font": {"color": theme.text}}
-    figure.update_layout(legend=legend)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "maxheight": 1.0}
+    figure.update_layout(legend={**legend, "font": {"color": theme.text}})
     return figure
+
+
+def _shared_beginning(names: Sequence[str]) -> str:
+    """The words up to a hyphen with which all names begin; "" for a single name."""
+    words = [name.split("-") for name in names]
+    shared = 0
+    while len(names) > 1 and all(len(own) > shared + 1 and own[shared] == words[0][shared] for own in words):
+        shared += 1
+    return "".join(f"{word}-" for word in words[0][:shared]) if names else ""
 
 
 def growth_height(figure: go.Figure) -> int:
     """Pixels for lines over sizes, with room for the legend below."""
-    return LINES_HEIGHT + LEGEND_HEIGHT * math.ceil(len(figure.data) / 2)
+    return LINES_HEIGHT + LEGEND_HEIGHT * math.ceil(0.75 * len(figure.data))
 
 
 def figure_height(count: int) -> int:

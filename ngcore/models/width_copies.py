@@ -20,7 +20,7 @@ from ngcore.networks import Architecture
 
 def can_be_width_stable(model: Model) -> bool:
     """Whether a model is an NG-Sweep that sweeps forward once and reads outputs (see `width_stable_copy`)."""
-    config = getattr(model, "config", None)
+    config = model.config if isinstance(model, SweepModel) else None
     return isinstance(config, SweepConfig) and (config.num_layers, config.readout) == (1, "outputs")
 
 

@@ -20,7 +20,7 @@ from ngcore.networks.widening import Split
 from ngcore.paths import work_folder
 from ngcore.report.study_files import EXTREMES, rows_of, write_study
 from ngcore.tasks import Checkpoint, classify_inrs, find_checkpoints, load_checkpoint, predict_accuracy
-from ngcore.tasks.checks import STABLE, stable_copy
+from ngcore.tasks.checks import NUMBERS_AT_ONCE, STABLE, stable_copy
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.recipes import CNN_NOISE, Recipe
 from ngcore.tasks.run import train_on
@@ -131,7 +131,7 @@ def run_extremes(
         known = [row for row in rows_of(out, content) if row["zoo_sha256"] == hashes[row["setting"]["networks"]]]
         rows = {row["key"]: row for row in known}
         corpora = corpora_of(cnns)
-        cells = tuple(cells_of([*readers(inrs.name, device), *_cnn_readers(corpora, device)]))
+        cells = sorted(cells_of([*readers(inrs.name, device), *_cnn_readers(corpora, device)]), key=_cost)
         source = Source(inrs, corpora["test"], limit or NUM_NETWORKS, _folder(inrs))
         for number, cell in enumerate(cells):
             if progress is not None:
@@ -197,8 +197,8 @@ def _cnn_readers(corpora: Mapping[str, Corpus], device: str) -> Iterator[Reader]
 
 
 def cells_of(models: Sequence[Reader]) -> Iterator[Cell]:
-    """All cells: each model on every way and size that it is quick enough for; the slow ones last."""
-    for reader in sorted(models, key=lambda own: own.kind in SLOW_KINDS):
+    """All cells: each model on every way and size that it is quick enough for."""
+    for reader in models:
         for change in SPLITS:
             for factor in FACTORS:
                 if factor <= SLOW_FACTORS.get(reader.kind, factor):
@@ -208,6 +208,11 @@ def cells_of(models: Sequence[Reader]) -> Iterator[Cell]:
         else:
             yield from (Cell(reader.zoo, "fitted wide", width, reader) for width in WIDTHS)
             yield from (Cell(reader.zoo, "fitted deep", count, reader) for count in HIDDEN_LAYERS)
+
+
+def _cost(cell: Cell) -> tuple[bool, bool]:
+    """What comes first: models that are quick, and networks that need not be fitted."""
+    return cell.reader.kind in SLOW_KINDS, cell.change.startswith("fitted")
 
 
 class Source:
@@ -231,12 +236,16 @@ class Source:
             network, labels, _ = self.fit(cell)
             yield network[:limit], labels[:limit]
             return
+        generator = torch.Generator().manual_seed(0)
         for network, truth in self._originals(cell, limit):
             if cell.change == "identity layers inserted":
                 if place_to_deepen(network.architecture) is not None:
                     yield deepen(network, cell.size), truth
-            else:
-                yield widen(network, cell.size, split=SPLITS[cell.change]), truth
+                continue
+            at_once = max(1, NUMBERS_AT_ONCE // (network.architecture.num_parameters * cell.size**2))
+            for index in torch.arange(len(network)).split(at_once):
+                wider = widen(network[index], cell.size, split=SPLITS[cell.change], generator=generator)
+                yield wider, truth[index]
 
     def _originals(self, cell: Cell, limit: int) -> Iterator[tuple[Network, Tensor]]:
         if cell.zoo != CNNS:
@@ -259,7 +268,8 @@ class Source:
             pixels = torch.from_numpy(images.test_images[:count]).float() / 255
             network = self._fit(siren((2, *hidden, 1)), pixels)
             labels = torch.from_numpy(images.test_labels[:count])
-            self.fitted[hidden] = (network, labels, float(psnr(render(network, pixels.shape[1:]), pixels).mean()))
+            rendered = render(network, (pixels.shape[1], pixels.shape[2]))
+            self.fitted[hidden] = (network, labels, float(psnr(rendered, pixels).mean()))
         return self.fitted[hidden]
 
     def _fit(self, architecture: Architecture, pixels: Tensor) -> Network:
