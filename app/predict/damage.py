@@ -7,11 +7,10 @@ import streamlit as st
 
 from app import answers, cached, measured
 from app.answers import Card
-from app.measured import Measured
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network
-from ngcore.tasks import WAYS, predict_accuracy, sweep_layer
+from ngcore.tasks import WAYS, Measured, predict_accuracy, sweep_layer
 
 MAX_ANSWERS = 4_096
 

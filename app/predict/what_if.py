@@ -9,10 +9,9 @@ from app.answers import Card
 from app.charts.what_if import MEASURED, draw_sweep
 from app.components.appearance import theme
 from app.errors import fragment, plain
-from app.measured import Measured
 from app.predict.damage import Damage, sweep
 from app.state import Selection
-from ngcore.tasks import WAYS, changeable_layers
+from ngcore.tasks import WAYS, Measured, changeable_layers
 
 LAYER_KEY, WAY_KEY, STRENGTH_KEY, IMAGES_KEY = "what_if.layer", "what_if.way", "what_if.strength", "what_if.images"
 UNCHANGED = "as it is"

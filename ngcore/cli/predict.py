@@ -1,24 +1,24 @@
-"""`ngcore predict`: what trained models say about networks."""
+"""`ngcore predict`: what trained models say about networks, how far to trust it, and why."""
 
 import collections
-import functools
+import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from ngcore.cli import predict_tables
 from ngcore.cli.choosing import cards_by_name, choose_cards, named_cards
 from ngcore.cli.exits import FAILED
 from ngcore.cli.hints import takes_hints
 from ngcore.cli.inputs import InputNetwork, Sources, read_inputs
 from ngcore.cli.options import Device, Json, example
-from ngcore.cli.output import plain, print_result, say, say_error, say_failure, table_of
+from ngcore.cli.output import plain, print_result, say_error, say_failure
+from ngcore.cli.predict_answers import Change, answer_about, changed, measured
 from ngcore.cli.progress import progress_bar
 from ngcore.errors import CheckpointError, NeuralGraphError
 
 if TYPE_CHECKING:
-    from ngcore.networks import Architecture
-    from ngcore.tasks import Checkpoint, Ranges
+    from ngcore.networks import Network
     from ngcore.upload import Hints
 
 TASKS = ("classify", "predict")
@@ -30,6 +30,8 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "predict mnist-inrs/060000 mnist-inrs/060001",
             "predict weights.safetensors --activation relu --model cifar10-gs-ng-gnn",
+            "predict cifar10-gs-cnns/00005-000050 cifar10-gs-cnns/00005-001078",
+            "predict cifar10-gs-cnns/00005-000232 --why --what-if 2:noise:0.5",
         )
     )(takes_hints(predict))
 
@@ -39,32 +41,47 @@ def predict(
     model: Annotated[
         list[str] | None, typer.Option(help="A checkpoint; may be repeated.", show_default="all that fit")
     ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Also say which layers the prediction rests on.")] = False,
+    what_if: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER:HOW:STRENGTH",
+            help="Also predict the accuracy with a layer damaged: drop, zero or shuffle a share of it, add noise in "
+            "standard deviations, or quantise to bits.",
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
     hints: "Hints | None" = None,
 ) -> None:
-    """Predict the class of an INR's image, or a CNN's test accuracy, from the weights."""
+    """Predict the class of an INR's image, or a classifier's test accuracy, from the weights.
+
+    Accuracies come with an interval, and with the number of labelled images that would measure them as well. Several
+    classifiers are also ranked. Where images that ship fit a classifier, it is run on them for comparison.
+    """
+    change = _parsed(what_if)
     inputs, failures = read_inputs(sources, hints)
     if not inputs:
         raise typer.Exit(FAILED)
     answers: dict[str, list[dict[str, Any]]] = {given.source: [] for given in inputs}
-    cards = named_cards(model, *TASKS) if model else cards_by_name(*TASKS)
+    cards = named_cards(model, *TASKS) if model else _by_score(cards_by_name(*TASKS))
     with progress_bar("Predicting") as bar:
         for number, name in enumerate(cards):
             bar(number, len(cards), note=name)
             readable = inputs if model else [given for given in inputs if name in choose_cards(given, cards)]
             try:
-                asked = _ask(name, readable, device)
+                asked = _ask(name, readable, device, why=why, change=change)
             except CheckpointError as error:
                 say_failure(error, about=name)
                 failures += 1
                 continue
             for source, answer in asked:
                 answers[source].append(answer)
-    result = [_describe(given, answers[given.source]) for given in inputs]
+    result = [_describe(given, answers[given.source], change) for given in inputs]
+    predict_tables.rank(result)
     if not any(entry["answers"] for entry in result):
         raise NeuralGraphError(f"Expected networks that a trained model can read, got {_names_of(inputs)}.")
-    print_result(result, as_json=as_json, show=lambda console: _show(console, result))
+    print_result(result, as_json=as_json, show=lambda console: predict_tables.show(console, result))
     unanswered = [entry for entry in result if all("error" in answer for answer in entry["answers"])]
     for entry in unanswered:
         reasons = [answer["error"] for answer in entry["answers"]] or ["no trained model can read it."]
@@ -73,7 +90,30 @@ def predict(
         raise typer.Exit(FAILED)
 
 
-def _ask(name: str, inputs: list[InputNetwork], device: str) -> list[tuple[str, dict[str, Any]]]:
+def _parsed(what_if: str | None) -> Change | None:
+    from ngcore.tasks import parse_change
+
+    return None if what_if is None else parse_change(what_if)
+
+
+def _by_score(cards: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The best on validation networks first, task by task."""
+
+    def score(name: str) -> float:
+        validation = cards[name]["metrics"].get("validation", {})
+        return float(validation.get("accuracy", validation.get("kendall_tau", float("-inf"))))
+
+    return {
+        name: cards[name]
+        for task in TASKS
+        for name in sorted(cards, key=lambda name: -score(name))
+        if cards[name]["task"] == task
+    }
+
+
+def _ask(
+    name: str, inputs: list[InputNetwork], device: str, *, why: bool, change: Change | None
+) -> list[tuple[str, dict[str, Any]]]:
     """What a model says about each network; one that it cannot read gets the reason as its answer."""
     from ngcore.tasks import load_checkpoint
 
@@ -83,57 +123,14 @@ def _ask(name: str, inputs: list[InputNetwork], device: str) -> list[tuple[str, 
     answers = []
     for given in inputs:
         try:
-            answer = _answer(checkpoint, given)
+            answer = answer_about(checkpoint, given, why=why, change=change)
         except NeuralGraphError as error:
-            answer = {"error": str(error)}
-        answer["warnings"] = [] if "error" in answer else _differences(checkpoint.card, given)
+            answer = {"error": str(error), "warnings": []}
         answers.append((given.source, {"model": name, "task": checkpoint.card["task"], **answer}))
     return answers
 
 
-def _differences(card: dict[str, Any], given: InputNetwork) -> list[str]:
-    """How a network differs from those that a model was trained on; those of the model's zoo do not."""
-    from ngcore.tasks import find_differences
-
-    corpus = card["corpus"]["name"]
-    if given.zoo is not None and given.zoo.name == corpus:
-        return []
-    return find_differences(card, given.network, _ranges(corpus, given.network.architecture))
-
-
-@functools.lru_cache(maxsize=64)
-def _ranges(zoo: str, architecture: "Architecture") -> "Ranges | None":
-    """What the networks of a zoo are like; None where it is not available."""
-    from ngcore.tasks import find_ranges
-    from ngcore.zoo import Zoo, find_zoo
-
-    try:
-        return find_ranges(Zoo.open(find_zoo(zoo)), architecture)
-    except NeuralGraphError:
-        return None
-
-
-def _answer(checkpoint: "Checkpoint", given: InputNetwork) -> dict[str, Any]:
-    from ngcore.tasks import classify_inrs, expect_not_blank, predict_accuracy
-    from ngcore.zoo import CLASS_NAMES
-
-    expect_not_blank(given.network)
-    if checkpoint.card["task"] == "predict":
-        return {"accuracy": float(predict_accuracy(checkpoint, given.network)[0])}
-    probabilities = classify_inrs(checkpoint, given.network)[0].tolist()
-    names = CLASS_NAMES.get(checkpoint.card["corpus"]["recipe"].get("image_set", ""), ())
-    if len(names) != len(probabilities):
-        names = tuple(map(str, range(len(probabilities))))
-    best = max(range(len(names)), key=probabilities.__getitem__)
-    return {
-        "label": best,
-        "class": names[best],
-        "probability": probabilities[best],
-        "probabilities": dict(zip(names, probabilities, strict=True)),
-    }
-
-
-def _describe(given: InputNetwork, answers: list[dict[str, Any]]) -> dict[str, Any]:
+def _describe(given: InputNetwork, answers: list[dict[str, Any]], change: Change | None) -> dict[str, Any]:
     from ngcore.tasks import find_degeneracy
 
     row = plain(given.row)
@@ -146,8 +143,26 @@ def _describe(given: InputNetwork, answers: list[dict[str, Any]]) -> dict[str, A
         "agreement": _agreement(answers),
         "true_label": label if label >= 0 else None,
         "true_accuracy": accuracy,
+        "measured": _measured(given, given.network),
+        "what_if": _describe_change(given, answers, change),
+        "rank": None,
         "answers": answers,
     }
+
+
+def _describe_change(
+    given: InputNetwork, answers: list[dict[str, Any]], change: Change | None
+) -> dict[str, Any] | None:
+    """What was changed, and the accuracy measured then; None where no model was asked about it."""
+    if change is None or not any("what_if" in answer for answer in answers):
+        return None
+    fields = dict(zip(("layer", "how", "strength"), change, strict=True))
+    return {**fields, "measured": _measured(given, changed(given.network, change))}
+
+
+def _measured(given: InputNetwork, network: "Network") -> dict[str, Any] | None:
+    found = measured(given, network)
+    return None if found is None else dataclasses.asdict(found)
 
 
 def _agreement(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -161,32 +176,3 @@ def _agreement(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _names_of(inputs: list[InputNetwork]) -> str:
     return ", ".join(f"{given.source} ({given.network.architecture.name})" for given in inputs)
-
-
-def _show(console: Console, result: list[dict[str, Any]]) -> None:
-    rows = []
-    for entry in result:
-        for note in entry["notes"]:
-            say(f"{entry['network']}: {note}")
-        warnings = [*entry["warnings"], *(text for answer in entry["answers"] for text in answer["warnings"])]
-        for warning in dict.fromkeys(warnings):
-            say(f"{entry['network']}: {warning}")
-        if agreement := entry["agreement"]:
-            say(f"{entry['network']}: {agreement['models']} of {agreement['of']} models predict {agreement['class']}.")
-        rows += [(entry["network"], answer["model"], _in_words(answer), _truth(entry)) for answer in entry["answers"]]
-    console.print(table_of(("Network", "Model", "Prediction", "Truth"), rows))
-
-
-def _in_words(answer: dict[str, Any]) -> str:
-    if "error" in answer:
-        return f"none: {answer['error']}"
-    if "accuracy" in answer:
-        return f"accuracy {answer['accuracy']:.1%}"
-    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
-    return ", ".join(f"{name} {probability:.1%}" for name, probability in ranked)
-
-
-def _truth(entry: dict[str, Any]) -> str | None:
-    if entry["true_accuracy"] is not None:
-        return f"accuracy {entry['true_accuracy']:.1%}"
-    return None if entry["true_label"] is None else f"class {entry['true_label']}"

@@ -36,6 +36,10 @@ from .familiarity import judge_familiarity as judge_familiarity
 from .images_worth import describe_images as describe_images
 from .images_worth import images_worth as images_worth
 from .images_worth import images_worth_of as images_worth_of
+from .measuring import Measured as Measured
+from .measuring import measurable_on as measurable_on
+from .measuring import measure_accuracy as measure_accuracy
+from .measuring import measure_on_images as measure_on_images
 from .problems import PROBLEMS as PROBLEMS
 from .problems import edit_of as edit_of
 from .problems import find_problem as find_problem
@@ -53,5 +57,5 @@ from .what_if import WAYS as WAYS
 from .what_if import Way as Way
 from .what_if import change_layer as change_layer
 from .what_if import changeable_layers as changeable_layers
-from .what_if import measure_accuracy as measure_accuracy
+from .what_if import parse_change as parse_change
 from .what_if import sweep_layer as sweep_layer

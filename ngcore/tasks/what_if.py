@@ -4,20 +4,16 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool
 from torch import Tensor
 
 from ngcore.errors import NeuralGraphError, ShapeMismatchError, UnknownNameError
 from ngcore.networks import Architecture, Network
 from ngcore.networks.architecture import has_weights
-from ngcore.networks.cost import inputs_that_fit
 from ngcore.networks.layers import Axis, Convolution, Layer, Linear
 
 AS_IT_IS = 32.0
 """Bits at which weights stay as they are."""
-
-RUNS_AT_ONCE = 512  # images times networks; the values of more no longer fit the caches of a core
-MAX_VALUE_BYTES = 256 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,34 +141,6 @@ def sweep_layer(
     )
 
 
-def measure_accuracy(
-    network: Network, images: Float[Tensor, " images *shape"], labels: Int[Tensor, " labels"]
-) -> Float[Tensor, " networks"]:
-    """The share of images that each network classifies correctly; an answer that is not finite is wrong.
-
-    Args:
-        network: N classifiers with one output (classes,).
-        images: Inputs as the architecture takes them.
-        labels: Their classes.
-
-    Raises:
-        ShapeMismatchError: If there are no images, or not a label for each.
-    """
-    if not len(images) or len(images) != len(labels):
-        raise ShapeMismatchError(f"Expected images and a label for each, got {len(images)} and {len(labels)}.")
-    fitting = inputs_that_fit(
-        network.architecture, len(images) * len(network), max_bytes=MAX_VALUE_BYTES, max_multiply_adds=None
-    )
-    size = max(1, min(RUNS_AT_ONCE, fitting) // len(network))
-    right = torch.zeros(len(network), dtype=torch.double)
-    with torch.inference_mode():
-        for inputs, classes in zip(images.split(size), labels.split(size), strict=True):
-            answers = network(inputs.to(network.device, network.dtype))
-            is_right = answers.argmax(dim=-1) == classes.to(network.device)
-            right += (is_right & answers.isfinite().all(dim=-1)).sum(dim=1).cpu()
-    return right / len(images)
-
-
 def _describe(layer: Layer) -> str:
     match layer:
         case Convolution():
@@ -240,3 +208,23 @@ _CHANGES: Mapping[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
     "noise": _noisy,
     "quantise": _quantised,
 }
+
+
+def parse_change(text: str) -> tuple[str, str, float]:
+    """Layer, way and strength out of "LAYER:HOW:STRENGTH", such as "2:noise:0.5"; names of layers may hold colons.
+
+    Raises:
+        NeuralGraphError: If it is no such text.
+    """
+    layer, _, rest = text.rpartition(":")[0].rpartition(":")
+    number = text.rpartition(":")[2]
+    try:
+        strength = float(number)
+    except ValueError:
+        strength = float("nan")
+    if not layer or rest not in WAYS or strength != strength:
+        raise NeuralGraphError(
+            f"Expected a change as LAYER:HOW:STRENGTH, such as 2:noise:0.5, with HOW one of {', '.join(WAYS)}, "
+            f"got {text!r}."
+        )
+    return layer, rest, strength

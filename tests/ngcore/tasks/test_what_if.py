@@ -1,4 +1,4 @@
-"""Damaged layers: each way does what it says, to one layer, in any architecture; and accuracy is measured truly."""
+"""Damaged layers: each way does what it says, to one layer, in any architecture."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from ngcore.networks import Network, mlp
 from ngcore.networks.architecture import has_weights
 from ngcore.networks.layers import Recurrence
 from ngcore.networks.random_inputs import draw_inputs
-from ngcore.tasks import WAYS, change_layer, changeable_layers, measure_accuracy, sweep_layer
+from ngcore.tasks import WAYS, change_layer, changeable_layers, parse_change, sweep_layer
 from ngcore.testing import random_network
 
 ARCHITECTURES = VECTORS | MAPS | DAGS
@@ -136,18 +136,12 @@ def test_a_sweep_of_several_networks_is_refused(network):
         sweep_layer(network, "0", "zero")
 
 
-def test_accuracy_is_the_share_of_images_whose_largest_output_is_their_class():
-    inputs = torch.eye(4).repeat(300, 1)
-    labels = torch.arange(4).repeat(300)
-    right = torch.eye(4)
-    shifted = right.roll(1, dims=0)
-    half = torch.stack([right[0], right[1], shifted[2], shifted[3]])
-    broken = torch.full((4, 4), float("nan"))
-    weights = torch.stack([right, shifted, half, broken])
-    network = Network(mlp((4, 4)), {"0.weight": weights, "0.bias": torch.zeros(4, 4)})
-    # half: classes 0 and 1 are right; 2 and 3 are seen by neurons 3 and 2, unless a tie at 0 comes first.
-    assert measure_accuracy(network, inputs, labels).tolist() == [1.0, 0.0, 0.5, 0.0]
-    with pytest.raises(ShapeMismatchError):
-        measure_accuracy(network, inputs[:0], labels[:0])
-    with pytest.raises(ShapeMismatchError):
-        measure_accuracy(network, inputs, labels[:-1])
+def test_changes_are_read_from_text_with_colons_in_names_of_layers():
+    assert parse_change("2:noise:0.5") == ("2", "noise", 0.5)
+    assert parse_change("block:0:conv:quantise:4") == ("block:0:conv", "quantise", 4.0)
+
+
+@pytest.mark.parametrize("text", ["", "2", "2:noise", ":noise:1", "2:melt:1", "2:noise:much", "2:noise:nan"])
+def test_texts_that_are_no_changes_are_refused(text):
+    with pytest.raises(NeuralGraphError, match="LAYER:HOW:STRENGTH"):
+        parse_change(text)
