@@ -1,5 +1,6 @@
 """How well accuracies are predicted: on all checkpoints, on final ones, and within each kind of network."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,9 +49,14 @@ def accuracy_figures(
     Raises:
         ShapeMismatchError: When the numbers of networks differ, or there are none.
     """
-    table = zoo.metadata.iloc[rows].reset_index(drop=True)
-    table = table.assign(predicted=_numbers(predicted), target=_numbers(targets), chance=chances(zoo)[rows])
-    table["final"] = final_checkpoints(zoo)[rows]
+    table = zoo.metadata.iloc[rows]
+    measured = _Measured(
+        predicted=_numbers(predicted),
+        targets=_numbers(targets),
+        runs=number_runs(table),
+        is_final=final_checkpoints(zoo)[rows],
+        has_learnt=_numbers(targets) > TIMES_CHANCE * chances(zoo)[rows],
+    )
     error = mean_absolute_error(predicted, targets)
     pooled = {
         "kendall_tau": kendall_tau(predicted, targets),
@@ -58,8 +64,8 @@ def accuracy_figures(
         "mean_absolute_error": error,
         "images_worth": images_worth(error, targets),
     }
-    kinds = {name: {str(value): _described(part) for value, part in table.groupby(name)} for name in _columns(table)}
-    return {**_described(table), **pooled, "kinds": kinds}
+    kinds = {name: _of_kinds(measured, table[name].to_numpy()) for name in _columns(table)}
+    return {**_described(measured), **pooled, "kinds": kinds}
 
 
 def final_checkpoints(zoo: Zoo) -> np.ndarray:
@@ -80,36 +86,57 @@ def chances(zoo: Zoo) -> np.ndarray:
     return zoo.metadata["architecture"].map(of_kind).to_numpy()
 
 
-def count_runs(table: "pandas.DataFrame") -> int:
-    """Number of training runs that rows of metadata come from; networks of no run count one each."""
-    of_runs = table[table["run"] >= 0]
-    return len(of_runs[run_columns(table)].drop_duplicates()) + len(table) - len(of_runs)
+def number_runs(table: "pandas.DataFrame") -> np.ndarray:
+    """A number for the training run of each row of metadata, (networks,); networks of no run have one of their own."""
+    of_runs = table.groupby(run_columns(table)).ngroup().to_numpy()
+    return np.where(table["run"] >= 0, of_runs, -1 - np.arange(len(table)))
 
 
-def _described(table: "pandas.DataFrame") -> Figures:
-    return {**_figures(table), "final": _figures(table[table["final"]])}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """Predictions of some networks and what they are compared with, one entry per network."""
+
+    predicted: np.ndarray
+    targets: np.ndarray
+    runs: np.ndarray
+    is_final: np.ndarray
+    has_learnt: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, chosen: np.ndarray) -> "_Measured":
+        return _Measured(**{field.name: getattr(self, field.name)[chosen] for field in dataclasses.fields(self)})
+
+    @property
+    def pair(self) -> tuple[Tensor, Tensor]:
+        return torch.tensor(self.predicted), torch.tensor(self.targets)
 
 
-def _figures(table: "pandas.DataFrame") -> Figures:
-    learnt = table[table["target"] > TIMES_CHANCE * table["chance"]]
+def _of_kinds(measured: _Measured, values: np.ndarray) -> dict[str, Figures]:
+    return {str(value): _described(measured[values == value]) for value in sorted(set(values))}
+
+
+def _described(measured: _Measured) -> Figures:
+    return {**_figures(measured), "final": _figures(measured[measured.is_final])}
+
+
+def _figures(measured: _Measured) -> Figures:
+    learnt = measured[measured.has_learnt]
     return {
-        "n": len(table),
-        "num_runs": count_runs(table),
-        "kendall_tau": _tau(table),
-        "r_squared": _known(r_squared(*_pairs(table))) if len(table) else None,
-        "mean_absolute_error": mean_absolute_error(*_pairs(table)) if len(table) else None,
-        "tau_ceiling": _known(tau_ceiling(table["target"].to_numpy())),
+        "n": len(measured),
+        "num_runs": len(np.unique(measured.runs)),
+        "kendall_tau": _tau(measured),
+        "r_squared": _known(r_squared(*measured.pair)) if len(measured) else None,
+        "mean_absolute_error": mean_absolute_error(*measured.pair) if len(measured) else None,
+        "tau_ceiling": _known(tau_ceiling(measured.targets)),
         "n_above_chance": len(learnt),
         "kendall_tau_above_chance": _tau(learnt),
     }
 
 
-def _tau(table: "pandas.DataFrame") -> float | None:
-    return _known(kendall_tau(*_pairs(table))) if len(table) > 1 else None
-
-
-def _pairs(table: "pandas.DataFrame") -> tuple[Tensor, Tensor]:
-    return torch.tensor(table["predicted"].to_numpy()), torch.tensor(table["target"].to_numpy())
+def _tau(measured: _Measured) -> float | None:
+    return _known(kendall_tau(*measured.pair)) if len(measured) > 1 else None
 
 
 def _known(value: float) -> float | None:
