@@ -31,7 +31,7 @@ def show_headlines(rows: Sequence[Row]) -> None:
     if not lines:
         return
     st.table([dict(zip(heads, map(plain, cells), strict=True)) for cells in lines], border="horizontal")
-    st.caption("Published figures are on networks fitted elsewhere, by a similar recipe.")
+    st.caption("Published figures are on networks trained elsewhere, by similar recipes.")
 
 
 def leaderboard_table(rows: Sequence[Row]) -> None:

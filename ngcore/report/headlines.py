@@ -15,10 +15,11 @@ class Question:
         words: What is asked.
         zoo: Name of the zoo; the published figures are on networks that were fitted elsewhere.
         reads: Whether models may run the networks on probes, or see weights alone.
-        metric: Test figure that is compared.
+        metric: Test figure that is compared; "final.kendall_tau" for that of final checkpoints.
         published: The best published figure; None if there is none.
         method: The authors' name for the method.
         edit: The edit, for edit questions.
+        task: The task of the models that answer.
     """
 
     words: str
@@ -28,27 +29,35 @@ class Question:
     published: float | None = None
     method: str = ""
     edit: str | None = None
-
-    @property
-    def task(self) -> str:
-        """The task of the models that answer."""
-        return "edit" if self.edit else "classify"
+    task: Literal["classify", "edit", "predict"] = "classify"
 
     def asks(self, row: Row) -> bool:
         """Whether a row of results answers this question."""
         same = (row["task"], row["zoo"], row["edit"]) == (self.task, self.zoo, self.edit)
-        return same and self.metric in row["validation"] and self.reads in ("any", row["reads"])
+        return same and self._measured(row) is not None and self.reads in ("any", row["reads"])
+
+    def _measured(self, row: Row) -> float | None:
+        """The figure on validation networks, if there is one."""
+        figures, _, name = self.metric.rpartition(".")
+        found = row["validation"].get(figures, {}) if figures else row["validation"]
+        value: float | None = found.get(name)
+        return value
+
+    def over_seeds(self, row: Row) -> tuple[float, float | None]:
+        """Mean of the test figure over the seeds of a model, and its standard deviation where there are several."""
+        figures = row["final"] if self.metric.startswith("final.") else row
+        return figures["mean"], figures["std"]
 
     def best(self, rows: Sequence[Row]) -> Row | None:
         """The answer that is best on validation networks; None if there is none."""
         answers = [row for row in rows if self.asks(row)]
-        if self.edit:
-            return min(answers, key=lambda row: row["validation"]["mse"], default=None)
-        return max(answers, key=lambda row: row["validation"][self.metric], default=None)
+        sign = -1 if self.task == "edit" else 1
+        return max(answers, key=lambda row: sign * (self._measured(row) or 0.0), default=None)
 
     def write(self, value: float, *, digits: int = 1) -> str:
         """A figure as text; shares with `digits` decimals."""
-        return f"{value:.4f}" if self.edit else f"{value:.{digits}%}"
+        digits_of = {"edit": 4, "predict": 3}
+        return f"{value:.{digits_of[self.task]}f}" if self.task in digits_of else f"{value:.{digits}%}"
 
 
 QUESTIONS = (
@@ -88,6 +97,55 @@ QUESTIONS = (
         published=0.016,
         method="OCE",
         edit="dilate",
+        task="edit",
+    ),
+    Question(
+        words="Accuracy of small CNNs at the end of training, from weights (Kendall's τ)",
+        zoo="cifar10-gs-cnns",
+        reads="weights",
+        metric="final.kendall_tau",
+        published=0.935,
+        method="NG-T",
+        task="predict",
+    ),
+    Question(
+        words="Accuracy of small CNNs at the end of training, with probes (Kendall's τ)",
+        zoo="cifar10-gs-cnns",
+        reads="probes",
+        metric="final.kendall_tau",
+        task="predict",
+    ),
+    Question(
+        words="Accuracy of CNNs of any architecture, all along training, from weights (Kendall's τ)",
+        zoo="cnn-park",
+        reads="weights",
+        metric="kendall_tau",
+        published=0.817,
+        method="NG-T",
+        task="predict",
+    ),
+    Question(
+        words="Accuracy of CNNs of any architecture, all along training, with probes (Kendall's τ)",
+        zoo="cnn-park",
+        reads="probes",
+        metric="kendall_tau",
+        published=0.940,
+        method="HiddenProbe",
+        task="predict",
+    ),
+    Question(
+        words="Accuracy of MLPs, CNNs, GRUs, LSTMs and transformers at the end of training, from weights (Kendall's τ)",
+        zoo="fashion-families",
+        reads="weights",
+        metric="final.kendall_tau",
+        task="predict",
+    ),
+    Question(
+        words="Accuracy of MLPs, CNNs, GRUs, LSTMs and transformers at the end of training, with probes (Kendall's τ)",
+        zoo="fashion-families",
+        reads="probes",
+        metric="final.kendall_tau",
+        task="predict",
     ),
 )
 
@@ -103,7 +161,8 @@ def headline_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         best = question.best(rows)
         if best is not None:
             published = "–" if question.published is None else question.write(question.published)
-            spread = "" if best["std"] is None else f" ± {question.write(best['std'], digits=2)}"
-            own = f"{question.write(best['mean'], digits=2)}{spread}"
+            mean, std = question.over_seeds(best)
+            spread = "" if std is None else f" ± {question.write(std, digits=2)}"
+            own = f"{question.write(mean, digits=2)}{spread}"
             lines.append([question.words, published, question.method or "–", own, best["name"]])
     return heads, lines

@@ -50,6 +50,34 @@ def test_what_was_not_measured_on_validation_networks_is_no_answer():
     assert headline_table([unmeasured, row("other zoo", 0.9, 0.9, zoo="mine")])[1] == []
 
 
+def predictor(name, zoo, validation, test, *, reads="weights", std=None):
+    """A row of a model that predicts accuracy, with figures (all, final), or one number on an older card."""
+    final = {"final": {"kendall_tau": validation[1]}} if isinstance(validation, tuple) else {}
+    tau = validation[0] if isinstance(validation, tuple) else validation
+    return {
+        **row(name, 0.0, 0.0, zoo=zoo, reads=reads),
+        "task": "predict",
+        "validation": {"kendall_tau": tau, **final},
+        "mean": test[0],
+        "std": None,
+        "final": {"mean": test[1], "std": std},
+    }
+
+
+def test_predictions_of_accuracy_are_compared_by_final_checkpoints_where_others_were():
+    rows = [
+        predictor("early", "cifar10-gs-cnns", (0.95, 0.7), (0.9, 0.6)),
+        predictor("late", "cifar10-gs-cnns", (0.8, 0.9), (0.7, 0.91), std=0.004),
+        predictor("old card", "cifar10-gs-cnns", 0.99, (0.99, 0.99)),
+        predictor("park", "cnn-park", (0.8, 0.5), (0.81, 0.5)),
+    ]
+    _, lines = headline_table(rows)
+    assert [line[1:] for line in lines] == [
+        ["0.935", "NG-T", "0.910 ± 0.004", "late"],
+        ["0.817", "NG-T", "0.810", "park"],
+    ]
+
+
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.words)
 def test_every_published_figure_names_its_method(question):
     assert bool(question.method) == (question.published is not None)
