@@ -36,7 +36,7 @@ LATTICE: dict[str, Any] = {"d_hidden": 256, "dropout": 0.2}
 SWEEP_EDIT: dict[str, Any] = {"d_node": 64, "d_edge": 64, "num_layers": 4, "d_output": 512}
 
 ACCURACY: dict[str, Any] = {"d_hidden": 256, "dropout": 0.1, "rows": "kind"}
-SWEEP_ACCURACY: dict[str, Any] = ACCURACY | {"d_node": 64, "num_layers": 3, "readout": "all"}
+SWEEP_ACCURACY: dict[str, Any] = ACCURACY | {"d_node": 64, "num_layers": 2, "compresses": True, "shares_maps": True}
 GNN_ACCURACY: dict[str, Any] = ACCURACY | {
     "d_node": 64,
     "d_edge": 32,

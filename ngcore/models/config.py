@@ -198,6 +198,7 @@ class SweepReaderConfig(ModelConfig):
         is_phase_invariant: Bring the phase of every sine to its canonical range first; see `canonical_copies`.
         compresses: Whether standardised parameters enter by their logarithm where they are far from 0 (asinh): of
             networks whose training went astray they can be a thousand times those of others.
+        shares_maps: Whether the entries of a kernel share a map; see `Sweep`.
     """
 
     kind: Literal["ng-sweep"] = "ng-sweep"
@@ -210,6 +211,7 @@ class SweepReaderConfig(ModelConfig):
     rows: RowsBy = "depth"
     is_phase_invariant: bool = False
     compresses: bool = False
+    shares_maps: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,6 @@ from ngcore.models.message_passing import LOG_DEGREE, MessagePassing
 from ngcore.models.model import Networks, stacks_of
 from ngcore.models.neural_graph_model import NeuralGraphModel
 from ngcore.models.relational_attention import WAYS, RelationalAttention
-from ngcore.models.signs import canonical_signs
 from ngcore.networks import Network
 
 
@@ -153,7 +152,7 @@ class PygNeuralGraphModel(nn.Module):
         return torch.cat(answers)
 
     def _features(self, stack: Network) -> tuple[Tensor, Edges]:
-        return self.model.encoder(canonical_signs(stack) if self.model.config.is_sign_invariant else stack)
+        return self.model.encoder(self.model.canonical(stack))
 
     def _edge_index(self, stacks: list[Network]) -> Int[Tensor, "2 edges"]:
         """The edges of all graphs as torch_geometric batches them; kept for further batches of the same kind."""

@@ -97,7 +97,7 @@ def _collected(
         if target != number or given is None:
             continue
         own = edges.block == index
-        maps = cast(nn.Linear, sweep.message[rows[source]]).weight.unflatten(0, (-1, sweep.d))  # area, d, d
+        maps = sweep.maps(rows[source])
         messages = torch.einsum("ek,kab,eb->ea", edges.kernels[own], maps, given[far[own]])
         fan = structure.edge_shape(block)[1 if sweep.direction == "forward" else 2] * math.prod(block.kernel)
         gain: Tensor | float = 1.0

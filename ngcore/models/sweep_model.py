@@ -71,6 +71,7 @@ class SweepReader(Model):
                 direction="reverse" if i % 2 else "forward",
                 follows=i > 0 or is_given_states,
                 d_output=config.d_output,
+                shares_maps=config.shares_maps,
             )
             for i in range(config.num_layers)
         )

@@ -49,16 +49,28 @@ class Sweep(nn.Module):
         follows: Whether there is a sweep before.
         d_output: Hidden width of an MLP that takes the place of W sin(…) ⊙ cos(…) at the output neurons, whose signs
             are never free; 0: none. There are few of them, and all that is known of the function meets there.
+        shares_maps: Whether the entries of a kernel share one A, which each multiplies by a vector of its own: for
+            networks whose kernels cover a whole map, as those of a Linear after Flatten do.
     """
 
     def __init__(
-        self, d: int, *, spec: InputSpec, rows: Rows, direction: Direction, follows: bool, d_output: int = 0
+        self,
+        d: int,
+        *,
+        spec: InputSpec,
+        rows: Rows,
+        direction: Direction,
+        follows: bool,
+        d_output: int = 0,
+        shares_maps: bool = False,
     ) -> None:
         super().__init__()
         self.d, self.spec, self.rows, self.direction = d, spec, rows, direction
         area = math.prod(spec.kernel_size)
         linear = functools.partial(nn.Linear, bias=False)
-        self.message = nn.ModuleList(_near_identity(linear(d, area * d)) for _ in range(rows.count))
+        self.entry_gain = nn.Parameter(1 + 0.1 * torch.randn(rows.count, area, d)) if shares_maps else None
+        width = d if shares_maps else area * d
+        self.message = nn.ModuleList(_near_identity(linear(d, width)) for _ in range(rows.count))
         self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(rows.count - bool(d_output)))
         if d_output:
             self.update.append(OutputUpdate(d, d_output, follows=follows))
@@ -137,20 +149,28 @@ class Sweep(nn.Module):
                 continue
             groups, sources, targets = structure.edge_shape(block)
             count = sources if is_forward else targets
-            weight = self._map(rows[far], block)
-            sent = nn.functional.linear(source[far], weight)
-            sent = sent.unflatten(-1, (-1, self.d))  # networks, neurons, kernel area, d
+            sent = self._sent(source[far], rows[far], block)  # networks, neurons, kernel area, d
             sent = sent.unflatten(1, (groups, count)).flatten(2, 3)  # networks, groups, count · kernel area, d
             kernels = edges[index].transpose(2, 3) if is_forward else edges[index]
             fan = count * math.prod(block.kernel)
             collected = kernels.flatten(3) @ sent  # networks, groups, receivers, d
             yield collected.flatten(1, 2) * self._gain(block) / math.sqrt(fan)  # networks, neurons, d
 
-    def _map(self, row: int, block: EdgeBlock) -> Tensor:
-        """The map of what is sent, one for each entry of the kernels of a block, (kernel area · d, d)."""
+    def _sent(self, states: Tensor, row: int, block: EdgeBlock) -> Float[Tensor, "networks neurons area d"]:
+        """What neurons send, for each entry of the kernels of a block."""
         weight = cast(nn.Linear, self.message[row]).weight
         window = kernel_window(block.kernel, self.spec.kernel_size)
-        return weight if window is None else weight.unflatten(0, (-1, self.d))[window].flatten(0, 1)
+        if self.entry_gain is not None:
+            gains = self.entry_gain[row] if window is None else self.entry_gain[row][window]
+            return nn.functional.linear(states, weight)[:, :, None] * gains
+        if window is not None:
+            weight = weight.unflatten(0, (-1, self.d))[window].flatten(0, 1)
+        return nn.functional.linear(states, weight).unflatten(-1, (-1, self.d))
+
+    def maps(self, row: int) -> Float[Tensor, "area d d"]:
+        """A for each entry of the largest kernel, in a row of the table."""
+        weight = cast(nn.Linear, self.message[row]).weight.unflatten(0, (-1, self.d))
+        return weight if self.entry_gain is None else self.entry_gain[row][:, :, None] * weight
 
     def _gain(self, block: EdgeBlock) -> Tensor | float:
         if self.edge_gain is None or block.kind not in self.spec.edge_kinds:

@@ -138,6 +138,14 @@ def _taught(images: str, numbers: Mapping[str, Any], moves: Augmentation, *, noi
     )
 
 
+JUDGE: dict[str, Any] = FULL | {"learning_rate": 1e-3, "clip_norm": 1.0, "warmup_steps": 100, "weight_decay": 1e-2}
+
+
+def _judge(zoo: str, name: str, *, epochs: int, **changes: Any) -> Recipe:
+    """A predictor of accuracy; no noise on the networks themselves, whose answers to probes it would change."""
+    return Recipe.of("predict", zoo, name, _schedule(epochs, **JUDGE), **changes)
+
+
 DILATION = "mnist-dilate-ng-sweep-descent"
 
 
@@ -227,6 +235,11 @@ RECIPES: dict[str, Recipe] = {
         _schedule(40, learning_rate=1e-3, compile=False),
         augmentation=CNN_NOISE,
     ),
+    "cifar10-gs-ng-sweep": _judge("cifar10-gs-cnns", "ng-sweep-accuracy", epochs=40, input_noise=0.05),
+    "cifar10-gs-ng-sweep-64-probes": _judge(
+        "cifar10-gs-cnns", "ng-sweep-accuracy-64-probes", epochs=20, input_noise=0.05
+    ),
+    "cifar10-gs-output-probes-64": _judge("cifar10-gs-cnns", "output-accuracy-64-probes", epochs=20),
     "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(40, **FULL)),
     "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(40, **FULL)),
 }

@@ -75,7 +75,9 @@ def test_the_reference_reads_any_network(name, architecture):
 
 
 @pytest.mark.parametrize("architecture", [*DAGS.values(), *ARCHITECTURES.values()], ids=[*DAGS, *ARCHITECTURES])
-@pytest.mark.parametrize("changes", [{}, {"rows": "kind", "num_layers": 3}], ids=["by depth", "by kind"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"rows": "kind", "num_layers": 3, "shares_maps": True}], ids=["by depth", "by kind"]
+)
 def test_sweeps_equal_those_over_a_list_of_edges(architecture, changes):
     """Edges one by one, all kernels padded to one size; with large maps deep sweeps are chaotic."""
     from ngcore.models.pyg_sweeps import PygSweepModel
