@@ -86,12 +86,13 @@ def judge_familiarity(checkpoint: Checkpoint, network: Network, ranges: "Ranges 
         CheckpointError: If the model's reference is damaged.
         NotFiniteError: If a network has no finite embedding.
     """
-    rules = [tuple(find_differences(checkpoint.card, network[i], ranges)) for i in range(len(network))]
+    card, known = checkpoint.card, _architectures(checkpoint.card)
+    rules = [tuple(_differences(card, known, network[i], ranges)) for i in range(len(network))]
     reference = load_reference(checkpoint)
     if reference is None:
         unknown = Familiarity(p_value=None, parts={}, level=FLAG_LEVEL, runs=0, sentences=())
         return [dataclasses.replace(unknown, sentences=said, rules=said) for said in rules]
-    level = float(checkpoint.card["out_of_zoo"]["level"])
+    level = float(card["out_of_zoo"]["level"])
     traits = measure_traits(network)
     p_values = reference.p_values(embed_networks(checkpoint, network), traits)
     judged = []
@@ -166,7 +167,12 @@ def find_differences(card: Mapping[str, Any], network: Network, ranges: Ranges |
         network: A stack of one.
         ranges: Of the zoo that it was trained on, by `find_ranges`; None where that is not available.
     """
-    known = _architectures(card)
+    return _differences(card, _architectures(card), network, ranges)
+
+
+def _differences(
+    card: Mapping[str, Any], known: list[Architecture], network: Network, ranges: Ranges | None
+) -> list[str]:
     if network.architecture in known:
         return [] if ranges is None else _outside(ranges, network)
     if len(known) < MANY_ARCHITECTURES:

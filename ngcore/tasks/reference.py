@@ -33,10 +33,11 @@ from ngcore.training.checkpoint import write_weights
 REFERENCE_FILE = "reference.safetensors"
 REMEDY = "calibrate the checkpoint again, or remove the file"
 PARTS = ("angle of the embedding", "distance of the embedding", "traits")
-MAX_BYTES = 256_000  # of embeddings, in half precision
+MAX_BYTES = 128_000  # of embeddings, in half precision
 MAX_ROWS = 500
 MAX_SCORES = 1_000
 NEIGHBOURS = 5
+USUAL = 0.98  # of training networks are nearer than 1
 TRAIT_FLOOR = 0.05  # in powers of ten: differences of sizes by 12 % are no differences
 
 
@@ -51,7 +52,7 @@ class Reference:
         trait_precision: (traits, traits), the inverse of their covariance.
         trait_range: (2, traits), smallest and largest.
         middle: (3,) medians of the distances (`PARTS`) of other training networks.
-        reach: (3,) how far above them their 95 % quantiles are.
+        reach: (3,) how far above them their 98 % quantiles are.
         scores: (validation networks, 3) distances in that scale.
         runs: (validation networks,) run of each.
     """
@@ -105,7 +106,7 @@ class Reference:
         )
         others = raw.measure(embeddings[count:], traits[count:])
         middle = others.median(dim=0).values
-        reach = (torch.quantile(others, 0.95, dim=0) - middle).clamp_min(1e-6)
+        reach = (torch.quantile(others, USUAL, dim=0) - middle).clamp_min(1e-6)
         scaled = dataclasses.replace(raw, middle=middle, reach=reach)
         chosen = slice(0, MAX_SCORES)
         scores = scaled.measure(validation[0][chosen], validation[1][chosen])
@@ -120,7 +121,7 @@ class Reference:
     def measure(
         self, embeddings: Float[Tensor, "networks d"], traits: Float[Tensor, "networks traits"]
     ) -> Float[Tensor, "networks parts"]:
-        """The three distances of networks: 0 is usual, 1 is exceeded by 5 % of training networks."""
+        """The three distances of networks: 0 is usual, 1 is exceeded by 2 % of training networks."""
         own, known = embeddings.double() / self.unit.double(), self.embeddings.double()
         from_mean = own - known.mean(dim=0)
         off = traits.double() - self.trait_mean.double()

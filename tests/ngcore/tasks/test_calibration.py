@@ -12,6 +12,7 @@ from ngcore.networks import Network, mlp
 from ngcore.tasks import (
     accuracy_interval,
     class_set,
+    family_of,
     judge_familiarity,
     load_checkpoint,
     predict_accuracy,
@@ -32,7 +33,7 @@ def runs_zoo(tmp_path_factory):
     """Networks of two families in runs of two checkpoints; half of the runs train, a quarter for each other split."""
     generator = torch.Generator().manual_seed(0)
     stacks = []
-    for kind, architecture in enumerate((mlp((2, 6, 1)), mlp((2, 6, 1), "tanh"))):
+    for kind, architecture in enumerate((mlp((2, 6, 1)), mlp((2, 6, 2), "tanh"))):
         own = [run for run in range(2 * RUNS) if run % 2 == kind]
         splits = [SPLITS[max(0, run % 8 // 2 - 1)] for run in own]
         rows = [
@@ -77,21 +78,29 @@ def test_calibration_changes_the_card_alone_and_only_when_asked(untrained, runs_
 
 def test_a_card_promises_what_the_test_split_keeps(untrained, runs_zoo):
     card = calibrate_checkpoint(untrained, zoo_folder=runs_zoo.folder, device="cpu", replace=True)
-    (row,) = card["conformal"]["coverage"]
-    assert (row["group"], row["networks"], row["runs"], row["calibrated_on"]) == ("all", 60, 30, 30)
-    assert row["low"] <= row["coverage"] <= row["high"]
+    rows = {row["group"]: row for row in card["conformal"]["coverage"]}
+    row = rows["all"]
+    assert (row["networks"], row["runs"]) == (60, 30)
+    assert [rows[family]["calibrated_on"] for family in ("inr", "mlp")] == [15, 15]
+    assert all(own["low"] <= own["coverage"] <= own["high"] for own in rows.values())
     assert card["conformal"]["quantiles"]["all"]["levels"]["0.99"] is None  # needs 99 runs
     checkpoint = load_checkpoint(untrained, "cpu")
     corpus = Corpus.load(runs_zoo, "test")
     reading = read_corpus(checkpoint.model, "predict", corpus, checkpoint.device)
     covered = []
-    for predicted, truth in zip(reading.answers[:, 0].tolist(), reading.truth.tolist(), strict=True):
-        interval = accuracy_interval(card, predicted)
+    architectures = {family_of(architecture): architecture for architecture in runs_zoo.architectures.values()}
+    for i, (predicted, truth) in enumerate(zip(reading.answers[:, 0].tolist(), reading.truth.tolist(), strict=True)):
+        interval = accuracy_interval(card, predicted, architecture=architectures[reading.families[i]])
         covered.append(interval.low <= truth <= interval.high)
     assert np.mean(covered) == pytest.approx(row["coverage"])  # as many networks in every run
     is_first = reading.truth.numpy() < 0.5
     rows = measure_coverage(card, reading, level=0.8, groups={"poor": is_first, "none": is_first & False})
-    assert [(row.group, row.networks) for row in rows] == [("all", 60), ("poor", int(is_first.sum()))]
+    assert [(row.group, row.networks) for row in rows] == [
+        ("all", 60),
+        ("inr", 30),
+        ("mlp", 30),
+        ("poor", int(is_first.sum())),
+    ]
 
 
 def test_answers_come_with_their_own_truth_and_run(untrained, runs_zoo):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ngcore.inr.siren import initial_siren
-from ngcore.networks import Network, siren, small_cnn
+from ngcore.networks import Network, mlp, siren, small_cnn
 from ngcore.paths import ASSETS
 from ngcore.tasks import find_differences, find_ranges
 from ngcore.tasks.familiarity import describe
@@ -101,3 +101,14 @@ def test_a_known_architecture_without_its_zoo_is_taken_as_it_is():
 def test_a_zoo_without_an_architecture_has_no_ranges_for_it(inrs):
     assert find_ranges(inrs, siren((2, 9, 1))) is None
     assert describe(small_cnn()) == "CNN 1-16-16-16-10 relu"
+
+
+def test_a_model_of_many_architectures_is_expected_to_read_others_of_the_families_it_knows():
+    known = [mlp((4, width, 3)) for width in range(2, 24)]
+    other = Network.unflatten(mlp((4, 30, 3)), torch.zeros(1, mlp((4, 30, 3)).num_parameters))
+    assert find_differences(card_of(*known), other, None) == []
+    assert "the model was trained on 4-2-3 relu, 4-3-3 relu, " in find_differences(card_of(*known[:3]), other, None)[0]
+    cnn = Network.unflatten(small_cnn(), torch.zeros(1, small_cnn().num_parameters))
+    assert find_differences(card_of(*known), cnn, None) == [
+        "This network is of the family CNNs; the model was trained on MLPs."
+    ]
