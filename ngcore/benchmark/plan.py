@@ -83,6 +83,7 @@ class Plan:
         fit_processes: Processes that fit at once.
         fit_is_compiled: Whether their step is compiled.
         forward_networks: Input networks of the stacks whose forward passes are measured.
+        trained_networks: Networks of the stacks whose training is measured.
         is_isolated: Whether every row has a process of its own, so that its peak memory is its own.
         threads: Threads of torch.
     """
@@ -100,6 +101,7 @@ class Plan:
     fit_processes: int = dataclasses.field(default_factory=num_cores)
     fit_is_compiled: bool = True
     forward_networks: int = 64
+    trained_networks: int = 4
     is_isolated: bool = True
     threads: int = dataclasses.field(default_factory=num_cores)
 

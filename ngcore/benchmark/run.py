@@ -13,6 +13,7 @@ from ngcore.benchmark.model_speed import layout_agreement, measure_model
 from ngcore.benchmark.plan import FULL, MODES, QUICK, FitCase, ModelCase, Plan, num_cores, num_edges
 from ngcore.benchmark.processes import measure_in_processes
 from ngcore.benchmark.published import PUBLISHED
+from ngcore.benchmark.zoo_training_speed import measure_zoo_training, zoo_training_cases
 from ngcore.device import can_compile
 
 Row = dict[str, Any]
@@ -30,15 +31,15 @@ def run_benchmark(
 
     Returns:
         Plain values and lists of rows: "machine", "all_agree", "agreement" (layouts in float64), "models", "sizes",
-        "forward" (stacks of input networks beside written-out code and `torch.func.vmap`), "fitting", "published" and
-        "ratios".
+        "forward" (stacks of input networks beside written-out code and `torch.func.vmap`), "zoo_training" (stacks in
+        training beside single modules), "fitting", "published" and "ratios".
     """
     plan = plan or (QUICK if quick else FULL)
     if not can_compile(torch.device("cpu")):
         plan = dataclasses.replace(plan, has_compiled=False, fit_is_compiled=False)
     models, sizes, fits = plan.model_cases(), plan.size_cases(), plan.fit_cases()
-    forward = forward_cases()
-    total = len(models) + len(sizes) + len(forward) + bool(fits)
+    forward, trainings = forward_cases(), zoo_training_cases()
+    total = len(models) + len(sizes) + len(forward) + len(trainings) + bool(fits)
     report = progress or (lambda done, total, note: None)
     agreement = [r for name in plan.presets for r in layout_agreement(name, plan.layer_sizes, min(plan.batch, 8))]
     rows = []
@@ -49,6 +50,10 @@ def run_benchmark(
     for number, own in enumerate(forward, start=len(rows)):
         report(number, total, note=f"stacks of {own.name}, beside {own.reference}")
         forward_rows += measure_forward(own, num_networks=plan.forward_networks, seconds=plan.seconds)
+    training_rows = []
+    for number, training in enumerate(trainings, start=len(rows) + len(forward)):
+        report(number, total, note=f"training stacks of {training.name}")
+        training_rows.append(measure_zoo_training(training, num_networks=plan.trained_networks, seconds=plan.seconds))
     report(total - bool(fits), total, note="fitting SIRENs")
     fitting = _fitting_row(plan, _measure(fits, plan)) if fits else []
     report(total, total, note="")
@@ -61,6 +66,7 @@ def run_benchmark(
         "models": model_rows,
         "sizes": _size_rows(sizes, size_rows),
         "forward": forward_rows,
+        "zoo_training": training_rows,
         "fitting": fitting,
         "published": [dict(speed._asdict()) for speed in PUBLISHED],
         "ratios": ratios(model_rows),

@@ -8,7 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ngcore.networks import Attend, Conv2d, Layer, LayerNorm, Linear, Recurrence, Reshape, RMSNorm
+from ngcore.networks import (
+    Attend,
+    Conv2d,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    LayerNorm,
+    Linear,
+    Recurrence,
+    Reshape,
+    RMSNorm,
+)
 from ngcore.zoo.stack_scans import scan_gru, scan_lstm
 
 _CHANNELS_LAST = torch.channels_last
@@ -42,6 +53,17 @@ def _convolve(layer: Conv2d, parameters: _Parameters, x: Tensor) -> Tensor:
     images = images.contiguous(memory_format=_CHANNELS_LAST)
     y = functional.conv2d(images, weight, bias, layer.stride, layer.padding, layer.dilation, groups)
     return y.view(batch, num_networks, layer.out_channels, *y.shape[2:]).transpose(0, 1)
+
+
+def _leave_maps(layer: Layer, parameters: _Parameters, x: Tensor) -> Tensor:
+    """A layer that turns maps to vectors; their gradient is laid out as they are, and so all gradients before it.
+
+    Else an expanded one would make torch choose another layout, in which convolutions take several times as long.
+    """
+    if x.requires_grad:
+        shape, strides = x.shape, x.stride()
+        x.register_hook(lambda gradient: gradient.new_empty_strided(shape, strides).copy_(gradient))
+    return layer.run(parameters, x)
 
 
 def _multiply(layer: Linear, parameters: _Parameters, x: Tensor) -> Tensor:
@@ -106,6 +128,8 @@ def _along(parameter: Tensor | None, x: Tensor) -> Tensor | None:
 _FAST: dict[type[Layer], Callable[..., Any]] = {
     Attend: _attend,
     Conv2d: _convolve,
+    Flatten: _leave_maps,
+    GlobalAveragePool: _leave_maps,
     LayerNorm: _normalise,
     Linear: _multiply,
     Recurrence: _scan,

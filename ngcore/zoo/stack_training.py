@@ -94,7 +94,7 @@ def train_networks(
     subset = training_subset(runs[0], len(data.train_labels), seed=config.seed).to(device)
     labels = noisy_labels(runs, data.train_labels, num_classes=architecture.output_shape[0], seed=config.seed)
     network = initial_networks(runs, architecture, seed=config.seed).to(device, dtype)
-    stack = _Stack(network, runs)
+    stack = TrainingStack(network, runs)
     factors = _dropout_factors(runs, architecture, config, batch_size=min(runs[0].batch_size, len(subset)))
     batches = minibatches(runs[0], subset, seed=config.seed)
     kept = config.checkpoint_steps(runs[0], len(data.train_labels))
@@ -117,8 +117,13 @@ def train_networks(
             )
 
 
-class _Stack:
-    """Networks in training: what the optimiser changes, in one tensor, and what it does not."""
+class TrainingStack:
+    """Networks in training: what the optimiser changes, in one tensor, and what it does not.
+
+    Args:
+        network: The stack to start from.
+        runs: How each of its networks is trained.
+    """
 
     def __init__(self, network: Network, runs: Sequence[StackRun]) -> None:
         self.architecture = network.architecture
@@ -131,12 +136,21 @@ class _Stack:
         self.optimiser = StackedOptimiser(runs, self.weights)
 
     def network(self) -> Network:
+        """The networks as they are now; they change with the next step."""
         sizes = [torch.Size(shape).numel() for shape in self.shapes.values()]
         parts = zip(self.shapes.items(), self.weights.split(sizes, dim=1), strict=True)
         trained = {name: part.reshape(-1, *shape) for (name, shape), part in parts}
         return Network(self.architecture, {**self.fixed, **trained})
 
     def train(self, images: Tensor, labels: Tensor, factors: Mapping[int, Tensor], *, progress: float) -> None:
+        """One step on a minibatch.
+
+        Args:
+            images: Shared by all networks.
+            labels: (networks, batch).
+            factors: Dropout, see `ngcore.zoo.stack_pass.Factors`.
+            progress: Part of the run that is over, 0 … 1.
+        """
         names = list(self.shapes)
         gradients, statistics = loss_gradients(self.network(), images, labels, names=names, factors=factors)
         self.fixed |= statistics

@@ -22,6 +22,7 @@ TINY = Plan(
     fit_processes=2,
     fit_is_compiled=False,
     forward_networks=2,
+    trained_networks=2,
     is_isolated=False,
     threads=1,
 )
@@ -57,6 +58,14 @@ def test_stacks_of_networks_give_the_answers_of_the_code_that_they_are_compared_
     assert all(row["difference"] < 1e-4 and row["times_reference"] > 0 for row in rows)
 
 
+def test_training_of_zoos_is_measured_for_every_family(result):
+    rows = result[0]["zoo_training"]
+    names = [row["architecture"] for row in rows]
+    assert names == ["small CNN", "CNN with batch norm", "MLP", "GRU", "LSTM", "transformer"]
+    assert all(row["networks"] == 2 and row["times_single"] > 0 for row in rows)
+    assert rows[0]["parameters"] == 4970
+
+
 def test_every_model_is_measured_in_every_setting(result):
     answer, _ = result
     settings = {(r["preset"], r["layout"], r["mode"], r["precision"], r["compiled"]) for r in answer["models"]}
@@ -74,7 +83,7 @@ def test_every_model_is_measured_in_every_setting(result):
 def test_rows_of_a_table_have_the_same_fields_and_fit_into_json(result):
     answer, _ = result
     tables = [value for value in answer.values() if isinstance(value, list)]
-    assert len(tables) == 7
+    assert len(tables) == 8
     assert all({tuple(row) for row in table} == {tuple(table[0])} for table in tables)
     assert json.loads(json.dumps(answer)) == answer
 
