@@ -105,7 +105,7 @@ def test_fitting_is_counted_over_all_processes(result):
 def test_progress_counts_every_row(result):
     _, seen = result
     assert [done for done, _, _ in seen] == [*range(len(seen) - 1), seen[-1][1]]
-    assert seen[0] == (0, 33, "ng-gnn block training float32, 2-4-1")
+    assert seen[0] == (0, 39, "ng-gnn block training float32, 2-4-1")
 
 
 def test_ratios_compare_the_fastest_row_with_the_published_figure():
