@@ -6,6 +6,7 @@ from app import cached, map_data, state
 from app.components.damaged_zoos import show_damaged_zoos
 from app.errors import plain, reported
 from app.map import colourings
+from app.map.about import about_zoo
 from app.map.chart import map_chart
 from app.map.network import map_network
 from app.map.selection import map_selection
@@ -80,3 +81,4 @@ with reported(stop=True):
     with right:
         map_network(zoo, seen, card)
     map_selection(zoo, seen, choices[title], rows)
+    about_zoo(zoo)

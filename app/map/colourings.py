@@ -34,8 +34,8 @@ def _choices(key: str, _zoo: Zoo, _seen: ZooPoints) -> dict[str, Colouring]:
     found += [colouring for column in metadata.columns for colouring in _column_colourings(metadata, column)]
     if metadata["split"].nunique() > 1:
         found.append(_category("split", metadata["split"].tolist(), ("train", "validation", "test")))
-    if len(_zoo.architectures) > 1:
-        texts = [_zoo.architectures[key].name for key in metadata["architecture"]]
+    texts = [_zoo.architectures[key].name for key in metadata["architecture"]]
+    if 1 < len(set(texts)) <= MOST_CATEGORIES:
         found.append(_category("architecture", texts, tuple(sorted(set(texts)))))
     return {colouring.title: colouring for colouring in found} or {NOTHING: Colouring(NOTHING, [0] * len(_seen))}
 

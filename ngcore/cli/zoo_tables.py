@@ -41,7 +41,7 @@ def _show_architectures(console: Console, described: dict[str, Any]) -> None:
                 row["num_runs"],
                 row["num_networks"],
                 row["num_architectures"],
-                _between(row["num_parameters"]),
+                " … ".join(f"{number:,}" for number in row["num_parameters"]),
             )
             for row in families
         ]
@@ -54,21 +54,11 @@ def _show_architectures(console: Console, described: dict[str, Any]) -> None:
 
 
 def _show_coverage(console: Console, entries: list[dict[str, Any]]) -> None:
-    rows = [(entry["column"], in_words(entry)) for entry in entries]
+    from ngcore.zoo import coverage_in_words
+
+    rows = [(entry["column"], coverage_in_words(entry)) for entry in entries]
     if rows:
         console.print(table_of(("Hyper-parameter", "Runs"), rows))
-
-
-def in_words(entry: dict[str, Any]) -> str:
-    """An entry of `describe_coverage`'s hyper-parameters: "3 of relu, 5 of tanh" or "0.001 … 0.03, median 0.005"."""
-    if "counts" in entry:
-        return ", ".join(f"{value}: {count}" for value, count in entry["counts"].items())
-    missing = f"; none in {entry['num_missing']}" if entry["num_missing"] else ""
-    return f"{_between([entry['low'], entry['high']])}, median {entry['median']:.3g}{missing}"
-
-
-def _between(bounds: list[float]) -> str:
-    return " … ".join(f"{bound:,}" if isinstance(bound, int) else f"{bound:.3g}" for bound in bounds)
 
 
 def _show_quantiles(console: Console, described: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@ from .classifier_zoo import build_classifier_zoo as build_classifier_zoo
 from .cnn_training import CNNTrainConfig as CNNTrainConfig
 from .contact_sheets import contact_sheet as contact_sheet
 from .contact_sheets import write_contact_sheet as write_contact_sheet
+from .coverage import coverage_in_words as coverage_in_words
 from .coverage import describe_coverage as describe_coverage
 from .image_inputs import SampleImages as SampleImages
 from .image_inputs import fitting_image_sets as fitting_image_sets

@@ -41,6 +41,14 @@ def describe_coverage(zoo: Zoo) -> dict[str, Any]:
     }
 
 
+def coverage_in_words(entry: dict[str, Any]) -> str:
+    """One of the hyper-parameters of `describe_coverage`: "adam: 5, sgd: 3" or "0.001 … 0.03, median 0.005"."""
+    if "counts" in entry:
+        return ", ".join(f"{value}: {count:,}" for value, count in entry["counts"].items()) or "none"
+    missing = f"; none in {entry['num_missing']:,}" if entry["num_missing"] else ""
+    return f"{entry['low']:,.3g} … {entry['high']:,.3g}, median {entry['median']:,.3g}{missing}"
+
+
 def _cover(values: "pandas.Series[Any]") -> dict[str, Any]:
     counts = values.value_counts().sort_index()
     if values.dtype.kind not in "if" or len(counts) <= MAX_COUNTED:

@@ -160,3 +160,23 @@ def test_a_map_is_drawn_where_the_cache_folder_cannot_be_written(open_page, monk
     app = open_page("map", net=NET)
     assert not app.exception and not app.error
     assert mark(app, "selected") is not None
+
+
+@pytest.fixture
+def opened_about(monkeypatch):
+    """The section about the zoo, open; AppTest cannot click expanders."""
+    from app.map import about
+
+    monkeypatch.setattr(about, "is_open", lambda opened: True)
+
+
+def test_a_zoo_of_runs_is_described_in_a_section_and_one_of_inrs_is_not(open_page, opened_about):
+    app = open_page("map", net="tiny-cnns/00000-000000")
+    assert not app.exception and not app.error
+    assert any("6 networks, checkpoints of 2 training runs" in text.value for text in app.markdown)
+    accuracies, hyper_parameters = app.dataframe[-2].value, app.dataframe[-1].value
+    assert accuracies["Networks"].tolist() == [6, 2]
+    assert accuracies["Highest"].tolist() == pytest.approx([0.6, 0.6])
+    assert "Learning rate" in hyper_parameters["Hyper-parameter"].tolist()
+    inrs = open_page("map", net=NET)
+    assert not any("training runs" in text.value for text in inrs.markdown)
