@@ -1,6 +1,7 @@
 """The study of extremes: what models answer about networks far wider or deeper than those they were trained on."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ngcore.errors import ShapeMismatchError
 from ngcore.files import write_atomically
 from ngcore.inr import fit_sirens, psnr, render
 from ngcore.inr.fit import MATCHED_RECIPE
@@ -49,6 +51,8 @@ NUM_FITTED = 48
 SLOW_KINDS = ("ng-gnn", "ng-t")
 SLOW_FACTORS = {"ng-gnn": 8, "ng-t": 4}
 CNN_SWEEP = "cifar10-gs-ng-sweep"
+
+logger = logging.getLogger(__name__)
 
 Change = Literal["wider, equal parts", "wider, unequal parts", "identity layers inserted", "fitted wide", "fitted deep"]
 SPLITS: dict[Change, Split] = {"wider, equal parts": "equal", "wider, unequal parts": "unequal"}
@@ -122,7 +126,7 @@ def run_extremes(
         progress: Called with the number of cells done, that of all cells, and the current cell.
 
     Returns:
-        The contents of the file: name, question, zoo with its hash, and one row per cell.
+        The contents of the file: name, question, zoo with its hash, and one row per cell that its model can read.
     """
     cnns = Zoo.open(find_zoo(CNNS))
     content = {"name": EXTREMES, "question": EXTREMES_QUESTION, "zoo": inrs.name, "zoo_sha256": inrs.hash}
@@ -136,11 +140,17 @@ def run_extremes(
         for number, cell in enumerate(cells):
             if progress is not None:
                 progress(number, len(cells), cell.key)
-            if cell.key not in rows:
-                row = {"key": cell.key, "setting": cell.setting, "zoo_sha256": hashes[cell.zoo]}
-                rows[cell.key] = {**row, "test": measure(cell, source)}
-                write_study(out, {**content, "rows": [rows[c.key] for c in cells if c.key in rows]})
-    return {**content, "rows": [rows[cell.key] for cell in cells]}
+            if cell.key in rows:
+                continue
+            try:
+                measured = measure(cell, source)
+            except ShapeMismatchError as error:  # StatNN reads no more layers than it was built for
+                logger.info("%s is left out: %s", cell.key, error)
+                continue
+            row = {"key": cell.key, "setting": cell.setting, "zoo_sha256": hashes[cell.zoo]}
+            rows[cell.key] = {**row, "test": measured}
+            write_study(out, {**content, "rows": [rows[c.key] for c in cells if c.key in rows]})
+    return {**content, "rows": [rows[cell.key] for cell in cells if cell.key in rows]}
 
 
 def readers(zoo: str, device: str) -> Iterator[Reader]:

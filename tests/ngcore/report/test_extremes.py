@@ -97,3 +97,18 @@ def test_the_table_has_one_line_for_all_sizes():
     heads, cells = study_table({"name": EXTREMES, "rows": rows})
     assert heads == ["networks", "change", "model", "n", "accuracy, or R², by size"]
     assert cells == [["a", "wider", "m", "5", "1: 50.0%; 2: 50.0%"], ["a", "deeper", "m", "5", "1: 0.25; 2: 0.25"]]
+
+
+def test_a_study_resumes_and_leaves_out_what_a_model_cannot_read(reader, inrs, cnns, tmp_path, monkeypatch):
+    model = reader(CNNS, "statnn", "predict", cnns)
+    monkeypatch.setattr(extremes, "find_zoo", lambda name: cnns.folder)
+    monkeypatch.setattr(extremes, "readers", lambda zoo, device: iter(()))
+    monkeypatch.setattr(extremes, "_cnn_readers", lambda corpora, device: iter([model]))
+    content = extremes.run_extremes(tmp_path / "extremes.json", inrs, device="cpu", limit=2)
+    deeper = [row["setting"]["size"] for row in content["rows"] if row["setting"]["change"].startswith("identity")]
+    assert deeper == [0]
+    monkeypatch.setattr(extremes, "measure", lambda cell, source: {"n": 0, "r_squared": 0.0})
+    again = extremes.run_extremes(tmp_path / "extremes.json", inrs, device="cpu", limit=2)
+    known = {row["key"]: row for row in content["rows"]}
+    assert all(row == known.get(row["key"], row) for row in again["rows"])
+    assert len(again["rows"]) > len(known)

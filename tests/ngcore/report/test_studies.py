@@ -111,3 +111,11 @@ def test_a_study_made_here_is_shown_before_the_one_that_ships_and_a_damaged_one_
 def test_an_unknown_study_is_refused_with_the_choices():
     with pytest.raises(UnknownNameError, match="Unknown study 'none'; choose from: accuracy-baselines, "):
         zoo_of_study("none")
+
+
+def test_files_of_locks_are_no_studies(tmp_path, caplog):
+    (tmp_path / "work" / "studies").mkdir(parents=True)
+    (tmp_path / "work" / "studies" / ".parts.json.lock.json").write_text("{}")
+    names = {study["name"] for study in list_studies()}
+    assert names == {study["name"] for study in list_studies(shipped=True)}
+    assert not caplog.records
