@@ -5,20 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ngcore.cli.options import Device, Json, Limit, example
+from ngcore.cli.options import Device, Json, Limit, Processes, Scheduler, example
 from ngcore.cli.output import line, print_result
-from ngcore.cli.progress import ProgressBar, progress_bar
+from ngcore.cli.progress import progress_bar
 from ngcore.cli.replacing import Replace, check_output
 from ngcore.errors import ZooError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ngcore.tasks import Checkpoint
     from ngcore.zoo import Zoo
 
 SUFFIXES = (".parquet", ".npz")
-NETWORKS_AT_ONCE = 256
 
 
 def register(program: typer.Typer) -> None:
@@ -27,6 +25,7 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "embed mnist-inrs --model mnist-ng-gnn --out embeddings.parquet",
             "embed mnist-inrs --model mnist-ng-gnn --split test --out embeddings.npz",
+            "embed mnist-inrs --model mnist-ng-gnn --scheduler tcp://10.0.0.1:8786 --out embeddings.parquet",
         )
     )(embed)
 
@@ -39,12 +38,16 @@ def embed(
     replace: Replace = False,
     limit: Limit = None,
     device: Device = "auto",
+    workers: Processes = 1,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Write a model's embedding of every network in a zoo."""
-    from ngcore.tasks import load_checkpoint
+    from ngcore.tasks import ask_about_zoo, embed_networks, load_checkpoint
+    from ngcore.workers import Workers
     from ngcore.zoo import Zoo, find_zoo
 
+    who = Workers(processes=workers, scheduler=scheduler)
     check_output(out, suffixes=SUFFIXES, replace=replace)
     opened = Zoo.open(find_zoo(zoo))
     rows = opened.rows(split=split)[:limit]
@@ -52,31 +55,11 @@ def embed(
         raise ZooError(f"Expected networks to embed in {opened.name}, got none.")
     checkpoint = load_checkpoint(model, device)
     with progress_bar(f"Embedding {opened.name}") as bar:
-        vectors = _embed(checkpoint, opened, rows, bar)
+        vectors = ask_about_zoo(embed_networks, checkpoint, opened, rows, workers=who, progress=bar)
     _write(out, opened, rows, vectors)
     result = {"file": str(out), "model": checkpoint.name, "num_networks": len(rows), "d": int(vectors.shape[1])}
     text = f"{len(rows):,} vectors of dimension {vectors.shape[1]} in {out}"
     print_result(result, as_json=as_json, show=lambda console: console.print(line(text), soft_wrap=True))
-
-
-def _embed(checkpoint: "Checkpoint", zoo: "Zoo", rows: "np.ndarray", bar: ProgressBar) -> "np.ndarray":
-    """Vectors of the rows, a stack of one architecture at a time."""
-    import numpy as np
-
-    from ngcore.tasks import embed_networks
-
-    architectures = zoo.metadata["architecture"].to_numpy()[rows]
-    parts, places, done = [], [], 0
-    for architecture in sorted(set(architectures)):
-        own = np.flatnonzero(architectures == architecture)
-        for start in range(0, len(own), NETWORKS_AT_ONCE):
-            bar(done, len(rows))
-            chunk = own[start : start + NETWORKS_AT_ONCE]
-            parts.append(embed_networks(checkpoint, zoo.networks(rows[chunk])).numpy())
-            places.append(chunk)
-            done += len(chunk)
-    vectors: np.ndarray = np.concatenate(parts)[np.argsort(np.concatenate(places))]
-    return vectors
 
 
 def _write(path: Path, zoo: "Zoo", rows: "np.ndarray", vectors: "np.ndarray") -> None:

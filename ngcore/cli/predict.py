@@ -14,6 +14,7 @@ from ngcore.cli.inputs import InputNetwork, Sources, read_inputs
 from ngcore.cli.options import Device, Json, example
 from ngcore.cli.output import plain, print_result, say_error, say_failure
 from ngcore.cli.predict_answers import Change, answer_about, changed, measured
+from ngcore.cli.predict_zoo import takes_zoo
 from ngcore.cli.progress import progress_bar
 from ngcore.errors import CheckpointError, NeuralGraphError
 
@@ -32,8 +33,10 @@ def register(program: typer.Typer) -> None:
             "predict weights.safetensors --activation relu --model cifar10-gs-ng-gnn",
             "predict cifar10-gs-cnns/00005-000050 cifar10-gs-cnns/00005-001078",
             "predict cifar10-gs-cnns/00005-000232 --why --what-if 2:noise:0.5",
+            "predict --zoo mnist-inrs --split test --limit 20 --out predictions.csv",
+            "predict --zoo cifar10-gs-cnns --scheduler tcp://10.0.0.1:8786 --out predictions.parquet",
         )
-    )(takes_hints(predict))
+    )(takes_zoo(takes_hints(predict)))
 
 
 def predict(

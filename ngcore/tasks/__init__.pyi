@@ -59,3 +59,4 @@ from .what_if import change_layer as change_layer
 from .what_if import changeable_layers as changeable_layers
 from .what_if import parse_change as parse_change
 from .what_if import sweep_layer as sweep_layer
+from .whole_zoo import ask_about_zoo as ask_about_zoo

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ngcore.device import choose_device
 from ngcore.errors import CheckpointError, UnknownNameError
@@ -186,9 +187,26 @@ def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Ch
     folder = find_checkpoint(name)
     card = read_card(folder)
     with reading(folder / CARD_FILE, CheckpointError, remedy=REMEDY):
-        fields = card["model"]
-        architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]
-        model = build_model(ModelConfig.from_dict(fields["config"]), architectures)
+        model = _build(card)
     load_weights(model, folder)
+    return _ready(model, card, device, folder)
+
+
+def restore_checkpoint(
+    card: dict[str, Any], weights: Mapping[str, Tensor], device: torch.device | str = "auto"
+) -> Checkpoint:
+    """A checkpoint from its card and its weights, without its folder."""
+    model = _build(card)
+    model.load_state_dict(weights)
+    return _ready(model, card, device, None)
+
+
+def _build(card: Mapping[str, Any]) -> Model:
+    fields = card["model"]
+    architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]
+    return build_model(ModelConfig.from_dict(fields["config"]), architectures)
+
+
+def _ready(model: Model, card: dict[str, Any], device: torch.device | str, folder: Path | None) -> Checkpoint:
     place = choose_device(device) if isinstance(device, str) else device
     return Checkpoint(card["name"], model.to(place).eval(), card, place, folder)

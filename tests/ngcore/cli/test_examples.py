@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-# What trains, builds, fetches, measures everything or serves: such an example is read in full and not carried out.
+# What trains, builds, fetches, measures everything, serves or needs a cluster is read in full and not carried out.
 LONG = ("app", "benchmark", "calibrate", "data", "evaluate --all", "map", "seeds", "study", "train", "zoo build")
 LIMITS = {"embed": ("--limit", "4"), "evaluate": ("--limit", "4")}
 
@@ -32,7 +32,7 @@ def examples():
 
 
 def is_long(example):
-    return example.startswith(LONG)
+    return example.startswith(LONG) or "--scheduler" in example
 
 
 @pytest.fixture(autouse=True)
