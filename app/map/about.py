@@ -53,12 +53,14 @@ def _show(zoo: Zoo, accuracies: dict[str, Any], coverage: dict[str, Any]) -> Non
         }
         | {name: st.column_config.NumberColumn(format="percent") for name in ("Lowest", "Median", "Highest")},
     )
-    left, right = st.columns(2)
     if coverage["families"]:
-        left.dataframe(_family_table(coverage["families"]), hide_index=True, key="map.about.families")
+        st.dataframe(_family_table(coverage["families"]), hide_index=True, key="map.about.families")
     rows = [(_name(entry["column"]), coverage_in_words(entry)) for entry in coverage["hyper_parameters"]]
-    (right if coverage["families"] else st).dataframe(
-        pandas.DataFrame(rows, columns=["Hyper-parameter", "Runs"]), hide_index=True, key="map.about.hyper_parameters"
+    st.dataframe(
+        pandas.DataFrame(rows, columns=["Hyper-parameter", "Runs"]),
+        hide_index=True,
+        height="content",
+        key="map.about.hyper_parameters",
     )
 
 

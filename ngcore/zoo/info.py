@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
 AT_CHANCE = 1.2  # a network at most this many times as good as guessing has learnt next to nothing
-MAX_ARCHITECTURES = 8  # of zoos of more the weights are not described, architecture by architecture
+MAX_ARCHITECTURES = 6  # of zoos of more the weights are not described, architecture by architecture
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 # Standard deviations over the corpora of Navon et al. (2023), to compare those built here with.
