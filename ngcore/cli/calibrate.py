@@ -22,9 +22,8 @@ def register(program: typer.Typer) -> None:
     """Add the command to the program."""
     program.command(
         epilog=example(
-            "calibrate cifar10-gs-ng-gnn --zoo work/zoos/cifar10-gs-cnns",
-            "calibrate mnist-ng-sweep --replace",
-            "calibrate mnist-ng-sweep --strangers --against fashion-mnist-inrs",
+            "calibrate cifar10-gs-statnn",
+            "calibrate mnist-ng-sweep --replace --strangers --against fashion-mnist-inrs",
         )
     )(calibrate)
 
@@ -57,6 +56,9 @@ def calibrate(
                 say_error(f"{name}: {error}")
                 failures += 1
     print_result(results, as_json=as_json, show=lambda console: _show(console, results))
+    for result in results:
+        if result["conformal"]["split"] != "validation":
+            say(f"{result['name']}: the zoo holds test networks alone; thirds of them, by run, stand for the splits.")
     if not replace and results:
         say("Nothing was written; add --replace to write this into the cards.")
     if failures:

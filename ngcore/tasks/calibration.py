@@ -2,8 +2,8 @@
 
 `calibrate` makes two fields of a card and one file beside it:
 
-    conformal     kind ("interval" or "classes"), zoo and its hash, quantiles by family and level, the spread of
-                  residuals or the temperature, and the coverage measured on the test split
+    conformal     kind ("interval" or "classes"), zoo, its hash and the split, quantiles by family and level, the
+                  spread of residuals or the temperature, and the coverage measured on the test split
     out_of_zoo    file and SHA-256 of the reference, numbers of networks and runs, and the firing rate on test
 """
 
@@ -18,16 +18,18 @@ import torch
 from numpy.typing import NDArray
 
 from ngcore.device import choose_device
-from ngcore.errors import CheckpointError
+from ngcore.errors import CheckpointError, ZooError
 from ngcore.models import Model
 from ngcore.tasks.checkpoints import find_checkpoint, load_checkpoint
 from ngcore.tasks.conformal import LEVELS, POOLED, SMALLEST_PROBABILITY, Spread, run_quantile, tempered
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.coverage import confidence_error, measure_coverage
-from ngcore.tasks.reading import Reading, read_corpus
+from ngcore.tasks.reading import Reading, read_corpus, runs_of
 from ngcore.tasks.reference import REFERENCE_FILE, Reference
 from ngcore.training import read_card, write_card
-from ngcore.zoo import Zoo, find_zoo
+from ngcore.zoo import SPLITS, Zoo, find_zoo
+
+THIRD = "third of test"
 
 FLAG_LEVEL = 0.05
 """Share of the zoo's own networks for which the out-of-zoo flag fires."""
@@ -83,7 +85,8 @@ def calibrate(
     }
     train, validation, zoo = read["train"], read["validation"], corpora["validation"].zoo
     fit = _fit_intervals if task == "predict" else _fit_classes
-    conformal = {"kind": KINDS[task], "zoo": zoo.name, "zoo_sha256": zoo.hash, **fit(train, validation)}
+    about = {"zoo": zoo.name, "zoo_sha256": zoo.hash, "split": corpora["validation"].split}
+    conformal = {"kind": KINDS[task], **about, **fit(train, validation)}
     test = read.get("test")
     if test is not None:
         conformal["coverage"] = [row.to_dict() for row in measure_coverage({"conformal": conformal}, test)]
@@ -122,19 +125,39 @@ def calibrate_checkpoint(
 
     Raises:
         CheckpointError: If the model answers neither with classes nor with accuracies.
-        ZooError: If the zoo has no networks in one of the splits.
+        ZooError: If the zoo has too few networks to calibrate on.
     """
     folder = find_checkpoint(name)
     checkpoint = load_checkpoint(folder, device)
     card = read_card(folder)
     zoo = Zoo.open(zoo_folder or find_zoo(card["corpus"]["name"]))
-    corpora = {split: Corpus.load(zoo, split) for split in ("train", "validation", "test")}
-    found = calibrate(checkpoint.model, card["task"], corpora, device=checkpoint.device)
+    found = calibrate(checkpoint.model, card["task"], corpora_of(zoo), device=checkpoint.device)
     if found is None:
         raise CheckpointError(
             f"Expected a model that predicts classes or accuracies, got {checkpoint.name} for {card['task']!r}."
         )
     return write_card(folder, card | found.save_reference(folder)) if replace else card | found.fields
+
+
+def corpora_of(zoo: Zoo) -> dict[str, Corpus]:
+    """The splits of a zoo for calibration; of a sample that holds the test split alone, random thirds of that, by run.
+
+    Networks of the test split were neither trained on nor chosen by, so that each third may stand for another split.
+
+    Raises:
+        ZooError: If it has neither all splits nor three runs of test networks.
+    """
+    if set(SPLITS) <= set(zoo.metadata["split"]):
+        return {split: Corpus.load(zoo, split) for split in SPLITS}
+    rows = zoo.rows(split="test")
+    _, run = np.unique(runs_of(zoo, rows), return_inverse=True)
+    if len(np.unique(run)) < len(SPLITS):
+        raise ZooError(
+            f"Expected networks of all splits in {zoo.name}, or at least {len(SPLITS)} runs of test networks, got "
+            f"{len(np.unique(run))} runs of test networks."
+        )
+    third = np.random.default_rng(0).permutation(run.max() + 1)[run] % len(SPLITS)
+    return {split: Corpus.of_rows(zoo, THIRD, rows[third == number]) for number, split in enumerate(SPLITS)}
 
 
 def _fit_intervals(train: Reading, validation: Reading) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ngcore.models import Model
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.traits import family_of, measure_traits
+from ngcore.zoo.storage import Zoo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Reading:
     families: np.ndarray
 
 
-def runs_of(corpus: Corpus) -> NDArray[np.int64]:
-    """A number for each network: those of one run, or fitted to one image, have the same."""
-    table = corpus.zoo.metadata.iloc[corpus.rows]
+def runs_of(zoo: Zoo, rows: np.ndarray) -> NDArray[np.int64]:
+    """A number for each network of some rows of a zoo: those of one run, or fitted to one image, have the same."""
+    table = zoo.metadata.iloc[rows]
     runs: NDArray[np.int64] = table["run"].to_numpy().astype(np.int64)
-    images = table["image"].to_numpy().astype(np.int64) if "image" in table else corpus.rows
+    images = table["image"].to_numpy().astype(np.int64) if "image" in table else rows
     numbers: NDArray[np.int64] = np.where(runs >= 0, runs, -1 - images)
     if "zoo" in table:  # of several zoos, each of which counts its runs from 0
         zoos = np.unique(table["zoo"].to_numpy(), return_inverse=True)[1]
@@ -73,6 +74,6 @@ def read_corpus(model: Model, task: str, corpus: Corpus, device: torch.device, *
         corpus.column("label" if task == "classify" else "accuracy")[order],
         embeddings,
         traits,
-        runs_of(corpus)[order.numpy()],
+        runs_of(corpus.zoo, corpus.rows)[order.numpy()],
         families[corpus.stack[order].numpy()],
     )

@@ -34,3 +34,9 @@ def test_the_flag_is_measured_after_calibration_alone(run, model):
     outcome = run("calibrate", model, "--device", "cpu", "--strangers")
     assert outcome.code == 1
     assert "Expected tiny-classify to be calibrated before its flag is measured" in outcome.stderr
+
+
+def test_a_zoo_with_too_few_runs_is_refused(run, shelf):
+    outcome = run("calibrate", shelf / "checkpoints" / "tiny-predict", "--device", "cpu")
+    assert outcome.code == 1
+    assert "or at least 3 runs of test networks, got 1 runs of test networks" in outcome.stderr

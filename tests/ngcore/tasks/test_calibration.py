@@ -18,7 +18,7 @@ from ngcore.tasks import (
     predict_accuracy,
     train_recipe,
 )
-from ngcore.tasks.calibration import calibrate_checkpoint
+from ngcore.tasks.calibration import calibrate_checkpoint, corpora_of
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.coverage import measure_coverage
 from ngcore.tasks.reading import read_corpus, runs_of
@@ -116,7 +116,7 @@ def test_answers_come_with_their_own_truth_and_run(untrained, runs_zoo):
 
 
 def test_fits_of_one_image_are_one_run(inrs):
-    assert runs_of(Corpus.load(inrs, "test")).tolist() == [-9, -10, -11, -12]
+    assert runs_of(inrs, inrs.rows(split="test")).tolist() == [-9, -10, -11, -12]
 
 
 def test_networks_unlike_the_zoo_have_small_p_values_and_say_why(untrained, runs_zoo):
@@ -162,3 +162,17 @@ def test_training_calibrates_classifiers_and_leaves_editors_alone(recipes, inrs,
     assert "conformal" not in card
     with pytest.raises(CheckpointError, match="Expected a model that predicts classes or accuracies"):
         calibrate_checkpoint(tmp_path / "edit", zoo_folder=inrs.folder, device="cpu")
+
+
+def test_a_zoo_of_test_networks_is_split_in_thirds_that_share_no_run(runs_zoo, monkeypatch):
+    monkeypatch.setitem(runs_zoo.__dict__, "metadata", runs_zoo.metadata.assign(split="test"))
+    corpora = corpora_of(runs_zoo)
+    runs = [set(runs_of(runs_zoo, corpora[split].rows).tolist()) for split in SPLITS]
+    assert [len(own) for own in runs] == [40, 40, 40]
+    assert set.union(*runs) == set(range(120))
+    assert {corpus.split for corpus in corpora.values()} == {"third of test"}
+
+
+def test_a_whole_zoo_is_calibrated_on_its_own_splits(runs_zoo):
+    corpora = corpora_of(runs_zoo)
+    assert {split: corpus.split for split, corpus in corpora.items()} == {split: split for split in SPLITS}

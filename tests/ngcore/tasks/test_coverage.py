@@ -174,4 +174,4 @@ def test_runs_of_several_zoos_are_told_apart(inrs_of_many, monkeypatch):
     corpus = Corpus.load(inrs_of_many, "test")
     table = inrs_of_many.metadata.assign(run=0, zoo=["a", "b"] * 45)
     monkeypatch.setitem(inrs_of_many.__dict__, "metadata", table)
-    assert runs_of(corpus).tolist() == [i % 2 for i in corpus.rows]
+    assert runs_of(inrs_of_many, corpus.rows).tolist() == [i % 2 for i in corpus.rows]
