@@ -70,6 +70,7 @@ def _calibrate(
 ) -> dict[str, Any]:
     """What calibration found, and the firing rates where they were asked for."""
     from ngcore.tasks import calibrate_checkpoint, load_checkpoint
+    from ngcore.tasks.calibration import add_firing
     from ngcore.zoo import Zoo, find_zoo
 
     folder = find_zoo(zoo) if zoo else None
@@ -79,6 +80,8 @@ def _calibrate(
     if strangers or against:
         own = Zoo.open(folder or find_zoo(card["corpus"]["name"]))
         result["firing"] = _firing(load_checkpoint(name, device), own, strangers, against, device)
+        if replace:
+            add_firing(name, result["firing"])
     return result
 
 

@@ -11,6 +11,7 @@ from ngcore.report.accuracy_table import accuracy_text, compare_with_baselines
 from ngcore.report.headlines import headline_table
 from ngcore.report.seeds import over_seeds
 from ngcore.report.study_files import BASELINES_STUDY, study_command, study_table
+from ngcore.report.trust_table import trust_of, trust_text
 from ngcore.tasks.problems import PROBLEMS, edit_of
 
 Card = Mapping[str, Any]
@@ -20,6 +21,7 @@ HEADLINES = "ngcore headlines"
 RESULTS = "ngcore results"
 STUDIES = "ngcore studies"
 ACCURACY = "ngcore accuracy"
+TRUST = "ngcore trust"
 """Names of the tables that documents contain; see `marks`."""
 
 FIGURES: dict[str, Callable[[Mapping[str, float]], str]] = {
@@ -92,7 +94,7 @@ def studies_text(studies: Iterable[Mapping[str, Any]]) -> str:
 
 
 def marks(name: str) -> tuple[str, str]:
-    """The lines of a Markdown text that a table stands between: `HEADLINES`, `RESULTS`, `STUDIES` or `ACCURACY`."""
+    """The lines of a Markdown text between which a table stands: `HEADLINES`, `RESULTS`, … by the name of the table."""
     return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
 
 
@@ -127,6 +129,7 @@ def with_results(
         RESULTS: results_table(rows),
         STUDIES: studies_text(studies),
         ACCURACY: accuracy_text(compare_with_baselines(rows, studies)),
+        TRUST: trust_text(rows),
     }
     written = dict(texts)
     for name, content in tables.items():
@@ -181,6 +184,7 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
         "training_cores": training["cores"],
         "networks_per_second": training["networks_per_second"],
         "command": card["command"],
+        **({"trust": trust} if (trust := trust_of(card)) else {}),
     }
 
 

@@ -4,12 +4,13 @@
 
     conformal     kind ("interval" or "classes"), zoo, its hash and the split, quantiles by family and level, the
                   spread of residuals or the temperature, and the coverage measured on the test split
-    out_of_zoo    file and SHA-256 of the reference, numbers of networks and runs, and the firing rate on test
+    out_of_zoo    file and SHA-256 of the reference, numbers of networks and runs, the firing rate on test, and those
+                  for networks unlike the zoo's where they were measured
 """
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,22 @@ def calibrate_checkpoint(
             f"Expected a model that predicts classes or accuracies, got {checkpoint.name} for {card['task']!r}."
         )
     return write_card(folder, card | found.save_reference(folder)) if replace else card | found.fields
+
+
+def add_firing(name: str | Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Write firing rates into the card of a calibrated checkpoint, as its field "out_of_zoo"."firing".
+
+    Args:
+        name: Name or folder of the checkpoint.
+        rows: See `measure_firing`; kinds that the model reads none of are left out.
+
+    Returns:
+        The card.
+    """
+    folder = find_checkpoint(name)
+    card = read_card(folder)
+    firing = [dict(row) for row in rows if row["n"]]
+    return write_card(folder, {**card, "out_of_zoo": {**card["out_of_zoo"], "firing": firing}})
 
 
 def corpora_of(zoo: Zoo) -> dict[str, Corpus]:

@@ -10,6 +10,7 @@ from ngcore.report.results import (
     HEADLINES,
     RESULTS,
     STUDIES,
+    TRUST,
     marks,
     result_rows,
     results_table,
@@ -23,7 +24,7 @@ from ngcore.tasks import list_checkpoints
 NO_HEADLINES = "{}\n{}\n".format(*marks(HEADLINES))
 BEGIN, END = marks(RESULTS)
 BEGIN_STUDIES, END_STUDIES = marks(STUDIES)
-NO_ACCURACY = "{}\n{}\n".format(*marks(ACCURACY))
+NO_ACCURACY = "{}\n{}\n{}\n{}\n".format(*marks(ACCURACY), *marks(TRUST))
 NO_STUDIES = f"{BEGIN_STUDIES}\n{END_STUDIES}\n{NO_ACCURACY}"
 TEXT = f"{NO_HEADLINES}before\n{BEGIN}\nold\n{END}\nbetween\n{BEGIN_STUDIES}\nold\n{END_STUDIES}\n{NO_ACCURACY}after\n"
 
