@@ -156,7 +156,7 @@ class AxisMoments(torch.autograd.Function):
         return gradient, None
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _degrees(structure: GraphStructure, direction: Direction) -> Tensor:
     degrees = torch.zeros(structure.num_nodes, 1)
     for edges in structure.edge_blocks:

@@ -66,7 +66,7 @@ def node_statistics(
     ]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _places_in_values(
     structure: GraphStructure,
 ) -> dict[int, list[tuple[int, int, int, list[tuple[int, int]]]]]:

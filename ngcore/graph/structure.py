@@ -116,6 +116,9 @@ class GraphStructure:
     node_blocks: tuple[NodeBlock, ...]
     edge_blocks: tuple[EdgeBlock, ...]
 
+    def __hash__(self) -> int:
+        return hash(self.architecture)  # which all else follows from; tables by structure are looked up all the time
+
     @property
     def num_nodes(self) -> int:
         """Number of neurons, inputs included."""
@@ -174,7 +177,7 @@ def table_row(position: int, count: int, num_rows: int) -> int:
     return num_rows - 1 if position == count - 1 else min(position, num_rows - 2)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def graph_structure(architecture: Architecture) -> GraphStructure:
     """The blocks of the neural graph of `architecture` (paper, Sec. 2.1 to 2.3).
 

@@ -170,8 +170,8 @@ class OutputProbesConfig(BaselineConfig):
         num_probes: Inputs that networks answer to.
         generates_probes: Whether a deep linear generator makes those inputs.
         has_lattice: Whether they are fixed instead, a grid over the image, and convolutions read what INRs answer.
-        keeps_scale: Whether answers are read as they are, by their logarithm far from 0 (asinh), so that it shows how
-            sure a network is; else brought to mean 0 and variance 1.
+        keeps_scale: Whether the size of the answers, by its logarithm, is read beside them: it shows how sure a network
+            is. The answers themselves are brought to mean 0 and variance 1.
     """
 
     kind: Literal["output-probes"] = "output-probes"

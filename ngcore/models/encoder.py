@@ -165,7 +165,7 @@ def _slopes(embedding: nn.Module, structure: GraphStructure, features: Tensor) -
     return torch.cat(parts, dim=1)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _embedding_indices(structure: GraphStructure, spec: InputSpec, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
     """Rows of the positional and the activation table of each node, and of the kind table of each edge block."""
     positions, activations, outputs = [], [], 0

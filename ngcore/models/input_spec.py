@@ -255,7 +255,7 @@ def kernel_window(own: tuple[int, int], size: tuple[int, int]) -> Int[Tensor, " 
     return None if own == size else _window(own, size)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _window(own: tuple[int, int], size: tuple[int, int]) -> Tensor:
     top, left = (size[0] - own[0]) // 2, (size[1] - own[1]) // 2
     entries = torch.arange(math.prod(size)).view(size)

@@ -104,7 +104,7 @@ def fold_statistics_and_biases(network: Network) -> Network:
     return Network(architecture, parameters)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def _with_scales(architecture: Architecture) -> Architecture:
     """The architecture with a scale and a shift in every batch norm; its graph has the same nodes and edges."""
     bare = [isinstance(step.layer, BatchNorm) and not step.layer.affine for step in architecture.steps]

@@ -16,6 +16,8 @@ from ngcore.models.probe_features import Answers, ask
 from ngcore.models.probes import probes_for, probes_of
 from ngcore.networks import Network
 
+SMALL = 1e-6  # added to the variance of answers, of which there is none where a network answers all alike
+
 
 class OutputProbes(Model):
     """An MLP on what networks answer to learned inputs; see `Probes` (Kahana et al. 2024).
@@ -31,14 +33,15 @@ class OutputProbes(Model):
     def __init__(self, config: OutputProbesConfig, spec: InputSpec) -> None:
         super().__init__()
         self.spec, self.num_answers = spec, spec.num_answers
-        d_in = config.num_probes * spec.num_answers
+        num_columns = config.num_probes * spec.num_answers
+        d_in = num_columns + config.keeps_scale
         sizes = (d_in, *(config.d_hidden,) * config.num_layers)
         hidden = [
             (nn.Linear(n_in, n_out), nn.SiLU(), nn.Dropout(config.dropout)) for n_in, n_out in itertools.pairwise(sizes)
         ]
         self.hidden = nn.Sequential(*itertools.chain.from_iterable(hidden))
         self.head = nn.Linear(sizes[-1], config.d_out)
-        self.norm = None if config.keeps_scale else nn.LayerNorm(d_in)
+        self.norm, self.keeps_scale = nn.LayerNorm(num_columns), config.keeps_scale
         self.probes = probes_for(spec, config.num_probes, is_generated=config.generates_probes)
         self.others = nn.ModuleList(nn.Linear(d_in, sizes[1]) for _ in spec.inputs[1:])
 
@@ -60,7 +63,10 @@ class OutputProbes(Model):
         """Each network's answers to all probes side by side, as the MLP reads them; missing outputs are 0."""
         missing = self.num_answers - answers.outputs.shape[2]
         row = nn.functional.pad(answers.outputs, (0, missing)).flatten(1)  # networks, probes · answers
-        return row.asinh() if self.norm is None else self.norm(row)
+        if not self.keeps_scale:
+            return self.norm(row)
+        scale = (row.var(dim=1, correction=0, keepdim=True) + SMALL).log() / 2
+        return torch.cat([self.norm(row), scale], dim=1)
 
     def represent(self, network: Network, answers: Answers) -> Float[Tensor, "networks d_hidden"]:
         """Representation of N stacked networks, before the last Linear, from their answers."""

@@ -24,7 +24,7 @@ def encode(places: Tensor) -> Float[Tensor, "*axes waves"]:
     return torch.cat([phase.sin(), phase.cos()], dim=-1) * (places >= 0)[..., None]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def depths(structure: GraphStructure) -> Float[Tensor, "blocks waves"]:
     """Encodings of how far each node block is from the inputs and from the outputs."""
     layers = list(dict.fromkeys(structure.node_blocks[number].alike for number in forward_order(structure)))
@@ -32,7 +32,7 @@ def depths(structure: GraphStructure) -> Float[Tensor, "blocks waves"]:
     return torch.cat([encode(rank), encode(len(layers) - 1 - rank)], dim=-1)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def pinned_places(structure: GraphStructure) -> Float[Tensor, "nodes waves"] | None:
     """Encodings of the places of neurons whose order has meaning and that are neither inputs nor outputs.
 
@@ -136,7 +136,7 @@ class TableEmbedding(nn.Module):
         return squashed @ places / math.sqrt(rows.shape[2])
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def tables(structure: GraphStructure) -> tuple[tuple[int, str, bool], ...]:
     """(node block, parameter, whether its first axis are these neurons) of the fixed tables that neurons read."""
     return tuple(

@@ -1,6 +1,7 @@
 """Probe features: how every neuron of an input network responds to learned inputs (paper, Sec. 2.4)."""
 
 import dataclasses
+import itertools
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import cast
 
@@ -15,7 +16,7 @@ from ngcore.models.rows import Rows
 from ngcore.networks import Network, forward_values
 
 FIRST_GAIN = 0.1
-"""Share of the usual size of weights that even features start with: they scale what a neuron collects."""
+"""Share of the usual size of weights that responses start with, beside what the weights of a network say."""
 
 
 class ProbeFeatures(nn.Module):
@@ -124,8 +125,9 @@ class ResponseFeatures(nn.Module):
         self.odd = nn.ModuleList(nn.Linear(d_in, d, bias=False) for _ in range(rows.count))
         self.even = nn.ModuleList(nn.Linear(d_in, d) for _ in range(rows.count))
         with torch.no_grad():
-            for linear in cast(Iterable[nn.Linear], self.even):
+            for linear in cast(Iterable[nn.Linear], itertools.chain(self.odd, self.even)):
                 linear.weight.mul_(FIRST_GAIN)
+            for linear in cast(Iterable[nn.Linear], self.even):
                 linear.bias.zero_()
 
     def forward(

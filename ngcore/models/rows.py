@@ -67,7 +67,7 @@ def rows_by_kind(kinds: tuple[BlockKind, ...]) -> Rows:
     return Rows(len(kinds) + 2, (ENDS[0], *kinds, ENDS[1]))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _rows_of(rows: Rows, structure: GraphStructure) -> tuple[int, ...]:
     found, hidden = [], hidden_layers(structure)
     for block, kind in zip(structure.node_blocks, block_kinds(structure), strict=True):
@@ -80,14 +80,14 @@ def _rows_of(rows: Rows, structure: GraphStructure) -> tuple[int, ...]:
     return tuple(found)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def hidden_layers(structure: GraphStructure) -> tuple[int, ...]:
     """Numbers of the node blocks that are neither input nor output, the first of those that are alike."""
     blocks = structure.node_blocks
     return tuple(dict.fromkeys(block.alike for block in blocks if block.role not in ENDS))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _rows_of_weights(rows: Rows, architecture: Architecture) -> dict[str, int]:
     names = list(
         dict.fromkeys(step.name for step in architecture.steps if step.layer.flow in ("mix", "scan", "source"))
@@ -102,7 +102,7 @@ def _rows_of_weights(rows: Rows, architecture: Architecture) -> dict[str, int]:
     return found
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def block_kinds(structure: GraphStructure) -> tuple[BlockKind, ...]:
     """What each node block is: an end of the network, places of a table, or what the edges into it are made of."""
     entering: list[set[EdgeKind]] = [set() for _ in structure.node_blocks]
@@ -117,7 +117,7 @@ def block_kinds(structure: GraphStructure) -> tuple[BlockKind, ...]:
     return tuple(found)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def forward_order(structure: GraphStructure) -> tuple[int, ...]:
     """The node blocks in an order in which every edge but those of recurrences leads forwards.
 
@@ -132,7 +132,7 @@ def forward_order(structure: GraphStructure) -> tuple[int, ...]:
     return tuple(_drained(waiting, targets))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def edges_back(structure: GraphStructure) -> frozenset[int]:
     """Numbers of the edge blocks that lead back in that order: those of recurrences."""
     rank = {number: place for place, number in enumerate(forward_order(structure))}

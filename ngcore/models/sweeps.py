@@ -68,7 +68,7 @@ class Sweep(nn.Module):
         self.d, self.spec, self.rows, self.direction = d, spec, rows, direction
         area = math.prod(spec.kernel_size)
         linear = functools.partial(nn.Linear, bias=False)
-        self.entry_gain = nn.Parameter(1 + 0.1 * torch.randn(rows.count, area, d)) if shares_maps else None
+        self.entry_gains = nn.ParameterList(1 + 0.1 * torch.randn(area, d) for _ in range(rows.count * shares_maps))
         width = d if shares_maps else area * d
         self.message = nn.ModuleList(_near_identity(linear(d, width)) for _ in range(rows.count))
         self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(rows.count - bool(d_output)))
@@ -160,8 +160,8 @@ class Sweep(nn.Module):
         """What neurons send, for each entry of the kernels of a block."""
         weight = cast(nn.Linear, self.message[row]).weight
         window = kernel_window(block.kernel, self.spec.kernel_size)
-        if self.entry_gain is not None:
-            gains = self.entry_gain[row] if window is None else self.entry_gain[row][window]
+        if self.entry_gains:
+            gains = self.entry_gains[row] if window is None else self.entry_gains[row][window]
             return nn.functional.linear(states, weight)[:, :, None] * gains
         if window is not None:
             weight = weight.unflatten(0, (-1, self.d))[window].flatten(0, 1)
@@ -170,7 +170,7 @@ class Sweep(nn.Module):
     def maps(self, row: int) -> Float[Tensor, "area d d"]:
         """A for each entry of the largest kernel, in a row of the table."""
         weight = cast(nn.Linear, self.message[row]).weight.unflatten(0, (-1, self.d))
-        return weight if self.entry_gain is None else self.entry_gain[row][:, :, None] * weight
+        return self.entry_gains[row][:, :, None] * weight if self.entry_gains else weight
 
     def _gain(self, block: EdgeBlock) -> Tensor | float:
         if self.edge_gain is None or block.kind not in self.spec.edge_kinds:
@@ -191,7 +191,7 @@ class DepthGain(nn.Module):
         return self.linear(depths(structure).to(self.linear.weight))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def edges_at(structure: GraphStructure, direction: Direction) -> tuple[tuple[int, ...], ...]:
     """Numbers of the edge blocks over which each node block receives."""
     found: list[list[int]] = [[] for _ in structure.node_blocks]
@@ -252,7 +252,7 @@ def _near_identity(linear: nn.Linear, factor: float = 1.0) -> nn.Linear:
     return linear
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def free_signs(structure: GraphStructure) -> frozenset[int]:
     """Numbers of the node blocks whose neurons may be negated without a change of the function."""
     found, free = symmetry_spaces(structure.architecture), sign_spaces(structure.architecture)

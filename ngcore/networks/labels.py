@@ -39,7 +39,7 @@ class Labels:
         return np.tile(self.of_value[value][axis.of_value], axis.repeats)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def labels_of(architecture: Architecture) -> Labels:
     """The labels of an architecture: those of inputs and of weights are new, all others follow by the layers' flows."""
     from scipy.sparse import coo_array  # takes long to import

@@ -124,7 +124,7 @@ def _biases(architecture: Architecture) -> Iterator[tuple[str, int, float]]:
             yield name, made, omega_0
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _turning(architecture: Architecture) -> dict[int, float]:
     """ω₀ of the sines by the weighted sums that they, and nothing else, read; steps of one name agree in it."""
     readers: dict[int, list[Activation | None]] = {value: [None] for value in architecture.outputs}

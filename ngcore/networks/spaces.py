@@ -67,7 +67,7 @@ class SymmetrySpaces:
         return self.of_label[self.labels.of_value[value][0]]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def symmetry_spaces(architecture: Architecture) -> SymmetrySpaces:
     """Find which neurons of an architecture may take each other's places.
 

@@ -74,11 +74,10 @@ class Corpus:
 
     def batch(self, index: Int[Tensor, " batch"], device: torch.device | str) -> list[tuple[Network, Tensor]]:
         """The items of a batch as stacks of one architecture each, with the places in `index` that they come from."""
-        parts = []
-        for number, network in enumerate(self.stacks):
-            places = (self.stack[index] == number).nonzero().flatten()
-            if len(places):
-                parts.append((network[self.row[index[places]]].to(device), places))
+        own, parts = self.stack[index], []
+        for number in own.unique().tolist():
+            places = (own == number).nonzero().flatten()
+            parts.append((self.stacks[number][self.row[index[places]]].to(device), places))
         return parts
 
     def chunks(self, size: int = 128) -> tuple[Tensor, ...]:

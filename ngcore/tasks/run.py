@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ngcore.device import choose_device
 from ngcore.errors import NotFiniteError
 from ngcore.models import Model, build_model
+from ngcore.networks import Architecture
 from ngcore.paths import work_folder
 from ngcore.tasks.calibration import calibrate
 from ngcore.tasks.checkpoints import Checkpoint, find_part, load_checkpoint
@@ -33,6 +34,8 @@ from ngcore.zoo import Zoo, find_zoo
 
 SPLITS = ("validation", "test")
 ERRORS = ("cross_entropy", "mean_absolute_error", "mse")  # metrics that are not finite if any answer is not
+
+MANY = 8  # architectures of a corpus above which batches are made of few of them
 
 TAUGHT = 0.7
 """Share of a teacher's answer in what is learned; the rest is the label."""
@@ -138,7 +141,7 @@ def train_on(
     """
     problem, place = find_problem(recipe.task, recipe.edit), choose_device(device)
     targets = {split: problem.targets(corpus) for split, corpus in corpora.items()}
-    model = _new_model(recipe, problem, corpora["train"], seed)
+    model = _new_model(recipe, problem, corpora, seed)
     result = train(
         model,
         num_items=len(corpora["train"]),
@@ -149,6 +152,7 @@ def train_on(
         monitor=problem.monitor,
         mode=problem.mode,
         device=device,
+        groups=_groups(corpora["train"]),
         max_seconds=max_seconds,
         progress=progress,
     )
@@ -204,11 +208,25 @@ def _expect_finite_errors(measured: Mapping[str, Any], corpus: Corpus) -> None:
             )
 
 
-def _new_model(recipe: Recipe, problem: Problem, corpus: Corpus, seed: int) -> Model:
-    config = recipe.model
+def _groups(corpus: Corpus) -> Tensor | None:
+    """What stands together in a batch: networks of one architecture, where there are many of those.
+
+    A batch of networks each of its own architecture takes many times as long as one of a few stacks.
+    """
+    return corpus.stack if len(corpus.stacks) > MANY else None
+
+
+def _architectures(corpora: Mapping[str, Corpus]) -> list[Architecture]:
+    """All that a model is to read, those of training first; tables are built for what all of them have."""
+    splits = ("train", *SPLITS)
+    return list(dict.fromkeys(stack.architecture for split in splits for stack in corpora[split].stacks))
+
+
+def _new_model(recipe: Recipe, problem: Problem, corpora: Mapping[str, Corpus], seed: int) -> Model:
+    config, corpus = recipe.model, corpora["train"]
     if config.head == "invariant":
         config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
-    model = build_model(config, [stack.architecture for stack in corpus.stacks], seed=seed)
+    model = build_model(config, _architectures(corpora), seed=seed)
     if recipe.starts:
         prefixes = tuple(recipe.starts)
         weights = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(prefixes)}
@@ -260,7 +278,7 @@ def _command(name: str, seed: int, limit: int | None) -> str:
 
 
 def _card(name: str, recipe: Recipe, corpora: Mapping[str, Corpus], trained: Trained, seed: int) -> dict[str, Any]:
-    zoo, stacks = corpora["train"].zoo, corpora["train"].stacks
+    zoo = corpora["train"].zoo
     d_out = {"d_out": find_problem(recipe.task, recipe.edit).d_out(zoo)}
     config = dataclasses.replace(recipe.config, seed=seed)
     return {
@@ -269,7 +287,7 @@ def _card(name: str, recipe: Recipe, corpora: Mapping[str, Corpus], trained: Tra
         "task": recipe.task,
         "model": {
             "config": recipe.model.to_dict() | (d_out if recipe.model.head == "invariant" else {}),
-            "architectures": [stack.architecture.to_dict() for stack in stacks],
+            "architectures": [architecture.to_dict() for architecture in _architectures(corpora)],
         },
         "corpus": {
             "name": zoo.name,

@@ -27,6 +27,7 @@ Progress = Callable[[ProgressEvent], object]
 
 BEST_FILE = "best.safetensors"
 LOG_FILE = "log.csv"
+TOGETHER = 16  # items of one group that a batch holds side by side, where items are grouped
 _REPORT_EVERY_SECONDS = 0.5
 
 
@@ -72,6 +73,7 @@ def train(
     monitor: str = "accuracy",
     mode: Literal["max", "min"] = "max",
     device: str = "auto",
+    groups: Tensor | None = None,
     max_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -95,6 +97,7 @@ def train(
         monitor: the validation metric that selects the weights.
         mode: whether a larger (`max`) or smaller (`min`) value of it is better.
         device: a name that `choose_device` knows.
+        groups: a group of each item, (items,), of which `TOGETHER` stand side by side; None: any order.
         max_seconds: ends this call after the step in which this time is over; the next call continues.
         progress: called about twice a second, after each validation, and at the end.
 
@@ -116,6 +119,7 @@ def train(
             folder=Path(folder),
             selection=Selection(monitor=monitor, mode=mode),
             device=chosen,
+            groups=groups,
             progress=progress or (lambda event: None),
         )
         with only_one(Path(folder), "a training"):
@@ -153,16 +157,17 @@ class _Run:
         folder: Path,
         selection: Selection,
         device: torch.device,
+        groups: Tensor | None,
         progress: Progress,
     ) -> None:
         self.model, self.loss, self.validate, self.progress = model, loss, validate, progress
         self.config, self.folder, self.device, self.selection = config, folder, device, selection
-        self.num_items, self.total_steps = num_items, config.total_steps(num_items)
+        self.groups, self.num_items, self.total_steps = groups, num_items, config.total_steps(num_items)
         self.steps_per_epoch = config.steps_per_epoch(num_items)
         self._set_up()
         self.generator = torch.Generator(device)
         self.log: TrainLog | None = None
-        self.order, self.order_epoch = epoch_order(num_items, seed=config.seed, epoch=0), 0
+        self.order, self.order_epoch = torch.empty(0, dtype=torch.long), -1
         self.step, self.step_at_start = 0, 0
         self.seconds_before, self.train_seconds = 0.0, 0.0
         self.started = self.reported = self.saved = time.perf_counter()
@@ -307,7 +312,8 @@ class _Run:
         """Return the item numbers of the batch of the coming step."""
         epoch, batch = divmod(self.step, self.steps_per_epoch)
         if epoch != self.order_epoch:
-            self.order, self.order_epoch = epoch_order(self.num_items, seed=self.config.seed, epoch=epoch), epoch
+            options = {"seed": self.config.seed, "epoch": epoch, "together": TOGETHER}
+            self.order, self.order_epoch = epoch_order(self.num_items, groups=self.groups, **options), epoch
         return self.order[batch * self.config.batch_size :][: self.config.batch_size]
 
     def _log_loss(self) -> None:

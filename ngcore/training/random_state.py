@@ -13,10 +13,25 @@ def derive_seed(seed: int, stream: str, position: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def epoch_order(num_items: int, *, seed: int, epoch: int) -> Int64[Tensor, " items"]:
-    """Return the order in which one epoch visits the items: a permutation fixed by (seed, epoch)."""
+def epoch_order(
+    num_items: int, *, seed: int, epoch: int, groups: Int64[Tensor, " items"] | None = None, together: int = 1
+) -> Int64[Tensor, " items"]:
+    """Return the order in which one epoch visits the items: a permutation fixed by (seed, epoch).
+
+    Args:
+        num_items: how many there are.
+        seed: of the run.
+        epoch: its number.
+        groups: a group of each item, of which `together` stand side by side, as far as there are as many; the runs
+            that they make stand in random order. None: items stand in any order.
+        together: items of a run.
+    """
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    return torch.randperm(num_items, generator=generator)
+    order = torch.randperm(num_items, generator=generator)
+    if groups is None:
+        return order
+    runs = [run for group in groups.unique() for run in order[groups[order] == group].split(together)]
+    return torch.cat([runs[number] for number in torch.randperm(len(runs), generator=generator).tolist()])
 
 
 def seed_step(generator: torch.Generator, *, seed: int, step: int) -> None:

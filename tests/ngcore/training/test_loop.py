@@ -394,3 +394,14 @@ def test_parameters_with_a_scale_of_their_own_learn_at_that_share_of_the_rate(tm
         device="cpu",
     )
     assert [round(parameter.item(), 5) for parameter in model] == [-0.1, -0.025]
+
+
+def test_items_of_a_group_stand_together_and_every_item_is_visited_once():
+    groups = torch.arange(50) % 3  # 17, 17 and 16 items
+    first, second = (epoch_order(50, seed=0, epoch=epoch, groups=groups, together=4) for epoch in (0, 1))
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(50))
+    assert not torch.equal(first, second)
+    runs = 1 + int((groups[first].diff() != 0).sum())
+    assert 3 < runs <= 14  # runs of four or what is left, two that follow each other may be of one group
+    again = epoch_order(50, seed=0, epoch=0, groups=groups, together=4)
+    assert torch.equal(first, again)
