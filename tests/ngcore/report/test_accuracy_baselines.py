@@ -19,7 +19,7 @@ NUM_IMAGES = (16, 256, 4096)
 @pytest.fixture(autouse=True)
 def quick(tmp_path, monkeypatch):
     monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
-    for name, value in (("ITERATIONS", 20), ("EVERY", 20), ("LEAVES", (6,)), ("MIN_LEAF", (5,))):
+    for name, value in (("TREES", (20,)), ("LEAVES", (6,)), ("MIN_LEAF", (5,))):
         monkeypatch.setattr(boosting, name, value)
     monkeypatch.setattr(labelled_images, "REPEATS", 1)
     monkeypatch.setattr(accuracy_baselines, "NUM_IMAGES", NUM_IMAGES)

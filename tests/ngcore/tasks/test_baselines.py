@@ -31,8 +31,7 @@ def subject(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def few_trees(monkeypatch):
-    monkeypatch.setattr(boosting, "ITERATIONS", 60)
-    monkeypatch.setattr(boosting, "EVERY", 30)
+    monkeypatch.setattr(boosting, "TREES", (30, 60))
     monkeypatch.setattr(boosting, "LEAVES", (6,))
     monkeypatch.setattr(boosting, "MIN_LEAF", (5,))
 
