@@ -8,7 +8,7 @@ from app.charts.colours import CATEGORIES
 from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
-LEGEND_ROW, NAMES_PER_ROW = 21, 2.5  # pixels; how many names stand side by side on a narrow page
+LEGEND_ROW, NAMES_PER_ROW = 21, 2  # pixels; how many names stand side by side on a narrow page
 
 Line = tuple[str, float | None, float | None, bool]
 """Name, figure, labelled images that do as well (None or infinite where no curve says it), and whether a model."""

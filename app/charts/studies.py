@@ -207,7 +207,7 @@ def _draw_lines(lines: Lines, *, x_title: str, is_log: bool, measure: Measure, t
             **axis,
             "type": "value",
             "name": measure.title,
-            "nameGap": 46,
+            "nameGap": 46 if measure.unit else 36,  # numbers without a unit are narrower
             "min": round(measure.step * math.floor(min(values) / measure.step), 4),
             "max": round(min(measure.most, measure.step * (math.floor(max(values) / measure.step) + 1)), 4),
             "axisLabel": {"formatter": f"{{value}}{measure.unit}", "color": theme.text},
