@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,8 +24,7 @@ from ngcore.networks.layers import (
     Linear,
     Shape,
 )
-
-MAX_SIZES_IN_NAME = 8
+from ngcore.networks.naming import short_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,13 +207,8 @@ class Architecture:
     @cached_property
     def name(self) -> str:
         """A short human name such as "2-32-32-1 sine"."""
-        functions: dict[str, None] = dict.fromkeys(
-            step.layer.function for step in self.steps if isinstance(step.layer, Activation)
-        )
-        prefix = "CNN " if self.is_convolutional else ""
-        return (
-            f"{prefix}{'-'.join(_short(self.layer_sizes, is_chain=bool(self.chain)))} {'/'.join(functions) or 'none'}"
-        )
+        steps = [step.layer for step in self.steps]
+        return short_name(steps, self.layer_sizes, is_chain=bool(self.chain), reads_maps=self.is_convolutional)
 
     @cached_property
     def id(self) -> str:
@@ -282,14 +276,6 @@ class Chain:
 def has_weights(layer: Layer) -> bool:
     """Whether new neurons are connected to those read by learned weights."""
     return layer.flow in ("mix", "scan")
-
-
-def _short(sizes: Sequence[int], *, is_chain: bool) -> Iterator[str]:
-    """Sizes for a name; those of networks that are no chains are cut short."""
-    texts = list(map(str, sizes))
-    if is_chain or len(texts) <= MAX_SIZES_IN_NAME:
-        return iter(texts)
-    return iter((*texts[:3], f"…{len(texts) - 5} layers…", *texts[-2:]))
 
 
 def _check_ties(steps: Sequence[Step]) -> None:

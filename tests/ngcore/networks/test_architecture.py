@@ -8,13 +8,17 @@ from ngcore.errors import ArchitectureError, NeuralGraphError, UnknownNameError
 from ngcore.networks import (
     Activation,
     Architecture,
+    Attend,
     BatchNorm,
     Conv2d,
     Flatten,
     GlobalAveragePool,
     LayerNorm,
     Linear,
+    Recurrence,
+    Reshape,
     Skip,
+    Step,
     chain,
     mlp,
     siren,
@@ -69,6 +73,17 @@ def test_names_say_sizes_and_activations():
     assert siren().name == "2-32-32-1 sine"
     assert small_cnn().name == "CNN 1-16-16-16-10 relu"
     assert mlp((2, 3)).name == "2-3 none"
+
+
+def test_networks_that_read_maps_are_named_by_their_family():
+    head = (Flatten(), Linear(64, 3), Activation("gelu"))
+    assert chain((1, 8, 8), head).name == "MLP 1-3 gelu"
+    lstm = Recurrence("lstm", 8, 4)
+    steps = (Step(Flatten(kept=1), (0,)), Step(lstm, (1,), "cell"), Step(Flatten(), (2,)))
+    assert Architecture(((1, 8, 8),), steps, (3,)).name == "LSTM 1-4 none"
+    patches = (Step(Conv2d(1, 4, (4, 4), (4, 4)), (0,), "patches"), Step(Reshape((4,)), (1,)))
+    attending = (*patches, Step(Attend(2), (2, 2, 2)))
+    assert Architecture(((1, 8, 8),), attending, (3,)).name == "Transformer 1-4 none"
 
 
 @pytest.mark.parametrize("architecture", [RESIDUAL, siren(), small_cnn(), mlp((2, 3, 1), "gelu")])
