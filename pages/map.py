@@ -5,9 +5,9 @@ import streamlit as st
 from app import cached, map_data, state
 from app.components.damaged_zoos import show_damaged_zoos
 from app.errors import plain, reported
-from app.map import colourings
+from app.map import colourings, runs
 from app.map.about import about_zoo
-from app.map.chart import map_chart
+from app.map.chart import PATHS_KEY, map_chart
 from app.map.network import map_network
 from app.map.selection import map_selection
 
@@ -72,6 +72,13 @@ with reported(stop=True):
         )
     left, right = st.columns([0.67, 0.33], gap="medium")
     with left:
+        if runs.paths(zoo, seen):
+            st.toggle(
+                "Runs as paths",
+                key=PATHS_KEY,
+                persist_state="session",
+                help="Joins the checkpoints of each training run in the order of their steps.",
+            )
         rows = map_chart(zoo, seen, card, method, choices[title])
         st.caption(
             f"{len(seen):,} of the {len(zoo):,} networks of {plain(name)}, "

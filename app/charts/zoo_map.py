@@ -58,7 +58,13 @@ class Mark:
 
 
 def draw_zoo_map(
-    table: "pandas.DataFrame", colouring: Colouring, *, marks: Sequence[Mark] = (), theme: Theme = LIGHT
+    table: "pandas.DataFrame",
+    colouring: Colouring,
+    *,
+    marks: Sequence[Mark] = (),
+    paths: Sequence[Sequence[int]] = (),
+    chosen_path: Sequence[int] = (),
+    theme: Theme = LIGHT,
 ) -> dict[str, Any]:
     """The map as an ECharts option; the data indices of its selections are rows of `table`.
 
@@ -66,6 +72,8 @@ def draw_zoo_map(
         table: One row a network with the columns "x", "y" and "id", and further ones for the tooltip.
         colouring: A value for each row.
         marks: Points to ring or to add.
+        paths: Rows to join by lines, each in order.
+        chosen_path: One that stands out.
         theme: Colours of the ground and of what is on it.
     """
     table = table.assign(x=list(map(gap, table["x"])), y=list(map(gap, table["y"])))
@@ -109,8 +117,33 @@ def draw_zoo_map(
             {"type": "inside", "yAxisIndex": 0, "filterMode": "none"},
         ],
         "visualMap": _key(colouring, columns.index("colour of the map"), theme=theme),
-        "series": [networks, *(_mark(mark, theme=theme) for mark in marks)],
+        "series": [networks, *_lines(table, paths, chosen_path, theme), *(_mark(mark, theme=theme) for mark in marks)],
     }
+
+
+def _lines(
+    table: "pandas.DataFrame", paths: Sequence[Sequence[int]], chosen: Sequence[int], theme: Theme
+) -> list[dict[str, Any]]:
+    """Below the points, all paths as one line with gaps; the chosen one thicker."""
+    points = table[["x", "y"]].to_numpy().tolist()
+    kinds: list[tuple[str, Sequence[Sequence[int]], dict[str, Any]]] = [
+        ("paths", paths, {"color": theme.muted, "width": 1, "opacity": 0.45}),
+        ("chosen path", [chosen] if chosen else [], {"color": theme.text, "width": 2.5, "opacity": 0.9}),
+    ]
+    return [
+        {
+            "id": name,
+            "type": "line",
+            "data": [point for path in rows for point in (*(points[row] for row in path), [None, None])],
+            "symbol": "none",
+            "silent": True,
+            "connectNulls": False,
+            "lineStyle": style,
+            "z": 1,
+        }
+        for name, rows, style in kinds
+        if rows
+    ]
 
 
 def _brush(theme: Theme) -> dict[str, Any]:
@@ -223,7 +256,7 @@ def _key(colouring: Colouring, dimension: int, *, theme: Theme) -> dict[str, Any
         "min": low,
         "max": high,
         "calculable": True,
-        "precision": max(0, min(6, 2 - math.floor(math.log10(high - low)))),
+        "precision": 0 if _are_whole(colouring) else max(0, min(6, 2 - math.floor(math.log10(high - low)))),
         "formatter": f"{{value}}{unit}",
         "inRange": {
             "color": [theme.negative, theme.muted, theme.positive]
@@ -234,6 +267,10 @@ def _key(colouring: Colouring, dimension: int, *, theme: Theme) -> dict[str, Any
         "itemWidth": 12,
         "itemHeight": 220,
     }
+
+
+def _are_whole(colouring: Colouring) -> bool:
+    return all(value is None or value == round(value) for value in _shown_values(colouring))
 
 
 def _range(colouring: Colouring) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from app import map_data, state
 from app.charts.zoo_map import Colouring, Mark, clicked_rows, draw_zoo_map, rows_in_areas
 from app.components.appearance import theme
-from app.map import colourings
+from app.map import colourings, runs
 from app.map_data import Card
 from app.state import REGION_KEY, Region
 from ngcore.maps.layouts import FEWEST_FOR_UMAP, MapMethod, place
@@ -23,6 +23,8 @@ HEIGHT = 620
 TOOLTIP_COLUMNS = 5
 METRIC_KEY = "map.metric"
 CLEARED_KEY = "map.cleared"
+PATHS_KEY = "map.paths"
+ACCURACY = "true accuracy"
 
 
 def map_chart(zoo: Zoo, seen: ZooPoints, card: Card | None, method: MapMethod, colouring: Colouring) -> list[int]:
@@ -41,7 +43,12 @@ def map_chart(zoo: Zoo, seen: ZooPoints, card: Card | None, method: MapMethod, c
     shown = _faded(colouring, rows) if rows and is_elsewhere else colouring
     st.echarts_chart(
         draw_zoo_map(
-            _with_points(table, points, colouring), shown, marks=marks(zoo, seen, card, method), theme=theme()
+            _with_points(table, points, colouring),
+            shown,
+            marks=marks(zoo, seen, card, method),
+            paths=runs.paths(zoo, seen) if st.session_state.get(PATHS_KEY) else (),
+            chosen_path=runs.path_of(zoo, seen, map_data.selected_row(zoo, seen)),
+            theme=theme(),
         ),
         height=HEIGHT,
         key=key,
@@ -123,10 +130,19 @@ def _fit_in_view(zoo: Zoo, seen: ZooPoints, method: MapMethod, colouring: Colour
 
 
 def _with_points(table: pandas.DataFrame, points: Tensor, colouring: Colouring) -> pandas.DataFrame:
-    """The columns that the chart needs, with the points in front."""
+    """The columns that the tooltip shows, with the points in front."""
     shown = [name for name in dict.fromkeys((colouring.title, *table.columns)) if name in table and name != "id"]
     x, y = points.numpy().T
-    return table[["id", *shown[:TOOLTIP_COLUMNS]]].assign(x=x, y=y)
+    chosen = table[["id", *shown[:TOOLTIP_COLUMNS]]].assign(x=x, y=y)
+    if colouring.percent and colouring.title in chosen:
+        chosen[colouring.title] = [_in_percent(value) for value in chosen[colouring.title]]
+    if ACCURACY in chosen and colouring.title != ACCURACY:
+        chosen[ACCURACY] = [_in_percent(value) for value in chosen[ACCURACY]]
+    return chosen
+
+
+def _in_percent(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.1%}"
 
 
 def _faded(colouring: Colouring, rows: list[int]) -> Colouring:

@@ -10,13 +10,15 @@ import streamlit as st
 from app.charts.zoo_map import Colouring
 from app.map_data import MAX_MAPS
 from ngcore.maps.zoo_maps import ZooPoints
+from ngcore.networks import Activation, Architecture
+from ngcore.tasks import family_of
 from ngcore.zoo import Zoo
 
 MOST_CATEGORIES = 10
 LOG_RATIO = 100  # hyper-parameters that span more than this are coloured by their logarithm
 NOT_COLOURS = {"id", "split", "architecture", "row", "label", "accuracy", "psnr", "flagged", "image", "run", "group"}
 LOG_SUFFIX = " (log10)"
-NOTHING = "nothing"
+NOTHING, OTHER = "nothing", "other"
 
 
 def choices(zoo: Zoo, seen: ZooPoints) -> dict[str, Colouring]:
@@ -31,12 +33,11 @@ def _choices(key: str, _zoo: Zoo, _seen: ZooPoints) -> dict[str, Colouring]:
     found = [*_class_colourings(metadata, _seen, names), *_accuracy_colourings(metadata, _seen)]
     if metadata["psnr"].notna().any():
         found.append(Colouring("PSNR of the fit in dB", metadata["psnr"].tolist()))
-    found += [colouring for column in metadata.columns for colouring in _column_colourings(metadata, column)]
+    traits = _traits(_zoo, metadata)
+    known = traits.assign(**{column: metadata[column] for column in metadata.columns})
+    found += [colouring for column in known.columns for colouring in _column_colourings(known, column)]
     if metadata["split"].nunique() > 1:
         found.append(_category("split", metadata["split"].tolist(), ("train", "validation", "test")))
-    texts = [_zoo.architectures[key].name for key in metadata["architecture"]]
-    if 1 < len(set(texts)) <= MOST_CATEGORIES:
-        found.append(_category("architecture", texts, tuple(sorted(set(texts)))))
     return {colouring.title: colouring for colouring in found} or {NOTHING: Colouring(NOTHING, [0] * len(_seen))}
 
 
@@ -69,21 +70,47 @@ def _accuracy_colourings(metadata: pandas.DataFrame, seen: ZooPoints) -> list[Co
     return found
 
 
+def _traits(zoo: Zoo, metadata: pandas.DataFrame) -> pandas.DataFrame:
+    """What can be seen of the architectures, for zoos whose columns don't say it."""
+    of_each = {key: _traits_of(own) for key, own in zoo.architectures.items()}
+    return pandas.DataFrame([of_each[key] for key in metadata["architecture"]], index=metadata.index)
+
+
+def _traits_of(architecture: Architecture) -> dict[str, str | int]:
+    functions = dict.fromkeys(layer.function for layer in architecture.layers if isinstance(layer, Activation))
+    return {
+        "layout": architecture.name,
+        "family": family_of(architecture),
+        "depth": len(architecture.layer_sizes) - 1,
+        "width": max(architecture.layer_sizes[1:], default=0),
+        "activation": next(iter(functions)) if len(functions) == 1 else "mixed" if functions else "none",
+        "num_parameters": architecture.num_parameters,
+    }
+
+
 def _column_colourings(metadata: pandas.DataFrame, column: str) -> list[Colouring]:
-    """The colouring by a hyper-parameter; none where all networks have the same."""
+    """The colouring by a trait or hyper-parameter; none where all networks have the same."""
     values = metadata[column]
     if column in NOT_COLOURS or values.nunique() < 2 or (column == "step" and (values < 0).all()):
         return []
-    title = column.replace("_", " ")
+    title = column.replace("_", " ").removeprefix("num ")
+    if values.dtype.kind == "b":
+        return [_category(title, ["yes" if value else "no" for value in values], ("yes", "no"))]
     if values.dtype.kind in "iuf":
         positive = values[values > 0]
-        if len(positive) == len(values) and positive.max() / positive.min() > LOG_RATIO:
-            return [Colouring(f"{title}{LOG_SUFFIX}", np.log10(values).tolist())]
+        if (values >= 0).all() and positive.max() / positive.min() > LOG_RATIO:
+            return [Colouring(f"{title}{LOG_SUFFIX}", np.log10(values.where(values > 0)).tolist())]
         return [Colouring(title, values.astype(float).tolist())]
-    texts = values.astype(str)
-    if texts.nunique() > MOST_CATEGORIES:
-        return []
-    return [_category(title, texts.tolist(), tuple(sorted(texts.unique())))]
+    return [_by_text(title, values.astype(str))]
+
+
+def _by_text(title: str, texts: pandas.Series) -> Colouring:
+    """A colour for each text, the most frequent ones where there are too many; the others are one category."""
+    counts = texts.value_counts()
+    if len(counts) <= MOST_CATEGORIES:
+        return _category(title, texts.tolist(), tuple(sorted(counts.index)))
+    kept = set(counts.index[: MOST_CATEGORIES - 1])
+    return _category(title, [text if text in kept else OTHER for text in texts], (*sorted(kept), OTHER))
 
 
 def _category(title: str, values: list[Any], categories: tuple[str, ...]) -> Colouring:
@@ -99,11 +126,13 @@ def table(zoo: Zoo, seen: ZooPoints) -> pandas.DataFrame:
 def _table(key: str, _zoo: Zoo, _seen: ZooPoints) -> pandas.DataFrame:
     metadata = _zoo.metadata.iloc[_seen.positions].reset_index(drop=True)
     columns: dict[str, Any] = {"id": metadata["id"]}
+    if (metadata["run"] >= 0).any():
+        columns |= {"run": metadata["run"], "step": metadata["step"]}
     for title, colouring in choices(_zoo, _seen).items():
-        if not title.endswith(LOG_SUFFIX) and title != NOTHING:
+        if not title.endswith(LOG_SUFFIX) and title not in (NOTHING, *columns):
             columns[title] = _readable(colouring)
     for column in metadata.columns:
-        title = column.replace("_", " ")
+        title = column.replace("_", " ").removeprefix("num ")
         if column not in NOT_COLOURS and title not in columns and metadata[column].nunique() > 1:
             columns[title] = metadata[column]
     return pandas.DataFrame(columns)

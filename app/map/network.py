@@ -87,7 +87,8 @@ def _show_neighbours(zoo: Zoo, seen: ZooPoints, focus: map_data.Focus) -> None:
     )
     rows, distances = map_data.neighbours(seen, focus, metric=metric)
     columns = colourings.table(zoo, seen).iloc[rows]
-    shown = columns[["id", *[name for name in columns.columns if name != "id"][:1]]].copy()
+    first = [title for title in colourings.choices(zoo, seen) if title in columns][:1]
+    shown = columns[["id", *first]].copy()
     shown["id"] = shown["id"].str.removeprefix(f"{zoo.name}/")
     shown["distance"] = distances
     pictures = None

@@ -180,3 +180,16 @@ def test_a_zoo_of_runs_is_described_in_a_section_and_one_of_inrs_is_not(open_pag
     assert "Learning rate" in hyper_parameters["Hyper-parameter"].tolist()
     inrs = open_page("map", net=NET)
     assert not any("training runs" in text.value for text in inrs.markdown)
+
+
+def test_the_checkpoints_of_runs_are_joined_where_asked_and_those_of_the_selected_network_always(open_page):
+    app = open_page("map", net="tiny-cnns/00000-000001")
+    assert not app.exception and not app.error
+    assert mark(app, "chosen path") is not None and mark(app, "paths") is None
+    app.toggle(key="map.paths").set_value(True).run()
+    assert not app.exception and not app.error
+    paths = mark(app, "paths")
+    assert paths["data"].count([None, None]) == 2 and len(paths["data"]) == 8  # two runs of three checkpoints
+    tooltip = spec(app)["series"][0]["tooltip"]["formatter"]
+    assert "run: {@run}" in tooltip and "step: {@step}" in tooltip and "true accuracy" in tooltip
+    assert not [toggle for toggle in open_page("map", net="tiny-inrs/000004").toggle if toggle.key == "map.paths"]
