@@ -38,15 +38,16 @@ def what_if_tab(selection: Selection, cards: Sequence[Card]) -> None:
         _show_sweep(damage, strength, cards)
     st.caption(_about_images(damage, truth))
     _show_numbers(damage, cards, strength, truth)
-    st.button(
+    is_kept = st.button(
         "Keep as my network",
         icon=":material/save:",
         key="what_if.keep",
-        on_click=_keep,
-        args=(damage, strength),
         disabled=strength == damage.strengths[0],
         help="Open the damaged network on the other pages.",
     )
+    if is_kept:
+        _keep(damage, strength)
+        st.rerun()  # the page, not this part of it alone
 
 
 def _show_sweep(damage: Damage, strength: float, cards: Sequence[Card]) -> None:

@@ -50,7 +50,7 @@ def test_a_damaged_layer_is_predicted_and_measured_and_can_be_kept(visit, settle
 def test_checkpoints_are_ordered_and_the_table_is_taken_along(visit, settle, checkpoint_files):
     page = visit("/rank")
     page.locator("input[type=file]").set_input_files(checkpoint_files)
-    expect(page.get_by_text(re.compile(r"^damaged\.safetensors: "))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^damaged\.safetensors:"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Predicted accuracies of 2 networks"))).to_be_visible()
     settle(page)
     with page.expect_download() as download:
