@@ -95,8 +95,8 @@ def _explain(address: str) -> Iterator[None]:
         ) from error
     except (CancelledError, OSError) as error:
         raise WorkerError(
-            f"The scheduler {address} or all its workers are gone ({error}). "
-            "Start them and run the same again; what is finished is kept."
+            f"The scheduler {address} can no longer be reached. "
+            "Start it and its workers, and run the same again; what is finished is kept."
         ) from error
     except ModuleNotFoundError as error:
         raise WorkerError(
