@@ -1,7 +1,6 @@
 """A Dask cluster, by way of joblib."""
 
 import contextlib
-import pickle
 import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 from distributed import Client, KilledWorker
 from distributed.comm import get_address_host_port
+from distributed.protocol.pickle import dumps, loads
 from joblib._dask import DaskDistributedBackend
 
 from ngcore.errors import NeuralGraphError, WorkerError
@@ -32,7 +32,7 @@ def run_on_cluster(task: Task, items: Iterable[Any], address: str) -> Iterator[t
     with _connect(address) as client, _explain(address):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph", category=UserWarning)
-            sent = client.submit(pickle.loads, pickle.dumps(task), key=f"ngcore-{task.key}")
+            sent = client.submit(loads, dumps(task), key=f"ngcore-{task.key}")
         yield from run_in_parallel(sent, items, backend=_Backend(client=client))
 
 

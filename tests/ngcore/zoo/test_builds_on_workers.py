@@ -1,6 +1,7 @@
 """Zoos that processes or a cluster build, of which a worker is killed, have the bytes of those built in one process."""
 
 import os
+import pickle
 import signal
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from ngcore.inr import FitConfig
 from ngcore.workers import Workers
-from ngcore.zoo import INR_ZOOS, ImageSet, build_cnn_zoo, build_inr_zoo
+from ngcore.zoo import CLASSIFIER_ZOOS, INR_ZOOS, ImageSet, build_classifier_zoo, build_inr_zoo
+from ngcore.zoo.classifier_zoo import draw_groups
 from ngcore.zoo.cnn_training import CNNTrainConfig
 from ngcore.zoo.inr_zoo import InrZooSpec
 
@@ -24,7 +26,9 @@ def build(tmp_path):
     images = ImageSet("cifar10", pixels[:60], labels[:60], pixels[60:], labels[60:], tuple("0123456789"))
 
     def build(folder, **changes):
-        return build_cnn_zoo("cifar10-gs-cnns", tmp_path / folder, runs=RUNS, config=CONFIG, images=images, **changes)
+        return build_classifier_zoo(
+            "cifar10-gs-cnns", tmp_path / folder, runs=RUNS, config=CONFIG, images=images, **changes
+        )
 
     return build
 
@@ -76,3 +80,10 @@ def test_a_cluster_fits_the_same_inrs(cluster, tiny_images, tmp_path, monkeypatc
         for number, workers in enumerate([Workers(), Workers(scheduler=cluster.scheduler_address)])
     ]
     assert file_bytes(zoos[0]) == file_bytes(zoos[1])
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIFIER_ZOOS))
+def test_what_the_workers_of_a_zoo_are_sent_arrives_as_it_was(name):
+    spec = CLASSIFIER_ZOOS[name]
+    sent = (spec, draw_groups(spec, 3 * spec.group_size, spec.config))
+    assert repr(pickle.loads(pickle.dumps(sent))) == repr(sent)
