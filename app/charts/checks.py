@@ -16,7 +16,7 @@ from ngcore.tasks.checks_symmetry import SYMMETRIES, SymmetryRow
 OWN_NAME = "the network itself"
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 LEAST = 1e-10  # where no difference at all is drawn
-ROW_HEIGHT, FRAME = 26, 110  # pixels
+ROW_HEIGHT, FRAME = 26, 130  # pixels
 LINES_HEIGHT, LEGEND_HEIGHT = 380, 19
 
 

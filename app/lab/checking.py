@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pandas
 import streamlit as st
 
 from app import answers, cached
@@ -110,9 +111,6 @@ def table_row(row: Row) -> dict[str, Any]:
     }
 
 
-SHOWN = ("verdict", "largest change", "other class", "why")
-"""Columns of the tables on the page; files have all."""
-
 COLUMNS = {
     "largest change": st.column_config.NumberColumn(
         format="%.1e", help="Of a probability, of a predicted accuracy, or of the brightness of an edited picture."
@@ -120,3 +118,9 @@ COLUMNS = {
     "other class": st.column_config.TextColumn(help="Copies for which the model sees another class."),
     "why": st.column_config.TextColumn(width="large"),
 }
+
+
+def shown_columns(table: pandas.DataFrame) -> list[str]:
+    """Columns of a table that the page shows, without those that are empty; files have all."""
+    names = ("verdict", "largest change", "other class", "why")
+    return [name for name in names if table[name].notna().any()]

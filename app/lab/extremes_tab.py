@@ -10,7 +10,7 @@ from app import answers, cached
 from app.charts.checks import draw_extremes, draw_growth, growth_height
 from app.components.appearance import theme
 from app.errors import plain
-from app.lab.checking import COLUMNS, SHOWN, Checked, as_power, table_row
+from app.lab.checking import COLUMNS, Checked, as_power, shown_columns, table_row
 from app.state import Selection
 from ngcore.report.studies import list_studies
 from ngcore.report.study_files import EXTREMES as STUDY
@@ -89,11 +89,12 @@ def _own(selection: Selection, rows: Sequence[ExtremeRow]) -> None:
         ]
     )
     columns = COLUMNS | {"answer": st.column_config.NumberColumn(format="%.2f %%", help=y_title.capitalize() + ".")}
+    own = table[table["copies"] == WORDS[way]]
     st.dataframe(
-        table[table["copies"] == WORDS[way]],
+        own,
         hide_index=True,
         column_config=columns,
-        column_order=("size", "answers of", "answer", *SHOWN),
+        column_order=("size", "answers of", "answer", *shown_columns(own)),
         key="lab.extremes.table",
         height=280,
     )

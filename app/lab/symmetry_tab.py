@@ -9,7 +9,7 @@ from app import cached
 from app.charts.checks import draw_symmetry, figure_height
 from app.components.appearance import theme
 from app.errors import plain
-from app.lab.checking import COLUMNS, SHOWN, Checked, as_power, table_row
+from app.lab.checking import COLUMNS, Checked, as_power, shown_columns, table_row
 from app.state import Selection
 from ngcore.tasks.checks_symmetry import WORDS, SymmetryRow, symmetries_of
 
@@ -41,7 +41,7 @@ def symmetry_tab(selection: Selection, found: Checked | None) -> None:
         alt="Largest change of every model's answer over the copies; the table below has the numbers",
     )
     rows = pandas.DataFrame([{"copies": row.symmetry, **table_row(row)} for row in found.symmetry])
-    order = ("copies", "answers of", *SHOWN)
+    order = ("copies", "answers of", *shown_columns(rows))
     st.dataframe(rows, hide_index=True, column_config=COLUMNS, column_order=order, key="lab.symmetry.table")
     st.download_button(
         "Table (.csv)",
@@ -68,7 +68,7 @@ def sentences(rows: Sequence[SymmetryRow]) -> list[str]:
         names = ", ".join(f"{plain(row.model)} ({row.symmetry})" for row in broken)
         said.append(f":material/warning: **Broken**: answers differ that must be the same: {names}.")
     elif exact:
-        said.append(f"All {len(exact)} answers that must be the same are, up to rounding.")
+        said.append(f"Every answer that must be the same is, up to rounding ({len(exact)} of {len(exact)}).")
     for symmetry in dict.fromkeys(row.symmetry for row in asked):
         loose = [row for row in asked if row.symmetry == symmetry and row.is_same is False and not row.claim.is_exact]
         if loose:
