@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ngcore.device import choose_device
 from ngcore.errors import CheckpointError, ZooError
 from ngcore.models import Model
+from ngcore.tasks.accuracy_figures import final_checkpoints
 from ngcore.tasks.checkpoints import find_checkpoint, load_checkpoint
 from ngcore.tasks.conformal import LEVELS, POOLED, SMALLEST_PROBABILITY, Spread, run_quantile, tempered
 from ngcore.tasks.corpus import Corpus
@@ -90,7 +91,8 @@ def calibrate(
     conformal = {"kind": KINDS[task], **about, **fit(train, validation)}
     test = read.get("test")
     if test is not None:
-        conformal["coverage"] = [row.to_dict() for row in measure_coverage({"conformal": conformal}, test)]
+        covered = measure_coverage({"conformal": conformal}, test, groups=_final(zoo, test))
+        conformal["coverage"] = [row.to_dict() for row in covered]
         if task == "classify":
             conformal["confidence_error"] = _confidence_errors(test, conformal["temperature"])
     if len(train.runs) < MIN_TRAIN:
@@ -98,6 +100,12 @@ def calibrate(
     known = (validation.embeddings, validation.traits)
     reference = Reference.fit((train.embeddings, train.traits), known, validation.runs)
     return Calibration({"conformal": conformal, "out_of_zoo": _describe(reference, test)}, reference)
+
+
+def _final(zoo: Zoo, reading: Reading) -> dict[str, NDArray[np.bool_]]:
+    """The group of final checkpoints, where runs have others, too."""
+    is_final: NDArray[np.bool_] = final_checkpoints(zoo)[reading.rows]
+    return {} if len(np.unique(reading.runs)) == len(reading.runs) else {"final checkpoints": is_final}
 
 
 def _describe(reference: Reference, test: Reading | None) -> dict[str, Any]:

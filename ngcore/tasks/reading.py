@@ -25,6 +25,7 @@ class Reading:
         traits: (networks, traits).
         runs: (networks,) run of each.
         families: (networks,) family of each, see `family_of`.
+        rows: (networks,) their positions in the zoo's metadata.
     """
 
     answers: Float[Tensor, "networks answers"]
@@ -33,6 +34,7 @@ class Reading:
     traits: Float[Tensor, "networks traits"]
     runs: NDArray[np.int64]
     families: np.ndarray
+    rows: np.ndarray
 
 
 def runs_of(zoo: Zoo, rows: np.ndarray) -> NDArray[np.int64]:
@@ -76,4 +78,5 @@ def read_corpus(model: Model, task: str, corpus: Corpus, device: torch.device, *
         traits,
         runs_of(corpus.zoo, corpus.rows)[order.numpy()],
         families[corpus.stack[order].numpy()],
+        corpus.rows[order.numpy()],
     )

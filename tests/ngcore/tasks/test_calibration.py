@@ -81,6 +81,7 @@ def test_a_card_promises_what_the_test_split_keeps(untrained, runs_zoo):
     rows = {row["group"]: row for row in card["conformal"]["coverage"]}
     row = rows["all"]
     assert (row["networks"], row["runs"]) == (60, 30)
+    assert (rows["final checkpoints"]["networks"], rows["final checkpoints"]["runs"]) == (30, 30)
     assert [rows[family]["calibrated_on"] for family in ("inr", "mlp")] == [15, 15]
     assert all(own["low"] <= own["coverage"] <= own["high"] for own in rows.values())
     assert card["conformal"]["quantiles"]["all"]["levels"]["0.99"] is None  # needs 99 runs

@@ -26,6 +26,7 @@ def reading_of(answers, truth, runs, families):
         torch.zeros(count, 9),
         np.array(runs),
         np.array(families),
+        np.arange(count),
     )
 
 
