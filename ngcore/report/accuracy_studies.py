@@ -10,6 +10,7 @@ import numpy as np
 
 from ngcore.errors import ZooError
 from ngcore.models import preset
+from ngcore.networks import Activation, Network
 from ngcore.report.cells import Cell, Choose, Study
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import CNN_NOISE, Recipe
@@ -79,6 +80,21 @@ def _parts(zoo: Zoo, base: Base) -> Iterator[Cell]:
     for change, noise, changes in variants:
         if numbers["num_layers"] > 1 or "num_layers" not in changes:
             yield _cell({"change": change}, base.recipe(zoo, noise=noise, changes=changes))
+    if not numbers.get("num_probes"):  # on probes, networks would answer with the wrong functions
+        cell = _cell({"change": "activations not told apart"}, base.recipe(zoo))
+        yield dataclasses.replace(cell, hide=hide_activations)
+
+
+def hide_activations(network: Network) -> Network:
+    """The same weights with a ReLU in place of every activation, so that a model of weights cannot tell them apart.
+
+    Those inside recurrences are part of their kind and stay.
+    """
+    steps = tuple(
+        dataclasses.replace(step, layer=Activation("relu")) if isinstance(step.layer, Activation) else step
+        for step in network.architecture.steps
+    )
+    return Network(dataclasses.replace(network.architecture, steps=steps), network.parameters)
 
 
 def _probes(zoo: Zoo, base: Base) -> Iterator[Cell]:

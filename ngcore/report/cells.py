@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ngcore.networks import Network
 from ngcore.paths import work_folder
 from ngcore.tasks.baselines import shorten_kinds
 from ngcore.tasks.corpus import Corpus
@@ -31,12 +32,14 @@ class Cell:
         recipe: What is trained.
         num_networks: Training networks, the first of the split.
         choose: Gives the positions of the networks of each split; None: all of it.
+        hide: Takes from networks what the model is not to see; None: nothing.
     """
 
     setting: dict[str, str | int]
     recipe: Recipe
     num_networks: int = SUBSET
     choose: Choose | None = None
+    hide: Callable[[Network], Network] | None = None
 
     @property
     def key(self) -> str:
@@ -79,6 +82,9 @@ def train_cell(study: str, cell: Cell, zoo: Zoo, *, num_measured: int | None, li
     count = min(cell.num_networks, limit or cell.num_networks)
     sizes = {"train": count} | {split: _least(num_measured, limit) for split in SPLITS}
     corpora = {split: Corpus.load(zoo, split, rows=cell.rows(zoo, split), limit=size) for split, size in sizes.items()}
+    if cell.hide is not None:
+        hidden = {split: tuple(map(cell.hide, corpus.stacks)) for split, corpus in corpora.items()}
+        corpora = {split: dataclasses.replace(corpora[split], stacks=stacks) for split, stacks in hidden.items()}
     trained = train_on(cell.recipe, corpora, folder=_folder(study, cell, zoo, corpora), device=device)
     assert trained is not None  # no limit of time was given
     return {
@@ -107,8 +113,8 @@ def _least(*sizes: int | None) -> int | None:
 
 
 def _folder(study: str, cell: Cell, zoo: Zoo, corpora: Mapping[str, Corpus]) -> Path:
-    """Of the run: one for every recipe, training and validation networks."""
-    digest = hashlib.sha256(repr(cell.recipe).encode())
+    """Of the run: one for every recipe, what is hidden, training and validation networks."""
+    digest = hashlib.sha256(f"{cell.recipe} {cell.hide and cell.hide.__name__}".encode())
     for split in ("train", "validation"):
         digest.update(corpora[split].rows.astype(np.int64).tobytes())
     return work_folder() / "runs" / "studies" / f"{study}-{zoo.hash[:8]}" / digest.hexdigest()[:12]

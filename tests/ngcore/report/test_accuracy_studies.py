@@ -1,5 +1,7 @@
 """Studies of accuracy prediction: what is left out of training, shares of data, and trainings on a tiny zoo."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from accuracy_zoos import write_runs
@@ -8,7 +10,14 @@ from tiny_zoos import write_cnns
 from ngcore.errors import ZooError
 from ngcore.models.config import SweepConfig
 from ngcore.report import accuracy_studies
-from ngcore.report.accuracy_studies import ACCURACY_STUDIES, Base, accuracy_study, leave_out, share_of_groups
+from ngcore.report.accuracy_studies import (
+    ACCURACY_STUDIES,
+    Base,
+    accuracy_study,
+    hide_activations,
+    leave_out,
+    share_of_groups,
+)
 from ngcore.report.studies import list_studies, run_study, study_head
 from ngcore.report.study_files import goes_on, own_studies, study_command, study_file, study_table
 from ngcore.zoo import Zoo
@@ -123,6 +132,46 @@ def test_a_study_is_trained_measured_and_listed_and_goes_on(runs, name, monkeypa
     assert untouched == content
 
 
+def test_activations_are_hidden_from_models_that_read_weights_and_weights_stay_the_same(tmp_path, monkeypatch):
+    import torch
+
+    from ngcore.models import PRESETS
+    from ngcore.networks import Network, small_cnn
+
+    relu, tanh = (small_cnn((1, 4, 4), activation=kind, image_size=(8, 8)) for kind in ("relu", "tanh"))
+    flat = torch.randn(2, tanh.num_parameters, generator=torch.Generator().manual_seed(0))
+    hidden = hide_activations(Network.unflatten(tanh, flat))
+    assert hidden.architecture == relu
+    assert torch.equal(hidden.flatten(), flat)
+    zoo = write_runs(tmp_path / "runs", groups=5, group_size=1)
+    changes = {cell.setting["change"]: cell.hide for cell in cells_of("accuracy-parts", zoo)}
+    assert changes["activations not told apart"] is hide_activations and changes["none"] is None
+    probed = SweepConfig(rows="kind", num_probes=2, generates_probes=True, **SMALL)
+    monkeypatch.setitem(PRESETS, "tiny-predictor", probed)
+    assert "activations not told apart" not in {cell.setting["change"] for cell in cells_of("accuracy-parts", zoo)}
+
+
+def test_what_is_hidden_is_seen_neither_in_training_nor_in_measuring(runs, monkeypatch):
+    from ngcore.report import cells as cell_module
+
+    (cell,) = (cell for cell in cells_of("accuracy-parts", runs) if cell.hide is not None)
+    seen = {}
+
+    def spy(recipe, corpora, *, folder, device):
+        seen.update(corpora)
+        raise KeyboardInterrupt
+
+    def zeros(network):
+        return network.map(lambda tensor: 0 * tensor)
+
+    monkeypatch.setattr(cell_module, "train_on", spy)
+    hidden = dataclasses.replace(cell, hide=zeros)
+    with pytest.raises(KeyboardInterrupt):
+        cell_module.train_cell("accuracy-parts", hidden, runs, num_measured=None, limit=None, device="cpu")
+    assert set(seen) == {"train", "validation", "test"}
+    assert all((stack.flatten() == 0).all() for corpus in seen.values() for stack in corpus.stacks)
+
+
 def test_trainings_that_differ_in_what_is_measured_alone_are_trained_once(runs, monkeypatch):
     from ngcore.report import cells as cell_module
 
@@ -140,5 +189,5 @@ def test_trainings_that_differ_in_what_is_measured_alone_are_trained_once(runs, 
         for cell in cells[:2]
     ]
     assert len(set(folders)) == 1
-    assert rows[0]["seconds"] == rows[1]["seconds"]
+    assert rows[0]["validation"] == rows[1]["validation"]
     assert rows[0]["test"]["n"] + rows[1]["test"]["n"] == len(Zoo.open(runs.folder).rows(split="test"))
