@@ -25,6 +25,7 @@ from ngcore.tasks import (
     load_checkpoint,
     predict_accuracy,
 )
+from ngcore.zoo import Zoo
 
 Card = Mapping[str, Any]
 
@@ -96,7 +97,13 @@ def describe_score(card: Card) -> str:
 def worth(card: Card) -> int | None:
     """How many labelled images a predicted accuracy is worth; None where that is not known."""
     zoo = cached.zoos().get(card["corpus"]["name"])
-    return images_worth_of(card, zoo.metadata["accuracy"].to_numpy() if zoo else ())
+    measured = tuple(sorted(map(str, card["metrics"].get("validation", {}).items())))
+    return _worth(measured, zoo.hash if zoo else "", card, zoo)
+
+
+@st.cache_data(max_entries=MAX_ANSWERS, show_spinner=False)
+def _worth(measured: tuple[str, ...], zoo_hash: str, _card: Card, _zoo: Zoo | None) -> int | None:
+    return images_worth_of(_card, _zoo.metadata["accuracy"].to_numpy() if _zoo else ())
 
 
 def mean_error(card: Card) -> float | None:

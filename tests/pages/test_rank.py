@@ -106,7 +106,13 @@ def test_the_table_to_take_along_holds_every_column():
     from app.rank.ranking import Ranked, table_of
     from ngcore.tasks import Interval
 
-    card = {"name": "m", "task": "predict", "metrics": {"validation": {"images_worth": 64}}, "corpus": {"name": "none"}}
+    card = {
+        "name": "m",
+        "task": "predict",
+        "weights_sha256": "0",
+        "metrics": {"validation": {"images_worth": 64}},
+        "corpus": {"name": "none"},
+    }
     entry = Entry("a.pt", "upload:a", random_network(mlp((2, 3))))
     interval = Interval(low=0.3, high=0.5, level=0.9, runs=40)
     table = table_of([Ranked(entry, card, 0.4, interval, 0.01, ("Unusual.", "Odd."), 0.35, "10 images of mnist")])
