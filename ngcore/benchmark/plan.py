@@ -82,6 +82,7 @@ class Plan:
         fit_steps: Adam steps of these fits.
         fit_processes: Processes that fit at once.
         fit_is_compiled: Whether their step is compiled.
+        mixed_networks: Networks of a batch in which each has an architecture of its own.
         forward_networks: Input networks of the stacks whose forward passes are measured.
         trained_networks: Networks of the stacks whose training is measured.
         is_isolated: Whether every row has a process of its own, so that its peak memory is its own.
@@ -100,6 +101,7 @@ class Plan:
     fit_steps: int = 500
     fit_processes: int = dataclasses.field(default_factory=num_cores)
     fit_is_compiled: bool = True
+    mixed_networks: int = 32
     forward_networks: int = 64
     trained_networks: int = 4
     is_isolated: bool = True

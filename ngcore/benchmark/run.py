@@ -9,6 +9,7 @@ import torch
 
 from ngcore.benchmark.fit_speed import prepare_fit
 from ngcore.benchmark.forward_speed import forward_cases, measure_forward
+from ngcore.benchmark.mixed_speed import measure_mixed
 from ngcore.benchmark.model_speed import layout_agreement, measure_model
 from ngcore.benchmark.plan import FULL, MODES, QUICK, FitCase, ModelCase, Plan, num_cores, num_edges
 from ngcore.benchmark.processes import measure_in_processes
@@ -31,8 +32,9 @@ def run_benchmark(
 
     Returns:
         Plain values and lists of rows: "machine", "all_agree", "agreement" (layouts in float64), "models", "sizes",
-        "forward" (stacks of input networks beside written-out code and `torch.func.vmap`), "zoo_training" (stacks in
-        training beside single modules), "fitting", "published" and "ratios".
+        "mixed" (batches of many architectures beside torch_geometric), "forward" (stacks of input networks beside
+        written-out code and `torch.func.vmap`), "zoo_training" (stacks in training beside single modules), "fitting",
+        "published" and "ratios".
     """
     plan = plan or (QUICK if quick else FULL)
     if not can_compile(torch.device("cpu")):
@@ -46,6 +48,7 @@ def run_benchmark(
     for number, case in enumerate([*models, *sizes]):
         report(number, total, note=_describe(case))
         rows.append(_measure([case], plan)[0])
+    mixed_rows = measure_mixed(count=plan.mixed_networks, seconds=plan.seconds, threads=plan.threads)
     forward_rows = []
     for number, own in enumerate(forward, start=len(rows)):
         report(number, total, note=f"stacks of {own.name}, beside {own.reference}")
@@ -65,6 +68,7 @@ def run_benchmark(
         "agreement": agreement,
         "models": model_rows,
         "sizes": _size_rows(sizes, size_rows),
+        "mixed": mixed_rows,
         "forward": forward_rows,
         "zoo_training": training_rows,
         "fitting": fitting,

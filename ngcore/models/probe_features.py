@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import cast
 
@@ -14,6 +15,8 @@ from ngcore.models.input_spec import InputSpec
 from ngcore.models.probes import probes_for, probes_of
 from ngcore.models.rows import Rows
 from ngcore.networks import Network, forward_values
+
+MAX_NUMBERS = 2**26  # in one value of a forward pass, 256 MB in single precision
 
 FIRST_GAIN = 0.1
 """Share of the usual size of weights that responses start with, beside what the weights of a network say."""
@@ -78,7 +81,23 @@ class Answers:
 
 
 def ask(network: Network, inputs: Sequence[Tensor], *, with_statistics: bool) -> Answers:
-    """Run networks on probes, once for outputs and all responses, in the networks' own precision."""
+    """Run networks on probes, once for outputs and all responses, in the networks' own precision.
+
+    Many networks with large maps run some at a time.
+    """
+    largest = max(math.prod(shape) for shape in network.architecture.shapes) * len(inputs[0])
+    count = max(1, MAX_NUMBERS // largest)
+    parts = [
+        _ask(network[start : start + count], inputs, with_statistics=with_statistics)
+        for start in range(0, len(network), count)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    statistics = [torch.cat(blocks) for blocks in zip(*(part.statistics for part in parts), strict=True)]
+    return Answers(torch.cat([part.outputs for part in parts]), statistics)
+
+
+def _ask(network: Network, inputs: Sequence[Tensor], *, with_statistics: bool) -> Answers:
     architecture, outputs = network.architecture, dict[int, Tensor]()
     with torch.autocast(network.device.type, enabled=False):
         values = _kept(_values(network, inputs), architecture.outputs, outputs)

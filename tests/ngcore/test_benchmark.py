@@ -21,6 +21,7 @@ TINY = Plan(
     fit_steps=2,
     fit_processes=2,
     fit_is_compiled=False,
+    mixed_networks=3,
     forward_networks=2,
     trained_networks=2,
     is_isolated=False,
@@ -64,6 +65,14 @@ def test_training_of_zoos_is_measured_for_every_family(result):
     assert names == ["small CNN", "CNN with batch norm", "MLP", "GRU", "LSTM", "transformer"]
     assert all(row["networks"] == 2 and row["times_single"] > 0 for row in rows)
     assert rows[0]["parameters"] == 4970
+
+
+def test_mixed_batches_give_the_answers_of_torch_geometric(result):
+    rows = result[0]["mixed"]
+    assert [(row["preset"], row["mode"]) for row in rows] == [
+        (name, mode) for name in ("ng-gnn-any", "ng-t-any") for mode in ("inference", "training")
+    ]
+    assert all(row["difference"] < 1e-4 and row["times_as_fast"] > 0 for row in rows)
 
 
 def test_every_model_is_measured_in_every_setting(result):

@@ -119,3 +119,10 @@ def test_presets_of_accuracy_read_architectures_of_any_kind():
     accuracy = {name: config.to_dict() for name, config in PRESETS.items() if "-accuracy" in name}
     assert {fields["num_probes"] for fields in accuracy.values()} == {0, 16, 64, 128}
     assert all(fields["rows"] == "kind" for fields in accuracy.values() if fields["kind"] != "output-probes")
+
+
+def test_networks_that_run_a_few_at_a_time_answer_alike(monkeypatch):
+    model, network = tiny_model(JOINED[0], [GREY]), calm(GREY, 5)
+    whole = model(network)
+    monkeypatch.setattr("ngcore.models.probe_features.MAX_NUMBERS", 2 * 4 * 144)  # two networks, four probes of 12 × 12
+    torch.testing.assert_close(model(network), whole)
