@@ -106,6 +106,13 @@ PRESETS: dict[str, ModelConfig] = {
     "output-accuracy-128-probes": OutputProbesConfig(num_probes=128, keeps_scale=True, **OUTPUT_PROBES),
     "output-lattice-256": OutputProbesConfig(num_probes=256, has_lattice=True, **LATTICE),
 }
+"""Models by name; `build_model(preset(name), architectures)` builds one, `preset(name, **changes)` changes numbers.
+
+Those with `-accuracy` judge classifiers of any architecture, by one logit. `ng-sweep-accuracy`, `ng-gnn-accuracy` and
+`ng-t-accuracy` read weights alone; with `-16-probes`, `-64-probes` or `-128-probes` they correct what
+`output-accuracy-…-probes` alone would answer, and see how every channel responds (not with
+`reads_responses=False`).
+"""
 
 
 def preset(name: str, **changes: Any) -> ModelConfig:
