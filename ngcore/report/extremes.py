@@ -159,7 +159,7 @@ def readers(zoo: str, device: str) -> Iterator[Reader]:
     for part, label in INR_MODELS.items():
         name = f"{zoo.removesuffix('-inrs')}-{part}"
         if name in here:
-            loaded = load_checkpoint(name, device)
+            loaded = load_checkpoint(name, device, as_trained=True)
             yield Reader(label, zoo, loaded)
             if can_be_width_stable(loaded.model):
                 yield Reader(label + STABLE, zoo, stable_copy(loaded))

@@ -12,7 +12,7 @@ from torch import Tensor
 from ngcore.device import choose_device
 from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.files import reading
-from ngcore.models import InputSpec, Model, ModelConfig, build_model
+from ngcore.models import InputSpec, Model, ModelConfig, build_model, can_be_width_stable, width_stable_copy
 from ngcore.networks import Architecture, Shape
 from ngcore.paths import ASSETS, work_folder
 from ngcore.tasks.recipes import RECIPES
@@ -177,8 +177,17 @@ def _ends(architecture: Architecture) -> tuple[tuple[Shape, ...], tuple[Shape, .
     return architecture.input_shapes, outputs, architecture.token_values
 
 
-def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Checkpoint:
+def load_checkpoint(name: str | Path, device: torch.device | str = "auto", *, as_trained: bool = False) -> Checkpoint:
     """Load a checkpoint by name or folder.
+
+    An NG-Sweep that was trained on networks of one architecture, sweeps once and reads outputs divides by the fan-in of
+    those networks, also where it reads wider ones: about networks like those its answers are the same, about others
+    better (see `width_stable_copy`). The card says so with "is_width_stable".
+
+    Args:
+        name: Of a checkpoint, or a folder.
+        device: See `ngcore.device`.
+        as_trained: Whether it divides by the fan-in of the networks that it reads, as in training.
 
     Raises:
         UnknownNameError: If there is none of this name; the message lists those that there are.
@@ -189,6 +198,8 @@ def load_checkpoint(name: str | Path, device: torch.device | str = "auto") -> Ch
     with reading(folder / CARD_FILE, CheckpointError, remedy=REMEDY):
         model = _build(card)
     load_weights(model, folder)
+    if not as_trained:
+        model, card = _width_stable(model, card)
     return _ready(model, card, device, folder)
 
 
@@ -202,9 +213,20 @@ def restore_checkpoint(
 
 
 def _build(card: Mapping[str, Any]) -> Model:
-    fields = card["model"]
-    architectures = [Architecture.from_dict(entry) for entry in fields["architectures"]]
-    return build_model(ModelConfig.from_dict(fields["config"]), architectures)
+    return build_model(ModelConfig.from_dict(card["model"]["config"]), _architectures(card))
+
+
+def _architectures(card: Mapping[str, Any]) -> list[Architecture]:
+    return [Architecture.from_dict(entry) for entry in card["model"]["architectures"]]
+
+
+def _width_stable(model: Model, card: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    """The width-stable copy of a model that has one, and a card that says so; others as they are."""
+    architectures = _architectures(card)
+    if len(architectures) > 1 or not can_be_width_stable(model) or card["model"]["config"].get("is_width_stable"):
+        return model, card
+    stable = width_stable_copy(model, architectures)
+    return stable, {**card, "model": {**card["model"], "config": stable.config.to_dict()}}
 
 
 def _ready(model: Model, card: dict[str, Any], device: torch.device | str, folder: Path | None) -> Checkpoint:

@@ -231,7 +231,7 @@ def _new_model(recipe: Recipe, problem: Problem, corpora: Mapping[str, Corpus], 
         prefixes = tuple(recipe.starts)
         weights = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(prefixes)}
         for prefix, name in recipe.starts.items():
-            part = load_checkpoint(find_part(name, seed), "cpu").model.state_dict()
+            part = load_checkpoint(find_part(name, seed), "cpu", as_trained=True).model.state_dict()
             weights |= {prefix + key: tensor for key, tensor in part.items()}
         expect_weights_fit(model, weights, source=" and ".join(recipe.starts.values()))
         model.load_state_dict(weights)
