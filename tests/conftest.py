@@ -231,11 +231,16 @@ def visit(page, settle):
 
 @pytest.fixture(scope="session")
 def cluster():
-    """A Dask cluster of two worker processes of one thread each on this machine."""
+    """A Dask cluster of two worker processes of one thread each on this machine; it may start slowly."""
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, processes=True, threads_per_worker=1, dashboard_address=":0") as cluster:
-        yield cluster
+    patience = {"distributed.comm.timeouts.connect": "180s", "distributed.comm.timeouts.tcp": "180s"}
+    with dask.config.set(patience), pytest.MonkeyPatch.context() as environment:
+        for name, value in patience.items():  # for the workers
+            environment.setenv("DASK_" + name.replace(".", "__").upper(), value)
+        with LocalCluster(n_workers=2, processes=True, threads_per_worker=1, dashboard_address=":0") as cluster:
+            yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def register(program: typer.Typer) -> None:
             "graph mnist-inrs/060000",
             "graph weights.safetensors --activation relu --out graph.html",
             "graph weights.safetensors --activation relu --report  # its layers, and what was left out",
-            "graph cifar10-gs-cnns/00005-000050 --out graph.pt  # a torch_geometric Data",
+            "graph cifar10-gs-cnns/00030-000105 --out graph.pt  # a torch_geometric Data",
         )
     )(takes_hints(graph))
 

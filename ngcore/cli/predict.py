@@ -31,8 +31,8 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "predict mnist-inrs/060000 mnist-inrs/060001",
             "predict weights.safetensors --activation relu --model cifar10-gs-ng-gnn",
-            "predict cifar10-gs-cnns/00005-000050 cifar10-gs-cnns/00005-001078",
-            "predict cifar10-gs-cnns/00005-000232 --why --what-if 2:noise:0.5",
+            "predict cifar10-gs-cnns/00030-000105 cifar10-gs-cnns/00030-005248",
+            "predict cifar10-gs-cnns/00030-005248 --why --what-if 2:noise:0.5",
             "predict --zoo mnist-inrs --split test --limit 20 --out predictions.csv",
             "predict --zoo cifar10-gs-cnns --scheduler tcp://10.0.0.1:8786 --out predictions.parquet",
         )

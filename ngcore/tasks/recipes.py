@@ -228,13 +228,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist-erode-ng-sweep-descent": _retrained("erode"),
     "mnist-outline-ng-sweep-descent": _retrained("outline"),
     "mnist-blur-ng-sweep-descent": _retrained("blur"),
-    "cifar10-gs-ng-gnn": Recipe.of(
-        "predict",
-        "cifar10-gs-cnns",
-        "ng-gnn-cnn",
-        _schedule(40, learning_rate=1e-3, compile=False),
-        augmentation=CNN_NOISE,
-    ),
+    "cifar10-gs-ng-gnn": _judge("cifar10-gs-cnns", "ng-gnn-accuracy", epochs=10),
     "cifar10-gs-ng-sweep": _judge("cifar10-gs-cnns", "ng-sweep-accuracy", epochs=40, input_noise=0.05),
     "cifar10-gs-ng-sweep-64-probes": _judge(
         "cifar10-gs-cnns", "ng-sweep-accuracy-64-probes", epochs=20, input_noise=0.05

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from ngcore.upload import export_network
 from ngcore.zoo import Zoo, find_zoo
 
-NETWORK = "cifar10-gs-cnns/00005-000232"
+NETWORK = "cifar10-gs-cnns/00030-005248"
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_every_model_is_measured_in_every_setting(result):
 def test_rows_of_a_table_have_the_same_fields_and_fit_into_json(result):
     answer, _ = result
     tables = [value for value in answer.values() if isinstance(value, list)]
-    assert len(tables) == 8
+    assert len(tables) == 9
     assert all({tuple(row) for row in table} == {tuple(table[0])} for table in tables)
     assert json.loads(json.dumps(answer)) == answer
 

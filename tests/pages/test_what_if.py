@@ -9,7 +9,7 @@ from app.predict.what_if import describe
 from app.state import Selection
 from ngcore.tasks import WAYS, predict_accuracy, sweep_layer
 
-SHIPPED = "cifar10-gs-cnns/00005-000232"
+SHIPPED = "cifar10-gs-cnns/00030-005248"
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_tables_that_are_piped_cut_no_name_short(run, monkeypatch):
 
 def test_results_are_shown_and_written_into_a_text(run, tmp_path):
     readme, out = tmp_path / "README.md", tmp_path / "results.json"
-    tables = ("headlines", "results", "studies")
+    tables = ("headlines", "results", "accuracy", "trust", "studies")
     places = [f"<!-- {side}: ngcore {what} -->\n" for what in tables for side in ("begin", "end")]
     readme.write_text("".join(places), encoding="utf-8")
     shown = run("results", "--readme", readme, "--out", out)

@@ -63,7 +63,7 @@ def test_block_and_flat_layout_agree_in_single_precision(name):
     model = tiny_model(name, [architecture], dtype=torch.float32)
     network = random_network(architecture, 2, dtype=torch.float32)
     block, flat = rows(model(network)), rows(model(network, flat=True))
-    torch.testing.assert_close(block, flat, atol=1e-5 * block.detach().abs().max().item(), rtol=1e-5)
+    torch.testing.assert_close(block, flat, atol=1e-4 * block.detach().abs().max().item(), rtol=1e-5)
 
 
 @every_preset
