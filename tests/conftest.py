@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 import urllib.error
 import urllib.request
 from collections import deque
@@ -239,6 +240,7 @@ def cluster():
     with dask.config.set(patience), pytest.MonkeyPatch.context() as environment:
         for name, value in patience.items():  # for the workers
             environment.setenv("DASK_" + name.replace(".", "__").upper(), value)
+        environment.setitem(sys.modules, "__main__", types.ModuleType("__main__"))  # not a page that a test ran last
         with LocalCluster(n_workers=2, processes=True, threads_per_worker=1, dashboard_address=":0") as cluster:
             yield cluster
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 
 def test_a_shipped_cnn_is_checked_and_drawn(visit, settle):
-    page = visit("/lab?net=cifar10-gs-cnns/00030-005248")
+    page = visit("/lab?net=cifar10-gs-cnns/00053-012128")
     page.get_by_role("button", name="Run checks").click()
     expect(page.get_by_text("The copies compute the same")).to_be_visible()
     settle(page)
