@@ -72,7 +72,7 @@ CLASSIFIER_ZOOS: dict[str, ClassifierZooSpec] = {
         preprocessing="RGB / 127.5 - 1",
         runs=800,
         group_size=4,
-        config=StackTrainConfig(passes=6.5, num_checkpoints=8),
+        config=StackTrainConfig(passes=4.0, num_checkpoints=8),
         draw=draw_park,
     ),
     "fashion-families": ClassifierZooSpec(
@@ -82,7 +82,7 @@ CLASSIFIER_ZOOS: dict[str, ClassifierZooSpec] = {
         preprocessing="ITU-R BT.601 luma / 127.5 - 1",
         runs=1280,
         group_size=4,
-        config=StackTrainConfig(passes=6.0, num_checkpoints=6),
+        config=StackTrainConfig(passes=3.0, num_checkpoints=6),
         draw=draw_family,
     ),
 }
