@@ -199,6 +199,7 @@ class SweepReaderConfig(ModelConfig):
         compresses: Whether standardised parameters enter by their logarithm where they are far from 0 (asinh): of
             networks whose training went astray they can be a thousand times those of others.
         shares_maps: Whether the entries of a kernel share a map; see `Sweep`.
+        sweeps_back: Whether every other sweep goes against the edges.
     """
 
     kind: Literal["ng-sweep"] = "ng-sweep"
@@ -212,6 +213,7 @@ class SweepReaderConfig(ModelConfig):
     is_phase_invariant: bool = False
     compresses: bool = False
     shares_maps: bool = False
+    sweeps_back: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

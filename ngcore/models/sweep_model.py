@@ -50,7 +50,7 @@ class Reading:
 
 
 class SweepReader(Model):
-    """What all models of sweeps have: a way to read networks, and sweeps forward, reverse, forward, ….
+    """What all models of sweeps have: a way to read networks, and sweeps forward, reverse, forward, … or all forward.
 
     Args:
         config: Widths and number of sweeps.
@@ -68,7 +68,7 @@ class SweepReader(Model):
                 config.d_node,
                 spec=spec,
                 rows=self.rows,
-                direction="reverse" if i % 2 else "forward",
+                direction="reverse" if i % 2 and config.sweeps_back else "forward",
                 follows=i > 0 or is_given_states,
                 d_output=config.d_output,
                 shares_maps=config.shares_maps,

@@ -10,8 +10,9 @@ import numpy as np
 
 from ngcore.errors import ZooError
 from ngcore.models import preset
-from ngcore.networks import Activation, Network
+from ngcore.networks import Add
 from ngcore.report.cells import Cell, Choose, Study
+from ngcore.report.hiding import hide_activations, hide_residuals
 from ngcore.tasks.problems import Augmentation
 from ngcore.tasks.recipes import CNN_NOISE, Recipe
 from ngcore.training import TrainConfig
@@ -77,24 +78,19 @@ def _parts(zoo: Zoo, base: Base) -> Iterator[Cell]:
     other = {"all": "outputs", "outputs": "all"}[numbers["readout"]]
     words = {"all": "hidden neurons read too", "outputs": "outputs read alone"}[other]
     variants.append((words, CNN_NOISE, {"readout": other}))
+    if "sweeps_back" in numbers:
+        variants.append(("no sweep against the edges", CNN_NOISE, {"sweeps_back": not numbers["sweeps_back"]}))
     for change, noise, changes in variants:
         if numbers["num_layers"] > 1 or "num_layers" not in changes:
             yield _cell({"change": change}, base.recipe(zoo, noise=noise, changes=changes))
     if not numbers.get("num_probes"):  # on probes, networks would answer with the wrong functions
-        cell = _cell({"change": "activations not told apart"}, base.recipe(zoo))
-        yield dataclasses.replace(cell, hide=hide_activations)
-
-
-def hide_activations(network: Network) -> Network:
-    """The same weights with a ReLU in place of every activation, so that a model of weights cannot tell them apart.
-
-    Those inside recurrences are part of their kind and stay.
-    """
-    steps = tuple(
-        dataclasses.replace(step, layer=Activation("relu")) if isinstance(step.layer, Activation) else step
-        for step in network.architecture.steps
-    )
-    return Network(dataclasses.replace(network.architecture, steps=steps), network.parameters)
+        hidden = {"activations not told apart": hide_activations}
+        if any(
+            isinstance(step.layer, Add) for architecture in zoo.architectures.values() for step in architecture.steps
+        ):
+            hidden["residual edges not seen"] = hide_residuals
+        for words, hide in hidden.items():
+            yield dataclasses.replace(_cell({"change": words}, base.recipe(zoo)), hide=hide)
 
 
 def _probes(zoo: Zoo, base: Base) -> Iterator[Cell]:

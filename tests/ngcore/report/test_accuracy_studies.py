@@ -14,10 +14,10 @@ from ngcore.report.accuracy_studies import (
     ACCURACY_STUDIES,
     Base,
     accuracy_study,
-    hide_activations,
     leave_out,
     share_of_groups,
 )
+from ngcore.report.hiding import hide_activations
 from ngcore.report.studies import list_studies, run_study, study_head
 from ngcore.report.study_files import goes_on, own_studies, study_command, study_file, study_table
 from ngcore.zoo import Zoo
@@ -154,7 +154,7 @@ def test_activations_are_hidden_from_models_that_read_weights_and_weights_stay_t
 def test_what_is_hidden_is_seen_neither_in_training_nor_in_measuring(runs, monkeypatch):
     from ngcore.report import cells as cell_module
 
-    (cell,) = (cell for cell in cells_of("accuracy-parts", runs) if cell.hide is not None)
+    cell = next(cell for cell in cells_of("accuracy-parts", runs) if cell.hide is not None)
     seen = {}
 
     def spy(recipe, corpora, *, folder, device):
