@@ -9,12 +9,10 @@ from jaxtyping import Float
 
 from ngcore.errors import NeuralGraphError
 from ngcore.tasks.accuracy_figures import Figures, accuracy_figures, final_checkpoints
+from ngcore.tasks.images_worth import measurement_error
 from ngcore.zoo.storage import Zoo
 
 NUM_IMAGES = (4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096)
-TEST_IMAGES = 10_000
-"""Images that accuracies of a zoo were measured on, of which k are drawn without replacement."""
-
 REPEATS = 8
 _TINY = 1e-12
 
@@ -22,24 +20,8 @@ _TINY = 1e-12
 def draw_measurements(
     accuracies: Float[np.ndarray, " networks"], num_images: int, generator: np.random.Generator
 ) -> Float[np.ndarray, " networks"]:
-    """Accuracies measured on k of the `TEST_IMAGES`, drawn for each network alone: hypergeometric counts / k."""
-    right = np.rint(accuracies * TEST_IMAGES).astype(int)
-    return generator.hypergeometric(right, TEST_IMAGES - right, num_images) / num_images
-
-
-def expected_error(accuracies: Float[np.ndarray, " networks"], num_images: int) -> float:
-    """Mean absolute error of such measurements, without drawing any, averaged over networks.
-
-    The mean absolute deviation of a hypergeometric X of k draws from N with K right is
-    2 m (N − K − k + m) P(X = m) / N, with m the smallest number above its mean k K / N.
-    """
-    from scipy.stats import hypergeom
-
-    right = np.rint(accuracies * TEST_IMAGES).astype(int)
-    above = right * num_images // TEST_IMAGES + 1
-    wrong_left = TEST_IMAGES - right - num_images + above
-    deviation = 2 * above * wrong_left / TEST_IMAGES * hypergeom.pmf(above, TEST_IMAGES, right, num_images)
-    return float((deviation / num_images).mean())
+    """Accuracies measured on k images that are drawn at random for each network alone: binomial counts / k."""
+    return generator.binomial(num_images, accuracies) / num_images
 
 
 def measure_by_images(
@@ -47,7 +29,7 @@ def measure_by_images(
 ) -> Figures:
     """What `accuracy_figures` says of accuracies that are measured on k images: means over repeated draws.
 
-    Errors of all and of final networks are exact (`expected_error`).
+    Errors of all and of final networks are exact (`measurement_error`).
 
     Args:
         zoo: Where the networks come from.
@@ -65,9 +47,9 @@ def measure_by_images(
     final = final_checkpoints(zoo)[rows]
     figures = mean_figures(drawn)
     del figures["images_worth"]  # of the first draw, not a mean
-    figures["mean_absolute_error"] = expected_error(accuracies, num_images)
+    figures["mean_absolute_error"] = measurement_error(accuracies, num_images)
     if final.any():
-        figures["final"]["mean_absolute_error"] = expected_error(accuracies[final], num_images)
+        figures["final"]["mean_absolute_error"] = measurement_error(accuracies[final], num_images)
     return figures
 
 

@@ -1,6 +1,7 @@
 """What studies take away from networks: the rest computes what it computed without that part."""
 
 import torch
+
 from ngcore.graph import graph_structure
 from ngcore.networks import Add, Architecture, Constant, Conv2d, Flatten, Linear, Network
 from ngcore.networks.architecture import Step

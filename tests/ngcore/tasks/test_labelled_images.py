@@ -3,39 +3,21 @@
 import numpy as np
 import pytest
 from accuracy_zoos import write_runs
-from scipy.stats import hypergeom
 
 from ngcore.errors import NeuralGraphError
+from ngcore.tasks.images_worth import measurement_error
 from ngcore.tasks.labelled_images import (
-    TEST_IMAGES,
     draw_measurements,
     equal_images,
-    expected_error,
     mean_figures,
     measure_by_images,
 )
 
 
-@pytest.mark.parametrize("num_images", [1, 4, 64, 1_000, TEST_IMAGES])
-@pytest.mark.parametrize("accuracy", [0.0, 0.1, 0.25, 0.3337, 0.5, 1.0])
-def test_the_error_is_the_mean_absolute_deviation_summed_over_all_counts(num_images, accuracy):
-    counts = np.arange(num_images + 1)
-    chances = hypergeom.pmf(counts, TEST_IMAGES, round(accuracy * TEST_IMAGES), num_images)
-    exact = (np.abs(counts / num_images - accuracy) * chances).sum()
-    assert expected_error(np.array([accuracy]), num_images) == pytest.approx(exact, abs=1e-9)
-
-
-def test_one_image_is_worked_by_hand():
-    """Right with .3: |1 − .3| at .3 and |0 − .3| at .7 are .42; for .5 it is .5. Their mean is .46."""
-    assert expected_error(np.array([0.3, 0.5]), 1) == pytest.approx(0.46)
-
-
-def test_draws_have_the_expected_error_and_all_images_leave_none():
-    accuracies = np.linspace(0.1, 0.9, 20_000).round(4)
+def test_draws_have_the_measurement_error():
+    accuracies = np.linspace(0.1, 0.9, 20_000)
     drawn = draw_measurements(accuracies, 64, np.random.default_rng(0))
-    assert np.abs(drawn - accuracies).mean() == pytest.approx(expected_error(accuracies, 64), rel=0.02)
-    everything = draw_measurements(accuracies, TEST_IMAGES, np.random.default_rng(0))
-    np.testing.assert_allclose(everything, accuracies)
+    assert np.abs(drawn - accuracies).mean() == pytest.approx(measurement_error(accuracies, 64), rel=0.02)
 
 
 def test_more_images_rank_better_and_err_less_and_the_same_seed_says_the_same(tmp_path):
@@ -45,9 +27,9 @@ def test_more_images_rank_better_and_err_less_and_the_same_seed_says_the_same(tm
     assert few["final"]["kendall_tau"] < many["final"]["kendall_tau"] < 1
     assert few["mean_absolute_error"] > 4 * many["mean_absolute_error"]
     accuracies = zoo.metadata["accuracy"].to_numpy()[rows]
-    assert few["mean_absolute_error"] == pytest.approx(expected_error(accuracies, 16))
+    assert few["mean_absolute_error"] == pytest.approx(measurement_error(accuracies, 16))
     final = (zoo.metadata["step"].to_numpy() == 3)[rows]
-    assert few["final"]["mean_absolute_error"] == pytest.approx(expected_error(accuracies[final], 16))
+    assert few["final"]["mean_absolute_error"] == pytest.approx(measurement_error(accuracies[final], 16))
     assert (few["n"], few["final"]["n"]) == (len(rows), 16)
     assert measure_by_images(zoo, rows, 16, repeats=4) == few
 
