@@ -190,3 +190,22 @@ def sample(
     result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "bytes": size, "hash": zoo.hash}
     text = f"{zoo!r} in {folder}, {size / 1e6:.1f} MB"
     print_result(result, as_json=as_json, show=lambda console: console.print(line(text), soft_wrap=True))
+
+
+@commands.command(epilog=example("zoo merge mnist-inrs fashion-mnist-inrs --name grey-inrs"))
+def merge(
+    names: Annotated[list[str], typer.Argument(metavar="ZOO…", help="Two zoos or more: names or folders.")],
+    name: Annotated[str, typer.Option(help="Name of the union.")] = "merged",
+    out: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="work/zoos/NAME")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make several zoos one, for a model that reads the networks of all of them."""
+    from ngcore.zoo import Zoo, default_zoo_folder, find_zoo, write_union
+
+    folder = out or default_zoo_folder(name)
+    with waiting(f"Writing {folder} …"):
+        zoo = write_union([Zoo.open(find_zoo(own)) for own in names], folder, name=name)
+    result = {"name": zoo.name, "folder": str(folder), "num_networks": len(zoo), "hash": zoo.hash}
+    print_result(
+        result, as_json=as_json, show=lambda console: console.print(line(f"{zoo!r} in {folder}"), soft_wrap=True)
+    )

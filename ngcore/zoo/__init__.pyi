@@ -20,6 +20,7 @@ from .locate import default_zoo_folder as default_zoo_folder
 from .locate import find_zoo as find_zoo
 from .locate import list_zoos as list_zoos
 from .locate import survey_zoos as survey_zoos
+from .merging import write_union as write_union
 from .metadata import SPLITS as SPLITS
 from .sample import write_sample as write_sample
 from .storage import Zoo as Zoo

@@ -21,6 +21,7 @@ COMMANDS = [
     ["zoo", "list"],
     ["zoo", "verify"],
     ["zoo", "sample"],
+    ["zoo", "merge"],
     ["train"],
     ["evaluate"],
     ["calibrate"],

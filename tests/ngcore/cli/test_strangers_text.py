@@ -72,6 +72,7 @@ def commands(strangers):
         "zoo verify": ("zoo", "verify", zoo),
         "zoo list": ("zoo", "list"),
         "zoo sample": ("zoo", "sample", zoo, "--test", "1", "--out", folder / f"s{ESCAPES}"),
+        "zoo merge": ("zoo", "merge", zoo, zoo, "--name", NAME, "--out", folder / f"m{ESCAPES}"),
         "zoo build": ("zoo", "build", NAME),
         "map": ("map", zoo, "--model", NAME),
         "evaluate": ("evaluate", NAME),

@@ -46,6 +46,16 @@ def test_a_sample_has_the_first_networks_with_their_images(run, shelf, tmp_path)
     assert "delete it to take another sample" in again.stderr
 
 
+def test_merged_zoos_are_found_by_their_new_name(run, tmp_path):
+    from accuracy_zoos import write_runs
+
+    folders = [write_runs(tmp_path / name, groups=5, seed=seed).folder for seed, name in enumerate(("first", "second"))]
+    outcome = run("zoo", "merge", *folders, "--name", "both", "--json")
+    assert outcome.json["num_networks"] == 2 * 5 * 4 * 3
+    assert run("zoo", "info", "both", "--json").json["num_networks"] == 120
+    assert "at least two zoos to merge, got 1" in run("zoo", "merge", folders[0]).stderr
+
+
 @pytest.fixture
 def built(monkeypatch, shelf):
     """What the builds of zoos are called with."""
