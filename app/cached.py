@@ -55,7 +55,7 @@ def _zoos_and_problems() -> "tuple[dict[str, Zoo], dict[str, str]]":
 
 
 def zoo(name: str) -> "Zoo":
-    """A zoo by its name; read again after it was built anew.
+    """A zoo by its name; read again after it was rebuilt.
 
     Raises:
         UnknownNameError: If there is none of this name.

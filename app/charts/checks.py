@@ -208,7 +208,7 @@ def growth_height(figure: go.Figure) -> int:
 
 
 def figure_height(count: int) -> int:
-    """Pixels for a figure of so many rows."""
+    """Height in pixels of a figure with this many rows."""
     return FRAME + ROW_HEIGHT * max(count, 3)
 
 

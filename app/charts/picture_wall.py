@@ -15,7 +15,7 @@ ROW_HEIGHT = 96  # a picture, two lines of text, a gap
 
 
 def wall_height(count: int, columns: int) -> int:
-    """Pixels that a wall of so many pictures is high."""
+    """Height in pixels of a wall of this many pictures."""
     return max(1, math.ceil(count / columns)) * ROW_HEIGHT + 8
 
 

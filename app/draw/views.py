@@ -17,7 +17,7 @@ from app.fits import Fit
 from ngcore.errors import NeuralGraphError
 from ngcore.upload import export_network
 
-WIDTHS = {3: 124, 4: 94}  # of so many pictures side by side
+WIDTHS = {3: 124, 4: 94}  # of a picture, by how many stand side by side
 ERROR_SCALE = 5
 FRAMES_IN_ROW, FRAME = 5, 78
 

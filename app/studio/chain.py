@@ -49,7 +49,7 @@ def removed(chain: Chain, step_id: int) -> Chain:
 
 
 def moved(chain: Chain, step_id: int, by: int) -> Chain:
-    """The chain with a step so many places later; the ends stop it."""
+    """The chain with a step moved by this many places, at most to either end."""
     steps = list(chain)
     place = next((i for i, step in enumerate(steps) if step.id == step_id), None)
     if place is None:

@@ -143,7 +143,7 @@ def _fitted_on(key: str, edit: str, strength: float, size: tuple[int, int], devi
 
 
 def original_image(selection: Selection) -> np.ndarray | None:
-    """The image that an INR was fitted to, in [0, 1]; None where it is not at hand."""
+    """The image that an INR was fitted to, in [0, 1]; None where it is not available."""
     if selection.is_upload:
         return next((fit.target.pixels for fit in fits.fits() if fit.id == selection.id), None)
     found = originals(selection.zoo, [cached.zoo(selection.zoo).position(selection.id)])
@@ -151,7 +151,7 @@ def original_image(selection: Selection) -> np.ndarray | None:
 
 
 def originals(zoo_name: str, positions: list[int]) -> np.ndarray | None:
-    """The images that INRs of a zoo were fitted to, (images, height, width[, 3]) in [0, 1]; None where not at hand."""
+    """The images that INRs of a zoo were fitted to, (images, height, width[, 3]) in [0, 1]; None where not available."""
     if not has_originals_at_hand(zoo := cached.zoo(zoo_name)):
         return None
     return original_images(zoo, positions).astype(np.float32) / 255

@@ -25,7 +25,7 @@ def peak_mb() -> float:
 
 
 def reset_peak() -> None:
-    """Let `peak_mb` start anew, where the system (Linux) can."""
+    """Let `peak_mb` start again, where the system (Linux) can."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

@@ -29,7 +29,7 @@ RELATIVE_FLOOR = 1e-6
 """Added to mean squares, in units of their mean over the parameter tensor."""
 
 TINY = 1e-20
-LR_SCALE = 10.0  # step sizes learn so many times as fast as the editor, which has learned before
+LR_SCALE = 10.0  # step sizes learn this many times faster than the editor, which is trained already
 NUM_DIRECTIONS = 1 + 2 * len(DECAYS)
 ADAM = 3  # place of Adam's direction, with the longer of the decays, among them
 

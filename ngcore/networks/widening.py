@@ -183,7 +183,7 @@ class _Tracer:
         return np.unique(self.found.of_channels(value)).tolist()
 
     def _own(self, value: int) -> Indices:
-        """The channels of a value that is made anew, copies side by side."""
+        """The channels of a value that is computed again, copies side by side."""
         own = self.found.labels.of_value[value][0]
         return np.repeat(np.arange(len(own)), self.copies[own])
 

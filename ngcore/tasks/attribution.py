@@ -104,7 +104,7 @@ def explain_by_gradient(
         network: A stack of one.
         output: The class to explain; None: the predicted one.
         fill: What parameters are compared with.
-        steps: Above 1: integrated gradients in so many steps, whose shares add up to the difference of the answers.
+        steps: Above 1: integrated gradients in this number of steps, whose shares add up to the difference of the answers.
 
     Raises:
         CheckpointError: If the model answers another question.
@@ -214,7 +214,7 @@ def gradient_times_input(answer: Answer, network: Network, *, fill: Fill = "zero
         answer: What is explained.
         network: N networks.
         fill: What parameters are compared with.
-        steps: The gradient is the mean over so many points between `fill` and θ, the last of which is θ itself.
+        steps: The gradient is the mean over this number of points between `fill` and θ, the last of which is θ itself.
     """
     flat = network.flatten().detach()
     base = _filled(network, fill)

@@ -42,7 +42,7 @@ class Corpus:
             zoo: Where the networks come from.
             split: "train", "validation" or "test".
             rows: Positions in the metadata of some networks of the split; None: of all.
-            limit: At most so many of them.
+            limit: Largest number of them.
 
         Raises:
             ZooError: If the zoo has no networks in the split, or none is wanted.

@@ -29,7 +29,7 @@ MAX_COMPARED = 1_000  # networks of the zoo that ranges are taken from, evenly s
 SLACK = 1.25  # weights larger or smaller than any by this factor are unlike them
 MARGIN = 0.1  # share of the range of brightness or contrast by which a picture may leave it
 
-MANY_ARCHITECTURES = 20  # a model that was trained on so many is expected to read others of such sizes
+MANY_ARCHITECTURES = 20  # a model that was trained on this many is expected to read others of such sizes
 
 Range = tuple[float, float]
 

@@ -37,7 +37,7 @@ class Augmentation:
     """Changes of input networks in training.
 
     Attributes:
-        rotation: INRs: images are turned by up to so many degrees, either way.
+        rotation: INRs: largest rotation of the images in degrees, either way.
         scaling: INRs: images are enlarged by a factor between 1 − this and 1 + this.
         shift: INRs: images are shifted by up to this along each axis; they reach from −1 to 1.
         mirror: INRs: half of the images are mirrored, left to right.

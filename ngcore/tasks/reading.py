@@ -58,7 +58,7 @@ def read_corpus(model: Model, task: str, corpus: Corpus, device: torch.device, *
         task: "classify" or "predict".
         corpus: The split.
         device: Where to compute.
-        limit: At most so many networks, drawn with a fixed seed.
+        limit: Largest number of networks, drawn with a fixed seed.
     """
     order = torch.randperm(len(corpus), generator=torch.Generator().manual_seed(0))[:limit]
     parts: list[tuple[Tensor, Tensor, Tensor]] = []

@@ -13,7 +13,7 @@ from ngcore.training import TrainConfig
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a checkpoint comes about.
+    """How to train a checkpoint.
 
     Attributes:
         task: The question.

@@ -62,7 +62,7 @@ def train_recipe(
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
         seed: Seed of parameters, order and noise; parts and teachers are those of the same seed.
-        limit: Use the first so many networks of each split only.
+        limit: Use only the first n networks of each split.
         max_seconds: Stop this call after so long; call again to go on.
         progress: Called about twice a second.
 

@@ -25,8 +25,8 @@ _Fill = Mapping[str, bool | float | str]
 def write_union(zoos: Sequence[Zoo], folder: Path | str, *, name: str) -> Zoo:
     """Write the networks of several zoos as one zoo; ids and splits stay as they are.
 
-    The column "zoo" says where a network comes from. Runs and groups are numbered anew, so that those of different zoos
-    stay apart. A column that some zoos lack holds, for their networks, NaN, False or "–".
+    The column "zoo" says where a network comes from. Runs and groups get new numbers, so that those of different zoos stay
+    apart. A column that some zoos lack holds, for their networks, NaN, False or "–".
 
     Args:
         zoos: At least two, all of INRs or all of classifiers, with ids of their own.
