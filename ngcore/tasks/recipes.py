@@ -146,6 +146,19 @@ def _judge(zoo: str, name: str, *, epochs: int, **changes: Any) -> Recipe:
     return Recipe.of("predict", zoo, name, _schedule(epochs, **JUDGE), **changes)
 
 
+def _judges(zoo: str) -> dict[str, Recipe]:
+    """Predictors of the accuracy of networks of many architectures; the neurons' responses taught none of them more."""
+    return {
+        f"{zoo}-ng-sweep": _judge(zoo, "ng-sweep-accuracy", epochs=20, input_noise=0.05),
+        f"{zoo}-ng-sweep-16-probes": _judge(
+            zoo, "ng-sweep-accuracy-16-probes", epochs=20, input_noise=0.05, reads_responses=False
+        ),
+        f"{zoo}-ng-gnn": _judge(zoo, "ng-gnn-accuracy", epochs=5),
+        f"{zoo}-output-probes-16": _judge(zoo, "output-accuracy-16-probes", epochs=20),
+        f"{zoo}-statnn": Recipe.of("predict", zoo, "statnn", _schedule(40, **FULL)),
+    }
+
+
 DILATION = "mnist-dilate-ng-sweep-descent"
 
 
@@ -236,6 +249,8 @@ RECIPES: dict[str, Recipe] = {
     "cifar10-gs-output-probes-64": _judge("cifar10-gs-cnns", "output-accuracy-64-probes", epochs=20),
     "cifar10-gs-statnn": Recipe.of("predict", "cifar10-gs-cnns", "statnn", _schedule(40, **FULL)),
     "cifar10-gs-flat-mlp": Recipe.of("predict", "cifar10-gs-cnns", "flat-mlp", _schedule(40, **FULL)),
+    **_judges("fashion-families"),
+    **_judges("cnn-park"),
 }
 
 
