@@ -151,7 +151,7 @@ def original_image(selection: Selection) -> np.ndarray | None:
 
 
 def originals(zoo_name: str, positions: list[int]) -> np.ndarray | None:
-    """The images that INRs of a zoo were fitted to, (images, height, width[, 3]) in [0, 1]; None where not available."""
+    """The images that INRs of a zoo were fitted to, (images, height, width[, 3]) in [0, 1]; None: not available."""
     if not has_originals_at_hand(zoo := cached.zoo(zoo_name)):
         return None
     return original_images(zoo, positions).astype(np.float32) / 255

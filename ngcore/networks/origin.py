@@ -128,6 +128,12 @@ class Origin:
     paths: tuple[str, ...] = ()
 
 
+def part_index(entry: Entry, number: int) -> Tensor | None:
+    """Where the numbers of a part stand in the flattened original; None: all of them, in their order."""
+    views = entry.parts[number].views
+    return _places(entry.shape, views) if views else None
+
+
 def _places(shape: tuple[int, ...], views: Views) -> Tensor:
     """For each number of a part where it stands in the original."""
     from ngcore.networks.lifting.operations import OPERATIONS  # reads the layers

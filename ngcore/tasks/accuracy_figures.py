@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
 TIMES_CHANCE = 2.0
-"""Networks with more than this multiple of chance accuracy are also ranked alone, without the crowd that learnt nothing."""
+"""Networks above this multiple of chance accuracy are also ranked alone, without the crowd that learnt nothing."""
 
 KINDS = ("zoo", "family", "activation", "depth")
 """Columns of the metadata within whose values figures are given, too, where a zoo has them."""

@@ -104,7 +104,7 @@ def explain_by_gradient(
         network: A stack of one.
         output: The class to explain; None: the predicted one.
         fill: What parameters are compared with.
-        steps: Above 1: integrated gradients in this number of steps, whose shares add up to the difference of the answers.
+        steps: Above 1: integrated gradients in this number of steps, whose shares add up to the difference of answers.
 
     Raises:
         CheckpointError: If the model answers another question.

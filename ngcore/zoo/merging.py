@@ -20,13 +20,14 @@ NONE = "–"
 """What stands in a column of text for networks of a zoo that has no such column."""
 
 _Fill = Mapping[str, bool | float | str]
+_BLANKS: _Fill = {"text": NONE, "truth values": False, "numbers": float("nan")}
 
 
 def write_union(zoos: Sequence[Zoo], folder: Path | str, *, name: str) -> Zoo:
     """Write the networks of several zoos as one zoo; ids and splits stay as they are.
 
-    The column "zoo" says where a network comes from. Runs and groups get new numbers, so that those of different zoos stay
-    apart. A column that some zoos lack holds, for their networks, NaN, False or "–".
+    The column "zoo" says where a network comes from. Runs and groups get new numbers, so that those of different zoos
+    stay apart. A column that some zoos lack holds, for their networks, NaN, False or "–".
 
     Args:
         zoos: At least two, all of INRs or all of classifiers, with ids of their own.
@@ -78,7 +79,7 @@ def _fill(zoos: Sequence[Zoo]) -> _Fill:
                 "rename it in one of them."
             )
         if len(has) < len(zoos):
-            fill[column] = {"text": NONE, "truth values": False, "numbers": float("nan")}[types.pop()]
+            fill[column] = _BLANKS[types.pop()]
     return fill
 
 

@@ -1,0 +1,248 @@
+"""The learned part of the optimiser: a small graph network that says how the hand-made step is to be changed."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ngcore.graph import EdgeBlock, GraphStructure, edge_kernels, network_of, node_features
+from ngcore.networks import Network
+from ngcore.optim.features import NUM_CLOCK, NUM_FACTS, NUM_STATISTICS, TINY, View, as_networks, facts
+from ngcore.optim.moments import Moments, Tensors
+
+DIRECTIONS = ("adam", "mean", "value")
+"""What may be added to the hand-made step: the direction of Adam, the slow mean gradient, and the weights."""
+
+ROLES = ("input", "hidden", "output", "position")
+LARGEST_GAIN = 3.0
+"""Largest |log| of a factor of a step."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RuleConfig:
+    """The numbers of an `UpdateRule`.
+
+    Attributes:
+        d: Width of the states of neurons and blocks.
+        num_layers: Rounds of message passing.
+        interval: Steps for which its answer is used, before it is asked again.
+    """
+
+    d: int = 32
+    num_layers: int = 2
+    interval: int = 10
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coefficients:
+    """How the hand-made step is changed.
+
+    Attributes:
+        gains: Logarithm of the factor of each edge's step, (networks, groups, sources, targets), by learned block.
+        mixes: What of `DIRECTIONS` is added, in sizes of the step, (networks, groups, 1, targets, 3), by learned block.
+        node_gains: Logarithm of the factor of each bias's step, (networks, nodes).
+        node_mixes: What is added to it, (networks, nodes, 3).
+    """
+
+    gains: Sequence[Tensor]
+    mixes: Sequence[Tensor]
+    node_gains: Tensor
+    node_mixes: Tensor
+
+    def tensors(self) -> list[Tensor]:
+        """All of them in a row; inverse of `of`."""
+        return [*self.gains, *self.mixes, self.node_gains, self.node_mixes]
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor]) -> "Coefficients":
+        """From `tensors()`."""
+        half = (len(tensors) - 2) // 2
+        return cls(tensors[:half], tensors[half : 2 * half], tensors[-2], tensors[-1])
+
+
+class UpdateRule(nn.Module):
+    """Messages along the edges of the network in training, and from what arrives a factor for every step.
+
+    Neurons know statistics of the weights around them (values, gradients, moments, the step at hand), blocks of weights
+    those of all their edges, their shape and the time. Connections pass messages in both directions, weighted by their
+    strength. The factor of a weight's step is the product of one of its block, one of its target and one of its source;
+    block and target also say how much of `DIRECTIONS` is added. All of that is 0 at first, so that the hand-made step
+    is made exactly; and nothing depends on the order of hidden neurons.
+
+    Args:
+        config: Its numbers.
+    """
+
+    def __init__(self, config: RuleConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or RuleConfig()
+        d, answers = self.config.d, 1 + len(DIRECTIONS)
+        self.nodes = nn.Linear(3 * NUM_STATISTICS + len(ROLES), d)
+        self.blocks = nn.Linear(NUM_STATISTICS + 2 + NUM_FACTS + NUM_CLOCK, d)
+        self.rounds = nn.ModuleList(nn.Linear(3 * d, d) for _ in range(self.config.num_layers))
+        self.block_hidden = nn.Linear(3 * d, d)
+        self.of_block, self.of_target, self.of_node = (_zero(nn.Linear(d, answers)) for _ in range(3))
+        self.of_source = _zero(nn.Linear(d, 1))
+
+    def forward(self, view: View, clock: Float[Tensor, " clock"]) -> Coefficients:
+        """What to change at a step, for N networks.
+
+        Args:
+            view: What is seen of them.
+            clock: See `clock`.
+        """
+        structure = view.structure
+        blocks = [structure.edge_blocks[i] for i in view.learned]
+        known = self._known_blocks(view, clock)
+        states = self._known_nodes(view, blocks, known)
+        for layer in self.rounds:
+            states = self._round(layer, view, blocks, states)
+        gains, mixes = [], []
+        for block, own, links in zip(blocks, known, view.links, strict=True):
+            gain, mix = self._edges(own, states[block.source], states[block.target], links.shape)
+            gains.append(gain)
+            mixes.append(mix)
+        answer = self.of_node(functional.silu(torch.cat(states, dim=1)))
+        return Coefficients(gains, mixes, _bounded(answer[..., 0]), answer[..., 1:])
+
+    def _known_blocks(self, view: View, clock: Tensor) -> list[Tensor]:
+        """The state of each learned block, (networks, d)."""
+        rows = facts(view.structure).to(view.biases)
+        known = []
+        for row, whole in zip(rows, view.whole, strict=True):
+            told = torch.cat([row, clock.to(row)]).expand(len(whole), -1)
+            known.append(functional.silu(self.blocks(torch.cat([whole, told], dim=-1))))
+        return known
+
+    def _known_nodes(self, view: View, blocks: Sequence[EdgeBlock], known: Sequence[Tensor]) -> list[Tensor]:
+        """The state of the neurons of each node block before any message, (networks, neurons, d)."""
+        structure, states = view.structure, []
+        for number, block in enumerate(structure.node_blocks):
+            biases = view.biases[:, block.start : block.stop]
+            entering = [i for i, edge in enumerate(blocks) if edge.target == number]
+            leaving = [i for i, edge in enumerate(blocks) if edge.source == number]
+            role = biases.new_tensor([float(block.role == role) for role in ROLES]).expand(*biases.shape[:2], -1)
+            told = [biases, _mean([view.incoming[i].flatten(1, 2) for i in entering], biases)]
+            told += [_mean([view.outgoing[i].flatten(1, 2) for i in leaving], biases), role]
+            state = self.nodes(torch.cat(told, dim=-1))
+            around = [known[i][:, None] for i in (*entering, *leaving)]
+            states.append(functional.silu(state + sum(around) / max(1, len(around))))
+        return states
+
+    def _round(
+        self, layer: nn.Module, view: View, blocks: Sequence[EdgeBlock], states: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """One round of messages, along the edges and against them."""
+        forward: list[list[Tensor]] = [[] for _ in states]
+        reverse: list[list[Tensor]] = [[] for _ in states]
+        for block, links in zip(blocks, view.links, strict=True):
+            groups = links.shape[1]
+            sources, targets = (states[i].unflatten(1, (groups, -1)) for i in (block.source, block.target))
+            forward[block.target].append((links.mT @ sources).flatten(1, 2))
+            shares = links / (links.sum(3, keepdim=True) + TINY)
+            reverse[block.source].append((shares @ targets).flatten(1, 2))
+        return [
+            state + functional.silu(layer(torch.cat([state, _mean(along, state), _mean(against, state)], dim=-1)))
+            for state, along, against in zip(states, forward, reverse, strict=True)
+        ]
+
+    def _edges(self, known: Tensor, source: Tensor, target: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Gains and mixes of the edges of a block."""
+        groups = shape[1]
+        around = torch.cat([known, source.mean(1), target.mean(1)], dim=-1)
+        whole = functional.silu(self.block_hidden(around))
+        of_block = self.of_block(whole)[:, None, None, None]
+        of_target = self.of_target(functional.silu(target + whole[:, None])).unflatten(1, (groups, 1, -1))
+        of_source = self.of_source(functional.silu(source + whole[:, None])).unflatten(1, (groups, -1, 1))
+        answer = of_block + of_target  # networks, groups, 1, targets, answers
+        return _bounded(answer[..., 0] + of_source[..., 0]), answer[..., 1:]
+
+
+def _zero(linear: nn.Linear) -> nn.Linear:
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def _bounded(x: Tensor) -> Tensor:
+    return LARGEST_GAIN * torch.tanh(x / LARGEST_GAIN)
+
+
+def _mean(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
+    """The mean of tensors alike; zeros of the shape of `like` where there are none."""
+    return sum(tensors[1:], tensors[0]) / len(tensors) if tensors else torch.zeros_like(like)
+
+
+def change_steps(
+    structure: GraphStructure, coefficients: Coefficients, values: Network, moments: Moments, steps: Tensors
+) -> Mapping[str, Tensor]:
+    """The steps to be subtracted: the hand-made ones, each weight's times its factor, with what is added to it.
+
+    Each direction has the size that the hand-made step has in its block, whatever its own.
+
+    Args:
+        structure: Of the networks' graph.
+        coefficients: What to change.
+        values: The networks.
+        moments: Of their gradients, with the present ones as the last.
+        steps: The hand-made steps of the parameters that are learned.
+    """
+    adam = {name: moments.adam(name) for name in steps}
+    mean = {name: moments.mean(name) for name in steps}
+    step, *directions = (as_networks(values, own) for own in (steps, adam, mean, values.parameters))
+    blocks = [block for block in structure.edge_blocks if block.parameter is not None]
+    changed = iter(
+        _changed(own, others, gain[..., None, None], mix[:, :, :, :, None, None])
+        for own, gain, mix, *others in zip(
+            edge_kernels(step, blocks),
+            coefficients.gains,
+            coefficients.mixes,
+            *(edge_kernels(direction, blocks) for direction in directions),
+            strict=True,
+        )
+    )
+    fixed = edge_kernels(step, [block for block in structure.edge_blocks if block.parameter is None])
+    others = iter(fixed)
+    kernels = [next(others if block.parameter is None else changed) for block in structure.edge_blocks]
+    features = node_features(step)
+    own = _changed_biases(structure, features[..., 0], [node_features(d)[..., 0] for d in directions], coefficients)
+    features = torch.cat([own[..., None], features[..., 1:]], dim=-1)
+    constants = {name: step.parameters[name] for name in structure.constants}
+    parameters = network_of(structure, features, kernels, constants).parameters
+    return {name: parameters[name] for name in steps}
+
+
+def _changed(step: Tensor, directions: Sequence[Tensor], gain: Tensor, mix: Tensor) -> Tensor:
+    """Kernels of one block: (networks, groups, sources, targets, height, width)."""
+    axes = tuple(range(1, step.dim()))
+    size = step.square().mean(axes, keepdim=True)
+    added = torch.zeros_like(step)
+    for i, direction in enumerate(directions):
+        own = direction.square().mean(axes, keepdim=True)
+        added = added + mix[..., i] * direction * (size / (own + TINY)).sqrt()
+    return gain.exp() * (step + added)
+
+
+def _changed_biases(
+    structure: GraphStructure, step: Tensor, directions: Sequence[Tensor], coefficients: Coefficients
+) -> Tensor:
+    parts = []
+    for block in structure.node_blocks:
+        rows = slice(block.start, block.stop)
+        parts.append(
+            _changed(
+                step[:, rows],
+                [direction[:, rows] for direction in directions],
+                coefficients.node_gains[:, rows],
+                coefficients.node_mixes[:, rows],
+            )
+        )
+    return torch.cat(parts, dim=1)
