@@ -28,6 +28,7 @@ TABLE: dict[str, Entry] = {
     HOME: Entry("Home", "home", "What this is, and where to go."),
     "network": Entry("Network graph", "hub", "Look at one network: its neurons, its weights and what it computes."),
     "map": Entry("Map", "scatter_plot", "See thousands of networks at once, neighbours close together."),
+    "compare": Entry("Compare", "compare", "See where two networks differ, with their neurons aligned first."),
     "predict": Entry("Predict", "query_stats", "Read from the weights what a network shows, or how accurate it is."),
     "rank": Entry("Rank", "format_list_numbered", "Order several checkpoints by the accuracy that models predict."),
     "draw": Entry("Draw", "draw", "Draw a digit, watch a network learn it, and use that network on the other pages."),

@@ -1,4 +1,4 @@
-"""How far an edit moved each tensor of parameters, as bars."""
+"""How far each tensor of parameters was moved by an edit, or is from another network's, as bars."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,20 @@ from app.charts.gaps import gap
 from app.charts.theme import LIGHT, Theme
 
 
-def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme: Theme = LIGHT) -> dict[str, Any]:
+def draw_layer_changes(
+    names: Sequence[str],
+    changes: Sequence[float],
+    *,
+    theme: Theme = LIGHT,
+    title: str = "change relative to the size before",
+) -> dict[str, Any]:
     """A bar for each tensor, as an ECharts option.
 
     Args:
         names: Of the tensors, the first layer first.
         changes: Root mean square of the change over that of the tensor before; NaN where that is 0.
         theme: Colours.
+        title: What the bars show.
     """
     values = [gap(100 * change, 1) for change in changes]
     return {
@@ -22,7 +29,7 @@ def draw_layer_changes(names: Sequence[str], changes: Sequence[float], *, theme:
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f %%"},
         "xAxis": {
             "type": "value",
-            "name": "change relative to the size before",
+            "name": title,
             "nameLocation": "middle",
             "nameGap": 24,
             "axisLabel": {"formatter": "{value} %"},

@@ -11,16 +11,16 @@ from app.charts.image_grid import to_png
 from app.charts.theme import LIGHT, Theme
 
 SIDE = 56  # pixels of a picture
-ROW_HEIGHT = 96  # a picture, two lines of text, a gap
+TEXT_HEIGHT = 40  # two lines of text, a gap
 
 
-def wall_height(count: int, columns: int) -> int:
+def wall_height(count: int, columns: int, *, side: int = SIDE) -> int:
     """Height in pixels of a wall of this many pictures."""
-    return max(1, math.ceil(count / columns)) * ROW_HEIGHT + 8
+    return max(1, math.ceil(count / columns)) * (side + TEXT_HEIGHT) + 8
 
 
 def draw_picture_wall(
-    images: np.ndarray, texts: Sequence[str], *, columns: int, theme: Theme = LIGHT
+    images: np.ndarray, texts: Sequence[str], *, columns: int, side: int = SIDE, theme: Theme = LIGHT
 ) -> dict[str, Any]:
     """Pictures (networks, height, width[, 3]) in rows, each with up to two lines of text below it.
 
@@ -30,6 +30,7 @@ def draw_picture_wall(
         images: Values in [0, 1].
         texts: Text of each picture.
         columns: Pictures in a row.
+        side: Pixels of a picture.
         theme: Colours.
     """
     rows = max(1, math.ceil(len(images) / columns))
@@ -44,10 +45,10 @@ def draw_picture_wall(
             {
                 "type": "scatter",
                 "data": [
-                    {"value": [i % columns, i // columns, text], "symbol": f"image://{_data_url(pixels)}"}
+                    {"value": [i % columns, i // columns, text], "symbol": f"image://{_data_url(pixels, side)}"}
                     for i, (pixels, text) in enumerate(zip(images, texts, strict=True))
                 ],
-                "symbolSize": SIDE,
+                "symbolSize": side,
                 "symbolOffset": [0, -14],
                 "itemStyle": {"opacity": 1},
                 "selectedMode": "single",
@@ -61,7 +62,7 @@ def draw_picture_wall(
                     "color": theme.text,
                     "fontSize": 11,
                     "lineHeight": 14,
-                    "width": 64,
+                    "width": side + 8,
                     "overflow": "truncate",
                 },
             }
@@ -69,5 +70,5 @@ def draw_picture_wall(
     }
 
 
-def _data_url(pixels: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(to_png(pixels, SIDE)).decode()
+def _data_url(pixels: np.ndarray, side: int) -> str:
+    return "data:image/png;base64," + base64.b64encode(to_png(pixels, side)).decode()

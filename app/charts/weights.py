@@ -20,6 +20,7 @@ def draw_heatmap(
     y_title: str,
     value: str = "weight",
     size: tuple[int, int] | None = None,
+    limit: float | None = None,
 ) -> go.Figure:
     """A matrix (outputs, inputs) as colours about zero.
 
@@ -32,6 +33,8 @@ def draw_heatmap(
         y_title: What its rows are.
         value: What its entries are.
         size: Rows and columns of the matrix of which this one is a thumbnail; None for the matrix itself.
+        limit: |Entry| at which the colour is full, in a figure without a bar of colours, for several of one scale;
+            None for the largest here.
     """
     step_rows: float
     step_columns: float
@@ -40,12 +43,13 @@ def draw_heatmap(
         shown = _block_means(matrix, *block_size(matrix))
     else:
         shown, step_rows, step_columns = matrix, size[0] / matrix.shape[0], size[1] / matrix.shape[1]
-    limit = full_colour(shown, 1.0)
+    full = full_colour(shown, 1.0) if limit is None else limit
     figure = go.Figure(
         go.Heatmap(
             z=shown.astype(np.float32),
-            zmin=-limit,
-            zmax=limit,
+            zmin=-full,
+            zmax=full,
+            showscale=limit is None,
             colorscale=diverging_scale(theme),
             dx=step_columns,
             dy=step_rows,

@@ -25,6 +25,7 @@ STILL_SIDE = 64  # pixels of the pictures for browsers that cannot draw, sent al
 FALLBACK_SIDE = 256  # pixels of the pictures of networks that no browser can draw
 DIFFERENCE_LIMIT = 0.5
 FULL_STRENGTH = 1.0
+NAMES = ("Before", "After")
 FRONTEND = Path(__file__).resolve().with_name("frontend")
 
 
@@ -55,6 +56,8 @@ def siren_view(
     key: str,
     pixels: int = PIXELS,
     limit: float = DIFFERENCE_LIMIT,
+    names: tuple[str, str] = NAMES,
+    has_strength: bool = True,
 ) -> SirenView:
     """Show a SIREN to zoom into; of two, before, after and their difference, with a strength to preview.
 
@@ -66,6 +69,8 @@ def siren_view(
         key: Name of the component on the page.
         pixels: Resolution of the image that the network was fitted to, for the grid and the extent.
         limit: Difference of brightness at which its colour is full.
+        names: What to call the two.
+        has_strength: Whether a strength between and beyond the two can be previewed.
     """
     networks = [before] if after is None else [before, after]
     frequencies = sine_frequencies(before.architecture)
@@ -75,9 +80,8 @@ def siren_view(
             f"{FALLBACK_SIDE} × {FALLBACK_SIDE} pixels."
         )
         stills = [_still(network, FALLBACK_SIDE) for network in networks]
-        names = ("The picture before", "The picture after")
         for column, still, name in zip(st.columns(len(stills)), stills, names, strict=False):
-            column.image(to_png(still), alt=name, width="stretch")
+            column.image(to_png(still), alt=f"The picture {name.lower()}", width="stretch")
         return SirenView()
     packed = [pack(network).tobytes() for network in networks]
     fingerprint = hashlib.sha256(b"".join(packed)).hexdigest()[:16]
@@ -90,6 +94,8 @@ def siren_view(
         "networks": [_as_text(one) for one in packed],
         "fingerprint": fingerprint,
         "strength": strength,
+        "names": names,
+        "hasStrength": has_strength,
         "pixels": pixels,
         "limit": limit,
         "colours": dataclasses.asdict(colours),

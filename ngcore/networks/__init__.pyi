@@ -13,6 +13,14 @@ from .cost import cost_of as cost_of
 from .cost import inputs_that_fit as inputs_that_fit
 from .deepening import deepen as deepen
 from .deepening import place_to_deepen as place_to_deepen
+from .differences import Aligned as Aligned
+from .differences import Distance as Distance
+from .differences import NeuronDifferences as NeuronDifferences
+from .differences import TensorDifference as TensorDifference
+from .differences import aligned_with as aligned_with
+from .differences import neuron_differences as neuron_differences
+from .differences import tensor_differences as tensor_differences
+from .differences import weight_distance as weight_distance
 from .forward import forward_values as forward_values
 from .layers import ACTIVATION_KINDS as ACTIVATION_KINDS
 from .layers import NUM_FIRST_KINDS as NUM_FIRST_KINDS

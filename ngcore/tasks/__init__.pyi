@@ -18,6 +18,11 @@ from .checkpoints import folder_of_training as folder_of_training
 from .checkpoints import list_checkpoints as list_checkpoints
 from .checkpoints import load_checkpoint as load_checkpoint
 from .checkpoints import survey_checkpoints as survey_checkpoints
+from .comparing import AnswersOnImages as AnswersOnImages
+from .comparing import compare_on_images as compare_on_images
+from .comparing import computes_alike as computes_alike
+from .comparing import output_difference as output_difference
+from .comparing import picture_distance as picture_distance
 from .conformal import ClassSet as ClassSet
 from .conformal import Interval as Interval
 from .conformal import accuracy_interval as accuracy_interval

@@ -208,9 +208,11 @@ class View {
   describe() {
     const side = this.data.pixels;
     this.root.querySelector(".layouts").hidden = !this.isPair;
-    this.root.querySelector(".strength").hidden = !this.isPair;
+    this.root.querySelector(".strength").hidden = !this.isPair || !this.data.hasStrength;
     this.root.querySelector("[data-do=grid]").title = `Borders of the ${side} × ${side} pixels`;
-    const what = this.isPair ? "The pictures before and after and their difference" : "The picture of this network";
+    const [first, last] = this.data.names.map((name) => name.toLowerCase());
+    this.divider.setAttribute("aria-label", `Divider between ${first} and ${last}`);
+    const what = this.isPair ? `The pictures ${first} and ${last} and their difference` : "The picture of this network";
     this.canvas.setAttribute(
       "aria-label", `${what}. Zoom with the wheel or the keys plus and minus, move with the arrows, f shows all.`,
     );
@@ -241,7 +243,7 @@ class View {
     this.data.stills.forEach((still, i) => {
       const image = document.createElement("img");
       image.src = `data:image/png;base64,${still}`;
-      image.alt = this.isPair ? ["Before", "After"][i] : "The picture of this network";
+      image.alt = this.isPair ? this.data.names[i] : "The picture of this network";
       box.append(image);
     });
   }
@@ -265,7 +267,8 @@ class View {
     this.slider.value = this.strength;
     this.slider.setAttribute("aria-valuetext", `${text} the change`);
     this.output.textContent = text;
-    this.nameAfter = this.strength === 1 ? "After" : `After, ${text}`;
+    const last = this.data.names[AFTER];
+    this.nameAfter = this.strength === 1 ? last : `${last}, ${text}`;
     for (const name of this.names.children) if (name.dataset.shown === String(AFTER)) name.textContent = this.nameAfter;
   }
 
@@ -314,7 +317,8 @@ class View {
   placeNames() {
     const isSwipe = this.isPair && this.layout === "swipe";
     const shown = isSwipe ? [BEFORE, AFTER] : this.isPair ? [BEFORE, AFTER, DIFFERENCE] : [];
-    const texts = ["Before", this.nameAfter, "After − before"];
+    const [first, last] = this.data.names;
+    const texts = [first, this.nameAfter, `${last} − ${first.toLowerCase()}`];
     this.names.replaceChildren(...shown.map((kind, i) => {
       const name = document.createElement("span");
       name.dataset.shown = kind;

@@ -1,0 +1,1 @@
+"""The parts of the page that compares two networks and that no other page uses."""

@@ -1,0 +1,130 @@
+"""The tab of many networks in one sheet: the same tensor of each as a matrix or a histogram, in one scale."""
+
+from functools import partial
+
+import numpy as np
+import pandas
+import streamlit as st
+
+from app import cached
+from app.charts.gaps import full_colour
+from app.charts.picture_wall import draw_picture_wall, wall_height
+from app.charts.tensor_pictures import histogram_picture, matrix_picture
+from app.charts.theme import key_line, scale_key
+from app.charts.zoo_map import clicked_rows
+from app.compare.partner import PARTNER, Partner
+from app.components.appearance import theme
+from app.errors import fragment, plain
+from app.state import Selection
+from ngcore.zoo import Zoo
+
+MATRICES, HISTOGRAMS = "Matrices", "Histograms"
+COUNTS = (24, 60, 120)
+COLUMNS, SIDE = 12, 84
+ORDERS = {"id": "Order in the zoo", "label": "Label", "accuracy": "Accuracy", "step": "Training step"}
+SHARE = 0.995
+WALL_KEY = "pair.sheet"
+
+
+@fragment
+def sheet_tab(selection: Selection) -> None:
+    """Show a tensor of many networks of the zoo that a network is from."""
+    if selection.is_upload:
+        st.info("A sheet shows networks of a zoo: select one of a zoo above.", icon=":material/info:")
+        return
+    zoo, architecture = cached.zoo(selection.zoo), cached.network(selection).architecture
+    with st.container(horizontal=True, vertical_alignment="bottom", key="pair-sheet"):
+        show = st.segmented_control(
+            "Show",
+            [MATRICES, HISTOGRAMS],
+            default=MATRICES,
+            required=True,
+            key="compare_sheet",
+            bind="query-params",
+            persist_state="session",
+        )
+        name = st.selectbox(
+            "Tensor",
+            list(architecture.parameter_shapes),
+            key="compare_sheet_tensor",
+            bind="query-params",
+            persist_state="session",
+            width=200,
+        )
+        count = st.segmented_control(
+            "Networks",
+            COUNTS,
+            default=COUNTS[0],
+            required=True,
+            key="compare_sheet_count",
+            bind="query-params",
+            persist_state="session",
+        )
+        orders = _orders(zoo)
+        order = st.selectbox(
+            "Ordered by",
+            orders,
+            format_func=ORDERS.__getitem__,
+            key="compare_sheet_order",
+            bind="query-params",
+            persist_state="session",
+            width=180,
+        )
+    ids = _chosen(zoo, selection, count or COUNTS[0], order or orders[0])
+    _show(zoo, ids, name or next(iter(architecture.parameter_shapes)), show == HISTOGRAMS)
+
+
+def _orders(zoo: Zoo) -> list[str]:
+    """The columns that a zoo knows something of."""
+    known = {
+        "label": bool((zoo.metadata["label"] >= 0).any()),
+        "accuracy": bool(zoo.metadata["accuracy"].notna().any()),
+        "step": bool((zoo.metadata["step"] >= 0).any()),
+    }
+    return ["id", *(name for name, has_values in known.items() if has_values)]
+
+
+def _chosen(zoo: Zoo, selection: Selection, count: int, order: str) -> pandas.DataFrame:
+    """Rows of so many networks of the selected one's architecture, evenly spread over the zoo, in order."""
+    metadata = zoo.metadata
+    own = metadata["architecture"].iloc[zoo.position(selection.id)]
+    fitting = metadata[metadata["architecture"] == own].sort_values(order, kind="stable")
+    rows = np.linspace(0, len(fitting) - 1, min(count, len(fitting))).round().astype(int)
+    return fitting.iloc[rows]
+
+
+def _show(zoo: Zoo, rows: pandas.DataFrame, name: str, is_histogram: bool) -> None:
+    positions = [zoo.position(str(one)) for one in rows["id"]]
+    tensors = zoo.networks(positions).parameters[name].float().cpu().numpy()
+    limit, colours = full_colour(tensors, SHARE), theme()
+    draw = histogram_picture if is_histogram else matrix_picture
+    pictures = np.stack([draw(tensor, limit, theme=colours, side=SIDE) for tensor in tensors])
+    ids = rows["id"].astype(str).tolist()
+    st.echarts_chart(
+        draw_picture_wall(pictures, _texts(zoo, rows), columns=COLUMNS, side=SIDE, theme=colours),
+        height=wall_height(len(ids), COLUMNS, side=SIDE),
+        key=WALL_KEY,
+        on_select=partial(_select_clicked, zoo.name, ids),
+        alt=f"The tensor {name} of {len(ids)} networks of {zoo.name}, each with its number and what is known of it",
+    )
+    if is_histogram:
+        st.caption(f"Weights of {plain(name)} from −{limit:.3g} to {limit:.3g} in each; heights are relative.")
+    else:
+        st.html(key_line(scale_key(f"{name}, one scale for all", limit, colours)))
+    st.caption(f"{len(ids):,} networks of {plain(zoo.name)}. Click one to compare it with the selected network.")
+
+
+def _texts(zoo: Zoo, rows: pandas.DataFrame) -> list[str]:
+    """Two lines of text for each network: its number, and its class or accuracy."""
+    names = zoo.card.get("class_names", ())
+    texts = []
+    for name, label, accuracy in zip(rows["id"], rows["label"], rows["accuracy"], strict=True):
+        known = str(names[label]) if 0 <= label < len(names) else f"{accuracy:.1%}" if accuracy == accuracy else ""
+        texts.append(f"{str(name).removeprefix(f'{zoo.name}/')}\n{known}")
+    return texts
+
+
+def _select_clicked(zoo: str, ids: list[str]) -> None:
+    rows = clicked_rows(st.session_state[WALL_KEY]["selection"], len(ids))
+    if len(rows) == 1:
+        PARTNER.set(Partner(Selection(zoo, ids[rows.pop()])))
