@@ -18,6 +18,9 @@ STYLE = """<style>
 [class*="st-key-edit-remove-"] button [data-testid="stMarkdownContainer"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }
+/* a sheet of pictures keeps its size; a narrow screen scrolls it sideways */
+.st-key-pair-wall { overflow-x: auto; }
+.st-key-pair-wall > * { min-width: 780px; }
 </style>"""
 
 st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")

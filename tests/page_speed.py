@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 PAGES = {
     "Network graph": "Network graph",
     "Map": "Map",
+    "Compare": "Compare",
     "Predict": "Predict",
     "Draw": "Draw",
     "Edit": "Edit",

@@ -41,6 +41,7 @@ def draw_two_histograms(
             "name": "weight",
             "nameLocation": "middle",
             "nameGap": 24,
+            "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
         },
         "yAxis": {"type": "log", "min": 0.5, "name": "count"} if is_log else {"type": "value", "name": "count"},
         "series": [

@@ -62,8 +62,8 @@ def choose_partner(selection: Selection) -> Partner:
     is_from_elsewhere = partner is not None and partner != st.session_state.get(SHOWN_KEY)
     if st.session_state.get(KIND_KEY) not in kinds or is_from_elsewhere:
         st.session_state[KIND_KEY] = _kind_of(partner, selection, kinds)
+    kind = st.segmented_control("Compare with", list(kinds), required=True, key=KIND_KEY, persist_state="session")
     with st.container(horizontal=True, vertical_alignment="bottom", key="pair-second"):
-        kind = st.segmented_control("Compare with", list(kinds), required=True, key=KIND_KEY, persist_state="session")
         chosen = kinds[kind or next(iter(kinds))](selection, partner)
     if chosen != partner:
         PARTNER.set(chosen)

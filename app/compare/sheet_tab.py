@@ -20,8 +20,9 @@ from ngcore.zoo import Zoo
 
 MATRICES, HISTOGRAMS = "Matrices", "Histograms"
 COUNTS = (24, 60, 120)
-COLUMNS, SIDE = 12, 84
+COLUMNS, SIDE = 10, 64
 ORDERS = {"id": "Order in the zoo", "label": "Label", "accuracy": "Accuracy", "step": "Training step"}
+WIDTH = 78  # pixels of a picture and the gap beside it
 SHARE = 0.995
 WALL_KEY = "pair.sheet"
 
@@ -100,13 +101,15 @@ def _show(zoo: Zoo, rows: pandas.DataFrame, name: str, is_histogram: bool) -> No
     draw = histogram_picture if is_histogram else matrix_picture
     pictures = np.stack([draw(tensor, limit, theme=colours, side=SIDE) for tensor in tensors])
     ids = rows["id"].astype(str).tolist()
-    st.echarts_chart(
-        draw_picture_wall(pictures, _texts(zoo, rows), columns=COLUMNS, side=SIDE, theme=colours),
-        height=wall_height(len(ids), COLUMNS, side=SIDE),
-        key=WALL_KEY,
-        on_select=partial(_select_clicked, zoo.name, ids),
-        alt=f"The tensor {name} of {len(ids)} networks of {zoo.name}, each with its number and what is known of it",
-    )
+    with st.container(key="pair-wall"):
+        st.echarts_chart(
+            draw_picture_wall(pictures, _texts(zoo, rows), columns=COLUMNS, side=SIDE, theme=colours),
+            width=COLUMNS * WIDTH,
+            height=wall_height(len(ids), COLUMNS, side=SIDE),
+            key=WALL_KEY,
+            on_select=partial(_select_clicked, zoo.name, ids),
+            alt=f"The tensor {name} of {len(ids)} networks of {zoo.name}, each with its number and what is known of it",
+        )
     if is_histogram:
         st.caption(f"Weights of {plain(name)} from −{limit:.3g} to {limit:.3g} in each; heights are relative.")
     else:

@@ -63,32 +63,33 @@ def _choose_order(moved: Aligned | None) -> bool:
             icon=":material/info:",
         )
         return False
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="pair-order"):
-        order = st.segmented_control(
-            "Neurons of the second network",
-            [ALIGNED, AS_GIVEN],
-            default=ALIGNED,
-            required=True,
-            key=ORDER_KEY,
-            bind="query-params",
-            persist_state="session",
-            help="Aligned: in the order, and with the signs, in which its weights are nearest to the first network's "
-            "(weight matching, Ainsworth et al. 2023). It computes the same.",
-        )
-        given, reached = moved.given, moved.reached
-        gain = (reached.length - given.length) / given.length if given.length else 0.0
-        st.metric("Weight distance, as given", f"{given.length:.3g}", border=True, width=170)
-        st.metric(
-            "Weight distance, aligned",
-            f"{reached.length:.3g}",
-            f"{gain:+.0%}" if gain else None,
-            delta_color="inverse",
-            border=True,
-            width=170,
-        )
-        chosen = reached if order == ALIGNED else given
-        st.metric("Relative distance", f"{chosen.relative:.1%}", border=True, width=150)
-        st.metric("Cosine of the weights", f"{chosen.cosine:.3f}", border=True, width=160)
+    order = st.segmented_control(
+        "Neurons of the second network",
+        [ALIGNED, AS_GIVEN],
+        default=ALIGNED,
+        required=True,
+        key=ORDER_KEY,
+        bind="query-params",
+        persist_state="session",
+        help="Aligned: in the order, and with the signs, in which its weights are nearest to the first network's "
+        "(weight matching, Ainsworth et al. 2023). It computes the same.",
+    )
+    given, reached = moved.given, moved.reached
+    gain = (reached.length - given.length) / given.length if given.length else 0.0
+    chosen = reached if order == ALIGNED else given
+    figures = {
+        "Distance, as given": (f"{given.length:.3g}", None),
+        "Distance, aligned": (f"{reached.length:.3g}", f"{gain:+.0%}" if gain else None),
+        "Relative distance": (f"{chosen.relative:.1%}", None),
+        "Cosine": (f"{chosen.cosine:.3f}", None),
+    }
+    with st.container(horizontal=True, gap="small", key="pair-figures"):
+        for title, (value, delta) in figures.items():
+            st.metric(title, value, delta, delta_color="inverse", border=True, width=166, height="stretch")
+    st.caption(
+        "Distance: length of the difference of all weights; relative: its share of the length of the first network's. "
+        "Aligning moves neurons and changes nothing of what the network computes."
+    )
     return order == ALIGNED
 
 
@@ -122,21 +123,16 @@ def _layer_table(rows: list[Any]) -> None:
                 "relative difference": row.relative,
                 "difference": row.change,
                 "largest": row.largest,
-                "size, first": row.first,
-                "size, second": row.second,
             }
             for row in rows
         ],
         hide_index=True,
         height="content" if len(rows) < NUM_NEURONS else 36 * NUM_NEURONS,
         key="pair.layer_table",
-        column_config={
-            column: st.column_config.NumberColumn(format="%.3g")
-            for column in ("difference", "largest", "size, first", "size, second")
-        }
+        column_config={column: st.column_config.NumberColumn(format="%.3g") for column in ("difference", "largest")}
         | {"relative difference": st.column_config.NumberColumn(format="percent")},
     )
-    st.caption("Sizes are root mean squares over the tensor; relative to the first network's.")
+    st.caption("Differences are root mean squares over the tensor; relative: as a share of the first network's.")
 
 
 def _neurons(pair: Pair, second: Network, layer: str, moved: Aligned | None) -> None:

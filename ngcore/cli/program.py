@@ -12,6 +12,7 @@ from ngcore.cli import (
     benchmark,
     calibrate,
     check,
+    compare,
     data,
     edit,
     embed,
@@ -101,6 +102,7 @@ for _module in (
     graph,
     weights,
     check,
+    compare,
     benchmark,
 ):
     _module.register(program)

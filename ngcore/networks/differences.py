@@ -111,8 +111,8 @@ def weight_distance(first: Network, second: Network) -> Distance:
     _expect_pair(first, second)
     start, end = (network.flatten()[0].double().cpu() for network in (first, second))
     length, sizes = float((end - start).norm()), (float(start.norm()), float(end.norm()))
-    cosine = float(start @ end) / math.prod(sizes) if all(sizes) else math.nan
-    return Distance(length, length / sizes[0] if sizes[0] else math.nan, max(-1.0, min(1.0, cosine)))
+    cosine = max(-1.0, min(1.0, float(start @ end) / math.prod(sizes))) if all(sizes) else math.nan
+    return Distance(length, length / sizes[0] if sizes[0] else math.nan, cosine)
 
 
 def tensor_differences(first: Network, second: Network) -> list[TensorDifference]:

@@ -38,7 +38,7 @@ def partner(app):
 def test_a_shuffled_copy_is_far_as_given_and_not_apart_once_aligned(open_page):
     app = choose_kind(open_page("compare", net="tiny-inrs/000007"), "Shuffled copy")
     found = metrics(app)
-    assert float(found["Weight distance, as given"]) > 1 and float(found["Weight distance, aligned"]) < 1e-5
+    assert float(found["Distance, as given"]) > 1 and float(found["Distance, aligned"]) < 1e-5
     assert partner(app) == "copy:1"
     app.button(key="pair.shuffle").click().run()
     expect_well(app)

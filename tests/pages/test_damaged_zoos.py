@@ -10,7 +10,7 @@ DAMAGES = {
     "metadata cut off": ("metadata.parquet", b"PAR1"),
     "tensors cut off": ("*.safetensors", b"\x08"),
 }
-PAGES_WITH_ZOOS = ("home", "network", "predict", "edit", "blend", "lab", "map")
+PAGES_WITH_ZOOS = ("home", "network", "compare", "predict", "edit", "blend", "lab", "map")
 
 
 @pytest.fixture

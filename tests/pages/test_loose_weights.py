@@ -150,7 +150,7 @@ def test_hostile_names_show_as_text(opened):
     assert "<img src=x" not in shown and "&lt;img src=x" in shown
 
 
-@pytest.mark.parametrize("page", ["predict", "edit", "blend", "map", "draw", "lab", "leaderboard", "home"])
+@pytest.mark.parametrize("page", ["predict", "compare", "edit", "blend", "map", "draw", "lab", "leaderboard", "home"])
 def test_no_other_page_stumbles_over_a_file_without_structure(opened, pages_folder, page):
     app = opened(state_of_branches())
     app.switch_page(str(pages_folder / f"{page}.py")).run()

@@ -6,7 +6,7 @@ import json
 import pytest
 from dag_architectures import DAGS
 
-PAGES = ("home", "network", "map", "predict", "draw", "edit", "blend", "lab", "leaderboard")
+PAGES = ("home", "network", "map", "compare", "predict", "draw", "edit", "blend", "lab", "leaderboard")
 TABS = {"grid_on": "Weights", "shuffle": "Shuffle", "download": "Export"}
 
 

@@ -1,0 +1,51 @@
+"""Values in the address of a page: taken when they are new and valid, kept over pages, put back otherwise."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PAGE = """
+import streamlit as st
+from app.address import Parameter
+
+number = Parameter("number", lambda text: int(text) if text.isdecimal() and int(text) < 100 else None, str)
+st.text(f"{number.get()}")
+st.button("seven", on_click=number.set, args=(7,))
+st.button("none", on_click=number.set, args=(None,))
+"""
+
+
+@pytest.fixture
+def page():
+    return AppTest.from_string(PAGE).run()
+
+
+def asked(app, value):
+    app.query_params["number"] = value
+    return app.run()
+
+
+def state(app):
+    """The value of the page, and what its address says."""
+    text = app.query_params.get("number")
+    return app.text[0].value, text[0] if isinstance(text, list) else text
+
+
+def test_the_address_gives_the_value_and_the_page_the_address(page):
+    assert state(page) == ("None", None)
+    assert state(asked(page, "42")) == ("42", "42")
+    assert state(page.button[0].click().run()) == ("7", "7")
+    assert state(asked(page, "42")) == ("42", "42")
+    assert state(page.button[1].click().run()) == ("None", None)
+
+
+@pytest.mark.parametrize("lie", ["x", "-1", "1000", "", "9" * 5_000, "<script>"])
+def test_a_value_that_is_none_is_replaced_by_the_last_valid_one(page, lie):
+    assert state(asked(page, lie)) == ("None", None)
+    asked(page, "42")
+    assert state(asked(page, lie)) == ("42", "42")
+
+
+def test_an_address_that_says_nothing_gets_the_value_of_the_session(page):
+    asked(page, "42")
+    del page.query_params["number"]
+    assert state(page.run()) == ("42", "42")
