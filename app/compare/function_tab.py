@@ -85,7 +85,8 @@ def _answers(answers: AnswersOnImages) -> None:
         return
     names = CLASS_NAMES[answers.image_set]
     images = sample_images(answers.image_set).images[rows[:MAX_PICTURES]].numpy() / 255
-    said = [f"{_name(names, answers.first[row])} | {_name(names, answers.second[row])}" for row in rows[:MAX_PICTURES]]
+    first_said, second_said = answers.first.tolist(), answers.second.tolist()
+    said = [f"{_name(names, first_said[row])} | {_name(names, second_said[row])}" for row in rows[:MAX_PICTURES]]
     st.markdown(f"**Images that they classify differently**, {len(images)} of {len(rows):,}")
     st.image(
         draw_image_grid(images, said, columns=8, size=112, theme=theme()),
@@ -96,4 +97,4 @@ def _answers(answers: AnswersOnImages) -> None:
 
 
 def _name(names: tuple[str, ...], number: int) -> str:
-    return names[int(number)] if int(number) >= 0 else "not finite"
+    return names[number] if number >= 0 else "not finite"

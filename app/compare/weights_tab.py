@@ -165,8 +165,8 @@ def _neurons(pair: Pair, second: Network, layer: str, moved: Aligned | None) -> 
     st.caption("Neurons that differ most, by all weights that lead into them and their bias.")
 
 
-def _furthest(found: list[NeuronDifferences]) -> list[dict[str, str | int | float]]:
-    rows = [
+def _furthest(found: list[NeuronDifferences]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
         {"layer": one.layer, "neuron": number, "difference": float(change), "relative difference": float(relative)}
         for one in found
         for number, (change, relative) in enumerate(zip(one.change, one.relative, strict=True))

@@ -54,7 +54,7 @@ def _weights(first: "Network", second: "Network") -> dict[str, Any]:
     from ngcore.networks import aligned_with, neuron_differences, tensor_differences
 
     moved = aligned_with(second, first)
-    neurons = [
+    neurons: list[dict[str, Any]] = [
         {"layer": one.layer, "neuron": number, "difference": float(change)}
         for one in neuron_differences(first, moved.network)
         for number, change in enumerate(one.change)
@@ -112,7 +112,6 @@ def _show(console: Console, result: dict[str, Any]) -> None:
         console.print(table_of(("", ""), [("MSE between the pictures", function["picture_mse"])]))
     elif function:
         first, second = function["accuracies"]
-        rows = [("Accuracy, first", f"{first:.1%}"), ("Accuracy, second", f"{second:.1%}")]
-        rows += [("Agreement", f"{function['agreement']:.1%}")]
+        shares = {"Accuracy, first": first, "Accuracy, second": second, "Agreement": function["agreement"]}
         title = f"{function['num_images']:,} test images of {function['images']}"
-        console.print(table_of(("", ""), rows, title=title))
+        console.print(table_of(("", ""), [(name, f"{share:.1%}") for name, share in shares.items()], title=title))

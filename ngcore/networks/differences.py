@@ -125,12 +125,14 @@ def tensor_differences(first: Network, second: Network) -> list[TensorDifference
     rows = []
     for name, tensor in first.parameters.items():
         start, end = (values[0].double().cpu() for values in (tensor, second.parameters[name]))
-        sizes = (
-            float(values.square().mean().sqrt()) if values.numel() else 0.0 for values in (start, end, end - start)
-        )
         largest = float((end - start).abs().max()) if start.numel() else 0.0
-        rows.append(TensorDifference(name, start.numel(), *sizes, largest))
+        rows.append(TensorDifference(name, start.numel(), _size(start), _size(end), _size(end - start), largest))
     return rows
+
+
+def _size(values: Tensor) -> float:
+    """Root mean square of numbers; 0 of none."""
+    return float(values.square().mean().sqrt()) if values.numel() else 0.0
 
 
 def neuron_differences(first: Network, second: Network) -> list[NeuronDifferences]:
