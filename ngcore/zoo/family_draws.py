@@ -156,23 +156,50 @@ def _draw_lstm(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, T
 
 
 def _draw_transformer(places: Mapping[str, float], draw: Draw) -> tuple[Architecture, Traits]:
-    """Patches as tokens, learned positions, pre-norm blocks, mean over tokens (Dosovitskiy et al. 2021)."""
+    """A small vision transformer."""
     patch = draw.choice((7, 7, 7, 14, 4))
     depth, heads = pick(places["depth"], (1, 2, 3, 4)), draw.choice((1, 2, 4) if patch > 4 else (1, 2))
     width = heads * draw.choice(tuple(range(max(4, 12 // heads), 64 // heads + 1, 2)))
     norm = pick(places["norm"], ("layer_norm", "rms_norm"))
     function: ActivationKind = pick(places["activation"], ACTIVATIONS)
-    s = Steps(INPUT_SHAPE)
-    s(Conv2d(1, width, (patch, patch), (patch, patch)))
-    tokens = s(Reshape(((28 // patch) ** 2,)))
+    architecture = vision_transformer(
+        INPUT_SHAPE, patch=patch, width=width, heads=heads, depth=depth, norm=norm, function=function
+    )
+    readout = f"{patch}×{patch}"
+    return architecture, _traits(depth=depth, width=width, norm=norm, activation=function, heads=heads, readout=readout)
+
+
+def vision_transformer(
+    input_shape: tuple[int, int, int],
+    *,
+    patch: int,
+    width: int,
+    heads: int,
+    depth: int,
+    norm: str,
+    function: ActivationKind = "gelu",
+) -> Architecture:
+    """Patches as tokens, learned positions, pre-norm blocks, mean over tokens (Dosovitskiy et al. 2021).
+
+    Args:
+        input_shape: (channels, height, width) of the images.
+        patch: Side of a patch in pixels.
+        width: Of the tokens.
+        heads: Of the attention.
+        depth: Number of blocks.
+        norm: Key of `NORMS`.
+        function: Activation of the perceptrons.
+    """
+    s = Steps(input_shape)
+    s(Conv2d(input_shape[0], width, (patch, patch), (patch, patch)))
+    tokens = s(Reshape(((input_shape[1] // patch) * (input_shape[2] // patch),)))
     s(Add(), tokens, s(Constant(s.shape)))
     for _ in range(depth):
         _block(s, heads, norm, function)
     _normalise(s, norm)
     s(PositionPool("mean", (1,)))
     s(Linear(width, NUM_CLASSES))
-    readout = f"{patch}×{patch}"
-    return s.end(), _traits(depth=depth, width=width, norm=norm, activation=function, heads=heads, readout=readout)
+    return s.end()
 
 
 def _block(s: Steps, heads: int, norm: str, function: ActivationKind) -> None:
