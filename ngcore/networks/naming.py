@@ -9,9 +9,13 @@ MAX_SIZES_IN_NAME = 8
 
 def short_name(layers: Sequence[Layer], sizes: Sequence[int], *, is_chain: bool, reads_maps: bool) -> str:
     """Family where maps are read, sizes of the layers, and activation functions; sizes of many steps are cut short."""
-    functions = dict.fromkeys(layer.function for layer in layers if isinstance(layer, Activation))
-    family = f"{_family(layers)} " if reads_maps else ""
-    return f"{family}{'-'.join(_short(sizes, is_chain=is_chain))} {'/'.join(functions) or 'none'}"
+    functions = list(dict.fromkeys(layer.function for layer in layers if isinstance(layer, Activation)))
+    if not functions and not any(isinstance(layer, Recurrence) for layer in layers):  # a cell has its own
+        functions = ["none"]
+    family = [_family(layers)] if reads_maps else []
+    return " ".join(
+        [*family, "-".join(_short(sizes, is_chain=is_chain)), *(["/".join(functions)] if functions else [])]
+    )
 
 
 def _short(sizes: Sequence[int], *, is_chain: bool) -> list[str]:

@@ -80,7 +80,7 @@ def test_networks_that_read_maps_are_named_by_their_family():
     assert chain((1, 8, 8), head).name == "MLP 1-3 gelu"
     lstm = Recurrence("lstm", 8, 4)
     steps = (Step(Flatten(kept=1), (0,)), Step(lstm, (1,), "cell"), Step(Flatten(), (2,)))
-    assert Architecture(((1, 8, 8),), steps, (3,)).name == "LSTM 1-4 none"
+    assert Architecture(((1, 8, 8),), steps, (3,)).name == "LSTM 1-4"
     patches = (Step(Conv2d(1, 4, (4, 4), (4, 4)), (0,), "patches"), Step(Reshape((4,)), (1,)))
     attending = (*patches, Step(Attend(2), (2, 2, 2)))
     assert Architecture(((1, 8, 8),), attending, (3,)).name == "Transformer 1-4 none"
