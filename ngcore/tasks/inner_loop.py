@@ -60,8 +60,17 @@ class InnerRun:
         pieces = zip(names, flat.split(sizes, dim=1), strict=True)
         return {name: piece.view_as(self.moments.fast[name]) for name, piece in pieces}
 
-    def step(self, gradients: Mapping[str, Tensor], rule: UpdateRule | None) -> dict[str, Tensor]:
-        """Make one step; returns what was subtracted, with the gradient history of the rule."""
+    def step(
+        self, gradients: Mapping[str, Tensor], rule: UpdateRule | None, *, rate: float = 1.0, decays: bool = True
+    ) -> dict[str, Tensor]:
+        """Make one step; returns what was subtracted, with the gradient history of the rule.
+
+        Args:
+            gradients: Of each parameter, (networks, *shape).
+            rule: What changes the hand-made step; None: nothing.
+            rate: Factor of the step.
+            decays: Whether steps fall to 0 by half a cosine; else they keep their size.
+        """
         made = self.count
         self.moments = self.moments.after(gradients)
         steps = base_step(self.moments, gradients)
@@ -72,7 +81,7 @@ class InnerRun:
                 seen = view(structure, self.network, networks[0], self.moments, networks[1])
                 self.coefficients = rule(seen, clock(made, self.total_steps))
             steps = dict(change_steps(structure, self.coefficients, self.network, self.moments, steps))
-        factor = cosine(made, self.total_steps)
+        factor = rate * cosine(made, self.total_steps if decays else None)
         subtracted = {name: factor * step for name, step in steps.items()}
         moved = {name: self.network.parameters[name] - step.detach() for name, step in subtracted.items()}
         self.network = self.network.having({**self.network.parameters, **moved})

@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, Network
 from ngcore.optim import RuleConfig, UpdateRule
 from ngcore.optim.moments import Moments
-from ngcore.tasks.inner_loop import Batch, InnerRun, meta_loss
-from ngcore.tasks.optimisees import ImagesBySize, Optimisee, conv_net, draw_optimisee, initial_parameters, perceptron
+from ngcore.tasks.inner_loop import InnerRun, meta_loss
+from ngcore.tasks.optimisees import (
+    ImagesBySize,
+    Optimisee,
+    conv_net,
+    draw_batch,
+    draw_optimisee,
+    initial_parameters,
+    perceptron,
+)
 from ngcore.training.state import read_state, write_state
 from ngcore.zoo.runs import keyed_generator
 from ngcore.zoo.stack_training import measure_stack
@@ -71,7 +78,7 @@ def run_optimiser(
     with torch.no_grad():
         for _ in range(task.total_steps):
             with torch.enable_grad():
-                gradients = run.gradients(_draw_batch(data.train, task.batch_size, generator))
+                gradients = run.gradients(draw_batch(data.train, task.batch_size, generator))
             run.step(gradients, rule)
     pictures, labels = data.validation
     accuracy, loss = measure_stack(run.network, pictures, labels.expand(num_networks, -1))
@@ -157,7 +164,7 @@ class _Trainer:
         run, task = self.runs[slot], self._task(self.numbers[slot])
         generator = keyed_generator(self.config.seed, "window", self.update)
         data = self.images[task.images, task.side].train
-        batches = [_draw_batch(data, task.batch_size, generator) for _ in range(self.config.window + 1)]
+        batches = [draw_batch(data, task.batch_size, generator) for _ in range(self.config.window + 1)]
         loss, is_finite = meta_loss(run, batches, self.rule)
         for group in self.adam.param_groups:
             progress = self.update / self.config.updates
@@ -224,9 +231,3 @@ def _restored(task: Optimisee, kept: Mapping[str, Any]) -> InnerRun:
     architecture: Architecture = task.architecture
     moments = Moments(**kept["moments"], count=kept["count"])
     return InnerRun(Network(architecture, kept["parameters"]), task.total_steps, moments)
-
-
-def _draw_batch(data: tuple[Tensor, Tensor], size: int, generator: torch.Generator) -> Batch:
-    images, labels = data
-    chosen = torch.randint(len(images), (size,), generator=generator)
-    return images[chosen], labels[chosen]

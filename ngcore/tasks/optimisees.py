@@ -151,3 +151,10 @@ def _resized(images: Tensor, side: int) -> Tensor:
 
 ImagesBySize = Mapping[tuple[str, int], TrainingImages]
 """By name of the image set and side."""
+
+
+def draw_batch(data: tuple[Tensor, Tensor], size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A minibatch of images and labels, drawn with replacement."""
+    images, labels = data
+    chosen = torch.randint(len(images), (size,), generator=generator)
+    return images[chosen], labels[chosen]
