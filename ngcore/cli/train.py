@@ -12,6 +12,9 @@ from ngcore.cli.progress import ProgressBar, describe_seconds, progress_bar
 from ngcore.cli.replacing import Replace, expect_free
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ngcore.training import ProgressEvent
 
 
@@ -49,15 +52,19 @@ def train(
     import torch
 
     from ngcore.tasks import find_recipe, folder_of_training, train_recipe
+    from ngcore.tasks.optimiser_training import OPTIMISER_RECIPES
     from ngcore.zoo import Zoo, find_zoo
 
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if name in OPTIMISER_RECIPES:
+        _train_optimiser(name, out=out, seed=seed, max_seconds=max_seconds, replace=replace, as_json=as_json)
+        return
     recipe = find_recipe(name)
     zoo_folder = find_zoo(zoo or recipe.zoo)
     corpus = Zoo.open(zoo_folder).name
     folder = out or folder_of_training(name, seed=seed, limit=limit, zoo=None if corpus == recipe.zoo else corpus)
     expect_free(folder / "card.json", replace=replace)
-    if threads is not None:
-        torch.set_num_threads(threads)
     with progress_bar(f"Training {name}") as bar:
         reporter = _Reporter(bar)
         card = train_recipe(
@@ -76,6 +83,35 @@ def train(
         return
     say(f"Written to {folder}.")
     print_result({"is_finished": True, "folder": str(folder), "card": card}, as_json=as_json, show=_shower(card))
+
+
+def _train_optimiser(
+    name: str, *, out: "Path | None", seed: int, max_seconds: float | None, replace: bool, as_json: bool
+) -> None:
+    """Train the rule of an optimiser, and show how its trainings ended."""
+    from ngcore.tasks.optimiser_training import OPTIMISER_RECIPES, folder_of_optimiser, train_optimiser
+
+    folder = out or folder_of_optimiser(name, seed)
+    expect_free(folder / "card.json", replace=replace)
+    total = OPTIMISER_RECIPES[name][0].updates
+    with progress_bar(f"Training {name}") as bar:
+
+        def report(entry: "Mapping[str, Any]") -> None:
+            bar(entry["update"], total, note=f"accuracy {entry['accuracy']:.4f} · {entry['diverged']} diverged")
+
+        card = train_optimiser(name, out=folder, seed=seed, max_seconds=max_seconds, report=report)
+    if card is None:
+        say("Not finished. Run the same command again to continue.")
+        print_result({"is_finished": False}, as_json=as_json, show=lambda console: None)
+        return
+    say(f"Written to {folder}.")
+    rows = [
+        [row["architecture"], row["images"], row["steps"], f"{row['accuracy']:.4f}", f"{row['base_accuracy']:.4f}"]
+        for row in card["metrics"]["validation"]["tasks"]
+    ]
+    columns = ("Network", "Images", ">Steps", ">Accuracy", ">Without the rule")
+    result = {"is_finished": True, "folder": str(folder), "card": card}
+    print_result(result, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
 
 
 class _Reporter:

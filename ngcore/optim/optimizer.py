@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.graph import graph_structure
 from ngcore.networks import from_module
+from ngcore.optim.checkpoint import load_rule
 from ngcore.optim.features import as_networks, clock, view
 from ngcore.optim.mapping import ModuleMap
 from ngcore.optim.moments import Moments, base_step, cosine
@@ -38,7 +39,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
     Args:
         module: The module to train.
         example_inputs: What it can be called with: a tensor, or one for each input.
-        rule: What was learned; None: the hand-made steps alone.
+        rule: What was learned: a rule, or the name of a trained one; None: the hand-made steps alone.
         total_steps: Steps of the whole training; None where that is not known: steps then do not shrink with time.
         lr: Factor of all steps.
         weight_decay: Share of each matrix and kernel that is taken off at a step of size 1, as in AdamW.
@@ -48,7 +49,8 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
 
     Raises:
         ArchitectureError: If the module cannot be read.
-        NeuralGraphError: If a group or a number is not as expected.
+        UnknownNameError: If there is no such rule or kind of group.
+        NeuralGraphError: If a number is not as expected.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         module: nn.Module,
         example_inputs: Tensor | Sequence[Tensor],
         *,
-        rule: UpdateRule | None = None,
+        rule: UpdateRule | str | None = None,
         total_steps: int | None = None,
         lr: float = 1.0,
         weight_decay: float = 0.0,
@@ -70,7 +72,8 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         super().__init__(_with_the_rest(module, groups), defaults)
         inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
         self.map = ModuleMap(module, from_module(module, *inputs, strict=False))
-        self.rule, self.total_steps = rule, total_steps
+        self.rule = load_rule(rule) if isinstance(rule, str) else rule
+        self.total_steps = total_steps
         self.structure = graph_structure(self.map.network.architecture)
         inside = {id(parameter) for parameter in self.map.parameters}
         self._outside = {name: p for name, p in module.named_parameters() if id(p) not in inside}
@@ -81,6 +84,8 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         self.coefficients: Coefficients | None = None
         adamw = [{**group} for group in self._groups("adamw")]
         self._adamw = torch.optim.AdamW(adamw) if adamw else None
+        if self.rule is not None:
+            self.rule.to(self.map.network.device, self.map.network.dtype)
 
     @property
     def outside(self) -> list[str]:

@@ -149,13 +149,13 @@ def _judge(zoo: str, name: str, *, epochs: int, **changes: Any) -> Recipe:
 def _judges(zoo: str) -> dict[str, Recipe]:
     """Predictors of the accuracy of networks of many architectures; the neurons' responses taught none of them more."""
     return {
-        f"{zoo}-ng-sweep": _judge(zoo, "ng-sweep-accuracy", epochs=20, input_noise=0.05),
+        f"{zoo}-ng-sweep": _judge(zoo, "ng-sweep-accuracy", epochs=40, input_noise=0.05),
         f"{zoo}-ng-sweep-16-probes": _judge(
-            zoo, "ng-sweep-accuracy-16-probes", epochs=20, input_noise=0.05, reads_responses=False
+            zoo, "ng-sweep-accuracy-16-probes", epochs=30, input_noise=0.05, reads_responses=False
         ),
         f"{zoo}-ng-gnn": _judge(zoo, "ng-gnn-accuracy", epochs=5),
-        f"{zoo}-output-probes-16": _judge(zoo, "output-accuracy-16-probes", epochs=20),
-        f"{zoo}-statnn": Recipe.of("predict", zoo, "statnn", _schedule(40, **FULL)),
+        f"{zoo}-output-probes-16": _judge(zoo, "output-accuracy-16-probes", epochs=60),
+        f"{zoo}-statnn": Recipe.of("predict", zoo, "statnn", _schedule(60, **FULL)),
     }
 
 

@@ -1,0 +1,129 @@
+"""The trainings behind the optimisers that ship, and from the end of one to a checkpoint with its card."""
+
+import hashlib
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ngcore.errors import UnknownNameError
+from ngcore.optim import RuleConfig, UpdateRule
+from ngcore.optim.checkpoint import FOLDER, TASK
+from ngcore.paths import work_folder
+from ngcore.tasks.meta_training import MetaConfig, Report, meta_train, run_optimiser, validation_tasks
+from ngcore.tasks.optimisees import NUM_VALIDATION, SIDES, ImagesBySize, TrainingImages
+from ngcore.training.checkpoint import save_checkpoint
+from ngcore.zoo.images import ImageSet, fetch_images
+from ngcore.zoo.preprocessing import to_grey_splits
+
+IMAGE_SETS = ("mnist", "fashion-mnist")
+
+OPTIMISER_RECIPES: dict[str, tuple[MetaConfig, RuleConfig]] = {
+    "optimiser-ng-gnn": (MetaConfig(), RuleConfig()),
+}
+
+
+def train_optimiser(
+    name: str,
+    *,
+    out: Path | str | None = None,
+    seed: int = 0,
+    max_seconds: float | None = None,
+    report: Report | None = None,
+) -> dict[str, Any] | None:
+    """Train what `OPTIMISER_RECIPES[name]` says, resuming where an earlier call stopped, and write the checkpoint.
+
+    The rule is the best by accuracy on training images that were held out; test images are not used.
+
+    Args:
+        name: Key of `OPTIMISER_RECIPES`.
+        out: Folder of the checkpoint; None: in the work folder.
+        seed: Root of every random draw.
+        max_seconds: Stop this call after this time, at the next validation; call again to continue.
+        report: Called after each validation.
+
+    Returns:
+        The card; None if `max_seconds` ended the call before the training was done.
+
+    Raises:
+        UnknownNameError: If there is no such recipe.
+        DataError: If the images cannot be had.
+    """
+    if name not in OPTIMISER_RECIPES:
+        raise UnknownNameError("recipe of an optimiser", name, OPTIMISER_RECIPES)
+    config, rule = OPTIMISER_RECIPES[name]
+    config = MetaConfig(**{**config.__dict__, "seed": seed})
+    sets = {images: fetch_images(images) for images in IMAGE_SETS}
+    images = training_images(sets, SIDES)
+    start = time.monotonic()
+    folder = folder_of_optimiser(name, seed)
+    state = meta_train(
+        config,
+        images,
+        work_folder() / "runs" / folder.name,
+        rule=rule,
+        max_seconds=math.inf if max_seconds is None else max_seconds,
+        report=report,
+    )
+    if state is None:
+        return None
+    card = _card(name, config, rule, sets, images, state) | {"seeds": [seed]}
+    card["training"]["seconds"] = time.monotonic() - start
+    card["command"] = f"ngcore train {name}" + (f" --seed {seed}" if seed else "")
+    return save_checkpoint(out or folder, state["best"]["rule"], card)
+
+
+def folder_of_optimiser(name: str, seed: int = 0) -> Path:
+    """Where the checkpoint of a training is written: in the work folder, under a name that tells the seed."""
+    return work_folder() / FOLDER / (f"{name}-seed{seed}" if seed else name)
+
+
+def training_images(sets: dict[str, ImageSet], sides: tuple[int, ...]) -> ImagesBySize:
+    """Grey image sets at several sizes."""
+    splits = {name: to_grey_splits(images) for name, images in sets.items()}
+    return {(name, side): TrainingImages.of(split, side) for name, split in splits.items() for side in sides}
+
+
+def _card(
+    name: str,
+    config: MetaConfig,
+    rule: RuleConfig,
+    sets: dict[str, ImageSet],
+    images: ImagesBySize,
+    state: dict[str, Any],
+) -> dict[str, Any]:
+    """What a card says but for time, seeds and command."""
+    best = UpdateRule(rule)
+    best.load_state_dict(state["best"]["rule"])
+    rows = []
+    for task in validation_tasks():
+        measured = (run_optimiser(one, task, images, num_networks=4, seed=config.seed + 1) for one in (best, None))
+        (accuracy, loss), (base_accuracy, base_loss) = measured
+        row = {"architecture": task.architecture.name, "images": task.images, "steps": task.total_steps}
+        rows.append(row | {"accuracy": accuracy, "loss": loss, "base_accuracy": base_accuracy, "base_loss": base_loss})
+    digest = hashlib.sha256("".join(images.hash for images in sets.values()).encode()).hexdigest()
+    return {
+        "name": name,
+        "preset": "ng-gnn",
+        "task": TASK,
+        "model": rule.to_dict(),
+        "corpus": {
+            "name": " and ".join(sets),
+            "sha256": digest,
+            "recipe": {"sides": list(SIDES), "held_out": NUM_VALIDATION},
+            "counts": {key: len(found.train_labels) - NUM_VALIDATION for key, found in sets.items()},
+        },
+        "training": {
+            "config": dict(config.__dict__),
+            "steps": state["update"],
+            "best_step": state["best"]["update"],
+            "seconds": 0.0,
+            "networks_per_second": 0.0,
+            "device": "cpu",
+            "cores": torch.get_num_threads(),
+        },
+        "metrics": {"validation": {"n": NUM_VALIDATION, "tasks": rows, "diverged": state["diverged"]}},
+        "parameters": sum(parameter.numel() for parameter in best.parameters()),
+    }
