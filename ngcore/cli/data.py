@@ -5,10 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from ngcore.cli.exits import FAILED
-from ngcore.cli.options import Json, example
-from ngcore.cli.output import print_result, say_failure, table_of
+from ngcore.cli.options import Json, Out, example
+from ngcore.cli.output import line, print_result, say_failure, table_of
 from ngcore.cli.progress import waiting
+from ngcore.cli.replacing import Replace, expect_free
 from ngcore.errors import NeuralGraphError
+from ngcore.paths import work_folder
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -16,11 +18,6 @@ commands = typer.Typer(
     rich_markup_mode="rich",
     epilog=example("data fetch mnist"),
 )
-
-
-@commands.callback()
-def _group() -> None:
-    """Keeps `fetch` a command of the group, though it is the only one."""
 
 
 @commands.command(epilog=example("data fetch mnist fashion-mnist", "data fetch cifar10 --json"))
@@ -46,6 +43,26 @@ def fetch(
     print_result(described, as_json=as_json, show=lambda console: console.print(table_of(columns, rows)))
     if failures:
         raise typer.Exit(FAILED)
+
+
+@commands.command(epilog=example("data sample fashion-mnist --count 500 --out few-images"))
+def sample(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or cifar10.")],
+    count: Annotated[int, typer.Option(min=1, help="Training images, the first of the set; a multiple of 100.")] = 8000,
+    out: Out = None,
+    replace: Replace = False,
+    as_json: Json = False,
+) -> None:
+    """Write some training images as one picture. To ship it: --out assets/images --replace."""
+    from ngcore.zoo import fetch_images, write_training_sample
+
+    folder = out or work_folder() / "images"
+    expect_free(folder / f"{name}.json", replace=replace)
+    with waiting(f"Writing {folder} …"):
+        path = write_training_sample(fetch_images(name), folder, count)
+    result = {"name": name, "num_images": count, "file": str(path), "bytes": path.stat().st_size}
+    text = f"{count:,} images in {path}, {path.stat().st_size / 1e6:.1f} MB"
+    print_result(result, as_json=as_json, show=lambda console: console.print(line(text), soft_wrap=True))
 
 
 def _describe(images: Any) -> dict[str, Any]:
