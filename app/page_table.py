@@ -34,6 +34,7 @@ TABLE: dict[str, Entry] = {
     "draw": Entry("Draw", "draw", "Draw a digit, watch a network learn it, and use that network on the other pages."),
     "edit": Entry("Edit", "brush", "Change what a network shows by changing its weights."),
     "blend": Entry("Blend", "conversion_path", "Walk from one picture to another through weight space."),
+    "race": Entry("Race", "flag", "Watch optimisers train the same network side by side."),
     "lab": Entry("Lab", "science", "Check what models answer where a network computes the same, in another form."),
     "leaderboard": Entry(
         "Leaderboard", "leaderboard", "Compare all models that read networks, on the same test networks."

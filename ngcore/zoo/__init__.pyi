@@ -24,7 +24,6 @@ from .merging import write_union as write_union
 from .metadata import SPLITS as SPLITS
 from .sample import write_sample as write_sample
 from .storage import Zoo as Zoo
-from .training_sample import TrainingSample as TrainingSample
 from .training_sample import read_training_sample as read_training_sample
 from .training_sample import training_samples as training_samples
 from .training_sample import write_training_sample as write_training_sample

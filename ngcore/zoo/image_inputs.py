@@ -20,7 +20,7 @@ NUM_IMAGES = 1_000
 
 @dataclasses.dataclass(frozen=True)
 class SampleImages:
-    """Test images of an image set that ship.
+    """Images of an image set that ship.
 
     Attributes:
         name: Key of `CLASS_NAMES`.

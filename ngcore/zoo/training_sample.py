@@ -1,18 +1,16 @@
 """Training images that ship, for networks to be trained in the app: the first of an image set, as one picture."""
 
-import dataclasses
 import io
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
-from torch import Tensor
 
 from ngcore.errors import DataError
 from ngcore.files import read_json, reading, write_atomically
 from ngcore.paths import ASSETS
+from ngcore.zoo.image_inputs import SampleImages
 from ngcore.zoo.images import CLASS_NAMES, IMAGE_SHAPES, ImageSet
 
 FOLDER = "images"
@@ -21,21 +19,6 @@ QUALITY = 90
 """Of colour images, which are stored with small losses (WebP); grey ones are stored without."""
 
 REMEDY = "copy it again from the source tree, or write it by ngcore data sample"
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingSample:
-    """Training images of an image set.
-
-    Attributes:
-        name: Key of `CLASS_NAMES`.
-        images: (images, height, width) or (images, height, width, 3).
-        labels: Their classes.
-    """
-
-    name: str
-    images: UInt8[Tensor, "images height width *rgb"]
-    labels: Int[Tensor, " images"]
 
 
 def write_training_sample(images: ImageSet, folder: Path | str, count: int) -> Path:
@@ -77,7 +60,7 @@ def training_samples(folder: Path | str = ASSETS / FOLDER) -> list[str]:
     return [name for name in CLASS_NAMES if (Path(folder) / f"{name}.json").is_file()]
 
 
-def read_training_sample(name: str, folder: Path | str = ASSETS / FOLDER) -> TrainingSample:
+def read_training_sample(name: str, folder: Path | str = ASSETS / FOLDER) -> SampleImages:
     """The training images that ship of an image set.
 
     Raises:
@@ -98,4 +81,4 @@ def read_training_sample(name: str, folder: Path | str = ASSETS / FOLDER) -> Tra
         if sheet.shape != expected or len(labels) % COLUMNS:
             raise DataError(f"Expected a picture of shape {expected} in {path}, got {sheet.shape}; {REMEDY}.")
         images = sheet.reshape(rows, height, COLUMNS, width, *rgb).swapaxes(1, 2).reshape(-1, height, width, *rgb)
-    return TrainingSample(name, torch.from_numpy(images.copy()), torch.from_numpy(labels).long())
+    return SampleImages(name, torch.from_numpy(images.copy()), torch.from_numpy(labels).long())
