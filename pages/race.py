@@ -22,15 +22,14 @@ with st.expander("What am I looking at?", icon=":material/help:"):
 with reported():
     setup = ask_setup(state.selected())
     if setup is not None:
-        live = current()
         with st.container(horizontal=True):
-            label = "Start" if live is None else "Start again"
+            label = "Start" if current() is None else "Start again"
             if st.button(label, type="primary", icon=":material/flag:", key="race.start"):
                 with st.spinner("To the start …"):
                     begin(setup)
+            live = current()
             if live is not None:
                 st.button("Clear", icon=":material/close:", key="race.clear", on_click=stop)
-        live = current()
         if live is not None and live.setup != setup:
             st.caption("Below is the race that was started before these settings were changed.")
 with reported():

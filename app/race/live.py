@@ -17,7 +17,7 @@ from ngcore.zoo import read_training_sample, sample_images
 
 SLICE_S = 0.35
 NUM_CURVE = 40  # measurements of a race
-_LIVE_KEY = "race.live"
+_LIVE_KEY, OPENED_KEY = "race.live", "race.opened"
 _ONE_AT_A_TIME = threading.Lock()
 """Held by the session whose slice it is."""
 
@@ -75,6 +75,7 @@ def begin(setup: Setup) -> None:
             seed=setup.seed,
             measure_every=max(1, setup.steps // NUM_CURVE),
         )
+    stop()
     st.session_state[_LIVE_KEY] = Live(setup, race)
 
 
@@ -100,7 +101,8 @@ def advance(live: Live, *, steps: int | None = None) -> None:
 
 def stop() -> None:
     """Forget the race."""
-    st.session_state.pop(_LIVE_KEY, None)
+    for key in (_LIVE_KEY, OPENED_KEY):
+        st.session_state.pop(key, None)
 
 
 @contextmanager

@@ -4,9 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from app import page_table, state
-from app.race.live import Live, current
-from app.race.setup import BATCH_SIZE
-from ngcore.optim import find_rules
+from app.race.live import OPENED_KEY, Live, current
+from app.race.setup import BATCH_SIZE, rule_name
 
 CODE = """from ngcore.networks import Architecture
 from ngcore.tasks.optimisees import Optimisee
@@ -61,14 +60,24 @@ def results() -> None:
         )
         for number, lane in enumerate(live.setup.lanes):
             st.button(
-                f"Open the network of {lane.name}",
+                f"Use the network of {lane.name}",
                 key=f"race.open.{number}",
-                icon=f":material/{page_table.TABLE['network'].icon}:",
+                icon=":material/output:",
                 on_click=_keep,
                 args=(number,),
             )
-    if st.session_state.pop("race.opened", False):
-        st.switch_page(page_table.page("network"))
+    opened, selection = st.session_state.get(OPENED_KEY), state.selected()
+    if opened is not None and selection is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"The network of {opened} is selected on all pages:")
+            for name in ("network", "predict", "compare"):
+                entry = page_table.TABLE[name]
+                st.page_link(
+                    page_table.page(name),
+                    label=entry.title,
+                    icon=f":material/{entry.icon}:",
+                    query_params={state.QUERY_PARAMETER: selection.key},
+                )
     with st.expander("The code that repeats this race", icon=":material/code:"):
         st.code(code_of(live), language="python")
 
@@ -99,7 +108,7 @@ def _keep(number: int) -> None:
     lane, runner = live.setup.lanes[number], live.race.runners[number]
     title = f"{live.setup.images}, {runner.run.count} steps of {lane.name}"
     state.select_key(state.keep_network(runner.network, title).key)
-    st.session_state["race.opened"] = True
+    st.session_state[OPENED_KEY] = lane.name
 
 
 def code_of(live: Live) -> str:
@@ -107,8 +116,8 @@ def code_of(live: Live) -> str:
     setup = live.setup
     entrants = []
     for lane in setup.lanes:
-        rule = f', rule=load_rule("{min(find_rules())}")' if lane.method == "graph" else ""
-        numbers = f'learning_rate={lane.learning_rate:g}, schedule="{lane.schedule}"{rule}'
+        rule = f', rule=load_rule("{rule_name()}")' if lane.method == "graph" else ""
+        numbers = f'learning_rate={lane.learning_rate!r}, schedule="{lane.schedule}"{rule}'
         entrants.append(f'    Entrant(method="{lane.method}", {numbers}),')
     text = CODE.format(
         architecture=setup.architecture.to_dict(),

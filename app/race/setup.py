@@ -106,9 +106,14 @@ def methods() -> tuple[Method, ...]:
     return tuple(method for method in METHODS if method != "graph" or find_rules())
 
 
+def rule_name() -> str:
+    """The trained rule that takes part: the first by name."""
+    return min(find_rules())
+
+
 def trained_rule() -> UpdateRule:
-    """The rule of the optimiser that reads the network: the first by name."""
-    return load_rule(min(find_rules()))
+    """The rule of the optimiser that reads the network."""
+    return load_rule(rule_name())
 
 
 def ask_setup(selection: Selection | None) -> Setup | None:
