@@ -8,6 +8,7 @@ from app.race.live import begin, current, stop
 from app.race.results import results
 from app.race.setup import ask_setup
 from app.race.stage import stage
+from app.race.sweep import sweep
 
 st.title("Race")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -35,3 +36,6 @@ with reported():
 with reported():
     stage()
     results()
+if setup is not None:
+    with st.expander("Learning-rate sweep", icon=":material/grid_on:"), reported():
+        sweep(setup)

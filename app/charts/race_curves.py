@@ -1,4 +1,4 @@
-"""How optimisers come along, as ECharts options: accuracy or loss against steps or seconds."""
+"""Races of optimisers as ECharts options: curves of accuracy or loss, and a heat map of learning rates."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -56,5 +56,52 @@ def draw_race(
                 "lineStyle": {"width": 2.5},
             }
             for curve in curves
+        ],
+    }
+
+
+def draw_sweep(
+    names: Sequence[str],
+    factors: Sequence[str],
+    accuracies: Sequence[Sequence[float]],
+    rates: Sequence[Sequence[str]],
+    *,
+    theme: Theme = LIGHT,
+) -> dict[str, Any]:
+    """Accuracy by optimiser and learning rate.
+
+    Args:
+        names: The optimisers, one row each.
+        factors: The columns.
+        accuracies: In percent, by row and column.
+        rates: What the rates are, by row and column.
+        theme: Colours.
+    """
+    cells = [
+        {
+            "value": [column, row, gap(accuracy, 1)],
+            "label": {"formatter": f"{accuracy:.0f}\n{{small|{rates[row][column]}}}"},
+        }
+        for row, own in enumerate(accuracies)
+        for column, accuracy in enumerate(own)
+    ]
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 12, "top": 8, "bottom": 8},
+        "tooltip": {"show": False},
+        "xAxis": {"type": "category", "data": list(factors), "splitArea": {"show": False}},
+        "yAxis": {"type": "category", "data": list(names), "inverse": True},
+        "visualMap": {"show": False, "min": 0, "max": 100, "inRange": {"color": [theme.zero, theme.positive]}},
+        "series": [
+            {
+                "type": "heatmap",
+                "data": cells,
+                "label": {
+                    "show": True,
+                    "color": theme.text,
+                    "rich": {"small": {"fontSize": 10, "color": theme.text, "lineHeight": 14}},
+                },
+                "itemStyle": {"borderColor": theme.background, "borderWidth": 2},
+            }
         ],
     }

@@ -17,7 +17,10 @@ from ngcore.zoo import read_training_sample, sample_images
 
 SLICE_S = 0.35
 NUM_CURVE = 40  # measurements of a race
-_LIVE_KEY, OPENED_KEY = "race.live", "race.opened"
+RACE, SWEEP = "race.live", "race.sweep"
+"""Where the session keeps the race, and the sweep of rates, which is a race of many."""
+
+OPENED_KEY = "race.opened"
 _ONE_AT_A_TIME = threading.Lock()
 """Held by the session whose slice it is."""
 
@@ -42,13 +45,13 @@ class Live:
         return self.race.is_over
 
 
-def current() -> Live | None:
-    """The race of this session."""
-    return st.session_state.get(_LIVE_KEY)
+def current(key: str = RACE) -> Live | None:
+    """The race, or the sweep, of this session."""
+    return st.session_state.get(key)
 
 
-def begin(setup: Setup) -> None:
-    """Begin a race, in place of the one before."""
+def begin(setup: Setup, key: str = RACE) -> None:
+    """Begin a race or a sweep, in place of the one before; of a sweep only the end is measured."""
     train, held_out = _data(setup)
     task = Optimisee(
         architecture=setup.architecture,
@@ -73,10 +76,10 @@ def begin(setup: Setup) -> None:
             train=train,
             held_out=held_out,
             seed=setup.seed,
-            measure_every=max(1, setup.steps // NUM_CURVE),
+            measure_every=max(1, setup.steps // NUM_CURVE) if key == RACE else setup.steps,
         )
-    stop()
-    st.session_state[_LIVE_KEY] = Live(setup, race)
+    stop(key)
+    st.session_state[key] = Live(setup, race)
 
 
 def _data(setup: Setup) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
@@ -99,10 +102,10 @@ def advance(live: Live, *, steps: int | None = None) -> None:
             live.race.advance()
 
 
-def stop() -> None:
-    """Forget the race."""
-    for key in (_LIVE_KEY, OPENED_KEY):
-        st.session_state.pop(key, None)
+def stop(key: str = RACE) -> None:
+    """Forget the race or the sweep."""
+    for name in (key, *([OPENED_KEY] if key == RACE else [])):
+        st.session_state.pop(name, None)
 
 
 @contextmanager

@@ -99,3 +99,18 @@ def test_a_trained_rule_takes_part_under_its_own_name(open_page, monkeypatch):
     graph, muon = curves(app)
     assert graph["name"] == "Neural graph × 1, cosine"
     assert graph["data"] == muon["data"]  # what is untrained changes no step
+
+
+@pytest.mark.usefixtures("still")
+def test_a_sweep_is_a_race_of_every_rate(open_page, monkeypatch):
+    monkeypatch.setattr("app.race.sweep.STEPS", 2)
+    app = open_page("race")
+    click(app, "race.sweep_start")
+    app.session_state["race.sweep"].race.advance(2)
+    app.run()
+    (chart,) = app.get("echarts_chart")
+    spec = json.loads(chart.proto.spec)
+    assert spec["yAxis"]["data"] == ["SGD, momentum", "AdamW", "Muon"] and len(spec["series"][0]["data"]) == 15
+    measured = [100 * runner.standings[-1].accuracy[0] for runner in app.session_state["race.sweep"].race.runners]
+    shown = [cell["value"][2] for cell in spec["series"][0]["data"]]
+    assert shown == pytest.approx(measured, abs=0.06)
