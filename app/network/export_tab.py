@@ -13,9 +13,9 @@ from app.components.appearance import is_dark
 from app.components.render_panel import SIZES
 from app.errors import fragment
 from app.graph_view import GraphView
-from app.network.levels import has_whole_view
 from app.network.offline_graph import MAX_PAGE_EDGES, offline_page
 from app.state import Selection
+from app.viewer.sent import has_whole_view
 from ngcore.upload import export_network
 
 PAGE_HEIGHT = 520

@@ -6,9 +6,12 @@ import numpy as np
 import streamlit as st
 
 from app import cached
+from app.components.render_panel import enlarged
 from app.drawing import picture_from_file
 from app.errors import show_error
+from app.real_images import real_images
 from app.sample_inputs import PICTURES, picture
+from app.state import Selection
 from ngcore.errors import DataError, NeuralGraphError
 from ngcore.networks import Architecture, Shape
 
@@ -17,14 +20,22 @@ MAX_SLIDERS = 6
 MAX_TYPED = 64  # numbers of a text box; longer inputs are random
 
 
-def input_picker(architecture: Architecture) -> list[np.ndarray] | None:
-    """Sliders for a few numbers, a picture for a map, a text box for tokens; random numbers for all else.
+def input_picker(architecture: Architecture, selection: Selection | None = None) -> list[np.ndarray] | None:
+    """A real image where some fit, sliders for a few numbers, a picture for a map, a text box for tokens.
+
+    Args:
+        architecture: Of the network.
+        selection: The network, whose zoo may say which images it was trained on.
 
     Returns:
         One array for each input of the network; None while one is missing.
     """
     if cached.is_inr(architecture):
         return [np.array([_slider(f"{name} coordinate", f"input.{name}") for name in "xy"], dtype=np.float32)]
+    images = real_images(architecture, selection)
+    if images:
+        chosen = _picture(architecture.input_shapes[0], "input", "", images)
+        return None if chosen is None else [chosen]
     found = []
     for number, shape in enumerate(architecture.input_shapes):
         key, which = ("input", "") if architecture.num_inputs == 1 else (f"input{number}", f" {number + 1}")
@@ -40,7 +51,7 @@ def _slider(label: str, key: str) -> float:
 
 def _numbers(shape: Shape, key: str, which: str) -> np.ndarray | None:
     if len(shape) == 3:
-        return _picture(shape, key, which)
+        return _picture(shape, key, which, {})
     if shape == shape[:1] and shape[0] <= MAX_SLIDERS:
         names = [f"Input{which} · {i}" if which else f"Input {i}" for i in range(shape[0])]
         return np.array([_slider(name, f"{key}.{i}") for i, name in enumerate(names)], dtype=np.float32)
@@ -94,13 +105,18 @@ def read_tokens(text: str, *, vocabulary: int, count: int) -> np.ndarray:
     return np.array([int(word) for word in words], dtype=np.int64)
 
 
-def _picture(shape: Shape, key: str, which: str) -> np.ndarray | None:
-    names = [*PICTURES, *([FROM_FILE] if shape[0] in (1, 3) else [])]
-    name = st.selectbox(f"Input picture{which}", names, key=f"{key}.picture", width=180)
-    chosen = _from_file(shape, key) if name == FROM_FILE else picture(name, shape)
-    if chosen is not None and shape[0] in (1, 3):
+def _picture(shape: Shape, key: str, which: str, images: dict[str, np.ndarray]) -> np.ndarray | None:
+    """A real image, a made one or the user's own; of networks that read vectors real ones alone."""
+    is_map = len(shape) == 3
+    names = [*images, *(PICTURES if is_map else ()), *([FROM_FILE] if is_map and shape[0] in (1, 3) else [])]
+    name = st.selectbox(f"Input image{which}", names, key=f"{key}.picture{shape}", width=200)
+    if name in images:
+        chosen: np.ndarray | None = images[name]
+    else:
+        chosen = _from_file(shape, key) if name == FROM_FILE else picture(name, shape)
+    if chosen is not None and is_map and shape[0] in (1, 3):
         shown = np.clip((chosen.transpose(1, 2, 0) + 1) / 2, 0, 1)
-        st.image(shown.squeeze(), width=72, alt=f"The input picture{which}: {name}")
+        st.image(enlarged(shown.squeeze(), 144), width=72, alt=f"The input image{which}: {name}")
     return chosen
 
 

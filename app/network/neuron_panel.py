@@ -1,21 +1,42 @@
 """One neuron: where it stands, its numbers, and its strongest edges, each a way to the neuron at its other end."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
+import ngcore.graph
+from app.block_map import block_map
+from app.block_names import shortened
 from app.charts.network_graph import edge_limit
 from app.charts.theme import Theme
 from app.charts.weights import kernel_image
 from app.graph_view import Edge, GraphView
+from ngcore.networks import Architecture
 
-NUM_EDGES = 5
+NUM_EDGES, NAME_LENGTH = 5, 44
 NEURON_KEY, LAYER_KEY, PLACE_KEY = "network.neuron", "neuron.layer", "neuron.place"
 
 
-def selected_neuron(view: GraphView) -> int | None:
+@dataclass(frozen=True)
+class Surroundings:
+    """The selected neuron among others.
+
+    Attributes:
+        view: Neurons and edges around it.
+        nodes: (neurons,) the numbers of the view's neurons in the whole graph.
+        node: Its number in the whole graph.
+    """
+
+    view: GraphView
+    nodes: np.ndarray
+    node: int
+
+
+def selected_neuron(architecture: Architecture) -> int | None:
     """Number of the neuron that is looked at; None for none."""
     node = st.session_state.get(NEURON_KEY)
-    return node if node is not None and node < view.num_nodes else None
+    return node if node is not None and node < ngcore.graph.graph_structure(architecture).num_nodes else None
 
 
 def select_neuron(node: int | None) -> None:
@@ -23,62 +44,69 @@ def select_neuron(node: int | None) -> None:
     st.session_state[NEURON_KEY] = node
 
 
-def neuron_panel(view: GraphView, theme: Theme, activation: np.ndarray | None) -> None:
+def neuron_panel(
+    architecture: Architecture, around: Surroundings | None, theme: Theme, activation: np.ndarray | None
+) -> None:
     """Fields that choose a neuron without a mouse, and what there is to say of the chosen one.
 
     Args:
-        view: The graph.
+        architecture: Of the network.
+        around: The chosen neuron; None for none.
         theme: Colours of the kernels.
-        activation: (nodes,) what the neurons put out for the chosen input; None if none is chosen.
+        activation: (nodes,) what all neurons put out for the chosen input; None if none is chosen.
     """
-    node = selected_neuron(view)
-    _fields(view, node)
-    if node is None:
+    _fields(architecture, around.node if around else None)
+    if around is None:
         st.caption("Click a neuron in the drawing, or choose one here, to see its bias and its strongest weights.")
         return
+    view, node = around.view, int(np.searchsorted(around.nodes, around.node))
     incoming, outgoing = (view.edges_of(node, incoming=into) for into in (True, False))
     facts = [f"{len(incoming):,} in", f"{len(outgoing):,} out"]
-    facts.insert(0, f"bias {view.bias[node]:+.4g}" if view.has_bias[node] else "no bias")
+    facts.insert(0, f"bias {view.bias[node]:+.3g}" if view.has_bias[node] else "no bias")
     if activation is not None and view.layers[int(view.node_layer[node])].has_values:
-        facts.append(f"activation {activation[node]:+.3g}")
+        facts.append(f"activation {activation[around.node]:+.3g}")
     st.markdown(" · ".join(facts))
-    _edges("Strongest incoming", view, incoming, theme, incoming=True)
-    _edges("Strongest outgoing", view, outgoing, theme, incoming=False)
+    _edges("Strongest incoming", around, incoming, theme, incoming=True)
+    _edges("Strongest outgoing", around, outgoing, theme, incoming=False)
+    if view.num_left_out:
+        st.caption(f"{view.num_left_out:,} of the weakest weights here are left out of these lists.")
     paths = [view.bias_path(node), *_weight_paths(view, node)]
     st.code("\n".join(path for path in paths if path), language=None)
 
 
-def _fields(view: GraphView, node: int | None) -> None:
-    layer = view.layers[int(view.node_layer[node])] if node is not None else None
-    st.session_state[LAYER_KEY] = view.layers.index(layer) if layer else None
-    st.session_state[PLACE_KEY] = node - layer.start if layer and node is not None else None
+def _fields(architecture: Architecture, node: int | None) -> None:
+    units, structure = block_map(architecture).units, ngcore.graph.graph_structure(architecture)
+    starts = [structure.node_blocks[unit.blocks[0]].start for unit in units]
+    own = None if node is None else next(i for i, unit in enumerate(units) if 0 <= node - starts[i] < unit.size)
+    st.session_state[LAYER_KEY] = own
+    st.session_state[PLACE_KEY] = None if own is None or node is None else node - starts[own]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Layer",
-            range(len(view.layers)),
+            range(len(units)),
             None,
             key=LAYER_KEY,
             placeholder="none",
             width=135,
-            format_func=lambda i: view.layers[i].name,
+            format_func=lambda i: shortened(units[i].name, NAME_LENGTH),
             on_change=_layer_chosen,
-            args=(view,),
+            args=(starts,),
         )
         st.number_input(
             "Neuron",
             0,
-            layer.size - 1 if layer else 0,
+            units[own].size - 1 if own is not None else 0,
             key=PLACE_KEY,
             width=105,
-            disabled=layer is None,
+            disabled=own is None,
             on_change=_place_chosen,
-            args=(layer.start if layer else 0,),
+            args=(starts[own] if own is not None else 0,),
         )
 
 
-def _layer_chosen(view: GraphView) -> None:
+def _layer_chosen(starts: list[int]) -> None:
     number = st.session_state[LAYER_KEY]
-    select_neuron(None if number is None else view.layers[number].start)
+    select_neuron(None if number is None else starts[number])
 
 
 def _place_chosen(start: int) -> None:
@@ -86,18 +114,19 @@ def _place_chosen(start: int) -> None:
     select_neuron(None if place is None else start + int(place))
 
 
-def _edges(title: str, view: GraphView, numbers: np.ndarray, theme: Theme, *, incoming: bool) -> None:
+def _edges(title: str, around: Surroundings, numbers: np.ndarray, theme: Theme, *, incoming: bool) -> None:
     if not len(numbers):
         return
     st.caption(title)
-    limit = edge_limit(view)
+    limit = edge_limit(around.view)
     with st.container(gap=None):
         for number in numbers[:NUM_EDGES].tolist():
-            _edge_row(view, view.edge(number), limit, theme, incoming=incoming)
+            _edge_row(around, around.view.edge(number), limit, theme, incoming=incoming)
 
 
-def _edge_row(view: GraphView, edge: Edge, limit: float, theme: Theme, *, incoming: bool) -> None:
+def _edge_row(around: Surroundings, edge: Edge, limit: float, theme: Theme, *, incoming: bool) -> None:
     """A button that walks along an edge, with its weight, or a picture of its kernel."""
+    view = around.view
     other = edge.source if incoming else edge.target
     arrow = "arrow_back" if incoming else "arrow_forward"
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -111,7 +140,7 @@ def _edge_row(view: GraphView, edge: Edge, limit: float, theme: Theme, *, incomi
             type="tertiary",
             help=edge.path,
             on_click=select_neuron,
-            args=(other,),
+            args=(int(around.nodes[other]),),
         )
 
 

@@ -13,9 +13,9 @@ from app.components.render_panel import enlarged
 from app.errors import fragment, reported
 from app.graph_view import GraphView, view_of
 from app.network import shuffled_answers
-from app.network.levels import has_whole_view
 from app.network.permutation_lab import Shuffled
 from app.state import Selection
+from app.viewer.sent import has_whole_view
 from ngcore.inr import render
 from ngcore.networks import Network, check_cost
 

@@ -1,0 +1,54 @@
+// Where the drawing is looked at from: its middle, and pixels for a unit of the drawing.
+
+const MARGIN = 46; // pixels around the whole network, for names
+const MAX_ZOOM = 60;
+const LEAST_WIDTH = 26; // pixels of the mean layer; where all of a network at once would be narrower, it is entered at its left
+const MAP_HEIGHT = 34;
+
+export class Camera {
+  constructor() {
+    [this.x, this.y, this.zoom] = [0, 0, 1];
+  }
+
+  // The zoom at which bounds fill a view of so many pixels.
+  static fitting([left, top, right, bottom], width, height) {
+    const zoom = Math.min((width - 2 * MARGIN) / (right - left), (height - 2 * MARGIN) / (bottom - top));
+    return Math.max(Math.min(zoom, 3), 1e-4);
+  }
+
+  fit(bounds, width, height) {
+    this.zoom = Camera.fitting(bounds, width, height);
+    this.x = (bounds[0] + bounds[2]) / 2;
+    this.y = (bounds[1] + bounds[3]) / 2 - 8 / this.zoom;
+  }
+
+  // The first look: all of a network, or its left end where it is long.
+  enter(model, width, height) {
+    this.fit(model.bounds, width, height);
+    const mean = model.units.reduce((sum, unit) => sum + unit.box[2], 0) / model.units.length;
+    if (mean * this.zoom >= LEAST_WIDTH) return;
+    const [left, top, right, bottom] = model.bounds;
+    const tall = (height - 2 * MARGIN - MAP_HEIGHT) / (bottom - top);
+    this.zoom = Math.max(this.zoom, Math.min(tall, 2 * (LEAST_WIDTH / mean)));
+    this.x = Math.min(left + (width / 2 - MARGIN) / this.zoom, (left + right) / 2);
+  }
+
+  zoomBy(factor, [x, y], width, height, least) {
+    const [dx, dy] = [x - width / 2, y - height / 2];
+    const zoom = Math.min(MAX_ZOOM, Math.max(Math.min(least, this.zoom), this.zoom * factor));
+    this.x += dx / this.zoom - dx / zoom;
+    this.y += dy / this.zoom - dy / zoom;
+    this.zoom = zoom;
+  }
+
+  get state() {
+    return { x: this.x, y: this.y, zoom: this.zoom };
+  }
+}
+
+// The place of the small map at the lower edge of a view.
+export function mapPlaceOf(bounds, width, height) {
+  const [across, down] = [bounds[2] - bounds[0], bounds[3] - bounds[1]];
+  const scale = Math.min((width - 32) / across, MAP_HEIGHT / down);
+  return { left: (width - across * scale) / 2, top: height - down * scale - 12, width: across * scale, height: down * scale, scale, bounds };
+}
