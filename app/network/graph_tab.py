@@ -33,7 +33,7 @@ def graph_tab(selection: Selection) -> None:
         with next(columns):
             render_panel(selection)
     with next(columns):
-        inputs = _inputs(architecture, selection) if wish.colour == ACTIVATION else _no_inputs()
+        inputs = _inputs(architecture, selection, is_wanted=wish.colour == ACTIVATION)
     with place:
         shown = Shown(
             key=cached.content_key(selection),
@@ -56,13 +56,13 @@ def graph_tab(selection: Selection) -> None:
     _tables(selection)
 
 
-def _inputs(architecture: Architecture, selection: Selection) -> list[np.ndarray] | None:
+def _inputs(architecture: Architecture, selection: Selection, *, is_wanted: bool) -> list[np.ndarray] | None:
+    """The inputs whose activations are shown; None while none are wanted."""
+    if not is_wanted:
+        st.caption("Colour the neurons by activation, or play the forward pass, to choose an input.")
+        return None
     st.markdown("**Input**")
     return input_picker(architecture, selection)
-
-
-def _no_inputs() -> None:
-    st.caption("Colour the neurons by activation, or play the forward pass, to choose an input.")
 
 
 def surroundings(selection: Selection) -> Surroundings | None:

@@ -17,6 +17,7 @@ class Shuffled:
 
     Attributes:
         network: The shuffled network, a stack of one.
+        permutation: The order that was drawn.
         moved: How many hidden neurons stand elsewhere.
         hidden: How many hidden neurons may move.
         moved_heads: How many heads of attention stand elsewhere.
@@ -26,6 +27,7 @@ class Shuffled:
     """
 
     network: Network
+    permutation: Permutation
     moved: int
     hidden: int
     moved_heads: int
@@ -49,6 +51,7 @@ def shuffle(network: Network, inputs: Sequence[Tensor], *, seed: int) -> Shuffle
     heads = list(_heads(network, permutation))
     return Shuffled(
         network=shuffled,
+        permutation=permutation,
         moved=sum(int((order[0] != torch.arange(order.shape[1])).sum()) for order in free),
         hidden=sum(order.shape[1] for order in free),
         moved_heads=sum(moved for moved, _ in heads),

@@ -5,22 +5,19 @@ import streamlit as st
 import torch
 
 from app import cached
-from app.charts.gaps import full_colour
-from app.charts.network_graph import draw_network_graph
-from app.charts.theme import Theme
-from app.components.appearance import theme
+from app.components.graph_viewer import Shown, graph_viewer, wish_for
 from app.components.render_panel import enlarged
 from app.errors import fragment, reported
-from app.graph_view import GraphView, view_of
 from app.network import shuffled_answers
 from app.network.permutation_lab import Shuffled
 from app.state import Selection
-from app.viewer.sent import has_whole_view
+from app.viewer import sent
+from app.viewer.flight import pack_flight
 from ngcore.inr import render
 from ngcore.networks import Network, check_cost
 
 SEED_KEY = "shuffle.seed"
-DRAWN_EDGES = 300
+DRAWING_HEIGHT = 380
 PICTURE_SIDE = 64
 MOVED_NOISE = 1e-3  # share of the outputs' size that float32 sums may differ by; far above it something is wrong
 
@@ -41,14 +38,12 @@ def shuffle_tab(selection: Selection) -> None:
         key="shuffle.go",
         on_click=_next_seed,
     )
-    if not seed:
+    shuffled = shuffled_answers.shuffled(selection, seed) if seed else None
+    if shuffled is not None:
+        _numbers(shuffled)
+    _drawing(selection, shuffled)
+    if shuffled is None:
         return
-    shuffled = shuffled_answers.shuffled(selection, seed)
-    _numbers(shuffled)
-    if has_whole_view(shuffled.network.architecture):
-        _drawings(cached.graph_view(selection), shuffled, theme())
-    else:
-        st.caption("The network has too many weights to be drawn as a whole.")
     if cached.is_inr(shuffled.network.architecture):
         with reported():
             _pictures(cached.network(selection), shuffled.network)
@@ -82,22 +77,18 @@ def _numbers(shuffled: Shuffled) -> None:
         st.warning("The outputs differ by more than rounding explains.", icon=":material/warning:")
 
 
-def _drawings(view: GraphView, shuffled: Shuffled, colours: Theme) -> None:
-    limit = full_colour(view.bias, 0.98)
-    columns = st.columns(2)
-    for column, title, shown in zip(columns, ("Before", "After"), (view, view_of(shuffled.network)), strict=True):
-        with column:
-            st.markdown(f"**{title}**")
-            spec = draw_network_graph(
-                shown,
-                shown.strongest(DRAWN_EDGES),
-                theme=colours,
-                node_values=shown.bias,
-                node_limit=limit,
-                is_small=True,
-                aspect=1.5,
-            )
-            st.echarts_chart(spec, height=300, key=f"shuffle.{title}", alt=f"The graph {title.lower()} the shuffle")
+def _drawing(selection: Selection, shuffled: Shuffled | None) -> None:
+    """The graph, whose neurons fly to their new places with all of their edges."""
+    architecture = cached.network(selection).architecture
+    shown = Shown(
+        key=cached.content_key(selection),
+        architecture=architecture,
+        scene=sent.scene(selection),
+        edges=sent.edges(selection, wish_for(architecture)),
+        flight=pack_flight(architecture, shuffled.permutation) if shuffled else None,
+    )
+    graph_viewer(shown, key="shuffle.viewer", file_name=f"{selection.file_name}-shuffled", height=DRAWING_HEIGHT)
+    st.caption("Neurons move with all of their edges; their names are those from before the shuffle.")
 
 
 def _pictures(before: Network, after: Network) -> None:

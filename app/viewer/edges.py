@@ -173,11 +173,11 @@ def strongest(network: "Network", block: "EdgeBlock", layout: Layout, limit: int
         sources, targets = sizes.shape[1:]
     from_item = places[0] * sources + places[1] + source.first // layout.grids[source.unit].per_item
     to_item = places[0] * targets + places[2] + target.first // layout.grids[target.unit].per_item
-    ends = [
+    sent_from, sent_to = (
         np.minimum(item, layout.grids[end.unit].items - 1).astype(np.uint32)
         for item, end in ((from_item, source), (to_item, target))
-    ]
-    return Strongest(*ends, values, count_drawn, total if np.isfinite(total) else 0.0)
+    )
+    return Strongest(sent_from, sent_to, values, count_drawn, total if np.isfinite(total) else 0.0)
 
 
 def signed_sizes(network: "Network", block: "EdgeBlock") -> "torch.Tensor":

@@ -76,10 +76,8 @@ def glances_of(network: "Network") -> Glances:
 
 
 def _as_matrix(sizes: np.ndarray) -> np.ndarray:
-    """(targets, sources of a group); one row where every neuron has a single weight."""
-    groups, sources, targets = sizes.shape
-    matrix = sizes.transpose(0, 2, 1).reshape(groups * targets, sources)
-    return matrix if sources > 1 else matrix.reshape(1, -1)
+    """(targets, sources of a group), from (groups, sources, targets)."""
+    return sizes.transpose(0, 2, 1).reshape(-1, sizes.shape[1])
 
 
 def glance(matrix: np.ndarray) -> Glance:

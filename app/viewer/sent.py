@@ -15,6 +15,7 @@ from app.state import Selection
 from app.viewer.edges import FIRST_BUDGET, FULL_BUDGET, pack_edges, wanted_blocks
 from app.viewer.pictures import pack_activations, pack_inr_pictures
 from app.viewer.scene import pack_scene
+from ngcore.zoo.images import CLASS_NAMES
 
 if TYPE_CHECKING:
     from app.viewer.events import Wish
@@ -26,10 +27,16 @@ MAX_ACTIVATION_BYTES = 64 * 1024 * 1024
 
 def scene(selection: Selection) -> bytes:
     """The scene of the selected network, its outputs named after the classes of its zoo."""
-    names: tuple[str, ...] = ()
-    if not selection.is_upload:
-        names = tuple(map(str, cached.zoo(selection.zoo).card.get("class_names", ())))
-    return _scene(cached.content_key(selection), names, cached.network(selection))
+    return _scene(cached.content_key(selection), class_names(selection), cached.network(selection))
+
+
+def class_names(selection: Selection) -> tuple[str, ...]:
+    """Names of the outputs of a network of a zoo: those on its card, or of the images that it was trained on."""
+    if selection.is_upload:
+        return ()
+    card = cached.zoo(selection.zoo).card
+    of_images = CLASS_NAMES.get(card.get("recipe", {}).get("images"), ())
+    return tuple(map(str, card.get("class_names") or of_images))
 
 
 @remembered(max_bytes=MAX_BYTES)

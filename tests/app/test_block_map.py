@@ -109,34 +109,3 @@ def test_a_long_name_keeps_its_end():
 
     assert shortened("encoder.layers.0.linear1", 16) == "enco…s.0.linear1"
     assert shortened("short", 16) == "short"
-
-
-@pytest.mark.parametrize("name", DAGS)
-def test_the_drawing_of_blocks_is_plain_json_with_the_units_first(name):
-    import json
-
-    from app.charts.block_graph import draw_block_graph
-    from app.charts.theme import LIGHT
-
-    units = units_of(name)
-    series = json.loads(json.dumps(draw_block_graph(units, theme=LIGHT)))["series"][0]
-    ids = [node["id"] for node in series["data"]]
-    assert ids[: len(units.units)] == [f"unit{i}" for i in range(len(units.units))]
-    assert len(set(ids)) == len(ids)
-    assert {end for link in series["links"] for end in (link["source"], link["target"])} <= set(ids)
-
-
-def test_attentions_and_recurrences_are_framed():
-    from app.charts.block_graph import frames, unit_places
-
-    lstm, vision = units_of("lstm"), units_of("vision transformer")
-    assert len(frames(lstm, unit_places(lstm))) == 3
-    assert list(frames(vision, unit_places(vision))) == ["attention, 2 heads"]
-
-
-def test_a_deep_network_stays_within_what_a_browser_draws():
-    from app.block_map import block_map
-    from app.charts.block_graph import MAX_HEIGHT, chart_height
-    from ngcore.networks import mlp
-
-    assert chart_height(block_map(mlp((2,) * 400))) <= MAX_HEIGHT

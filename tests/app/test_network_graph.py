@@ -73,16 +73,3 @@ def test_the_options_are_plain_json_and_name_every_neuron_once(view):
     options = series(view, 40, node_values=view.bias)
     ids = [node["id"] for node in json.loads(json.dumps(options))["data"]]
     assert len(ids) == len(set(ids)) == view.num_nodes + len(view.layers)
-
-
-def test_a_click_means_the_neuron_at_that_place_and_an_edge_means_none():
-    from app.network.graph_tab import neuron_of_selection
-
-    def event(kind, places):
-        return {"selection": {"selected": [{"data_type": kind, "data_indices": places}]}}
-
-    nodes = np.array([4, 7, 9])
-    assert neuron_of_selection(event("node", [1]), nodes) == 7
-    assert neuron_of_selection(event("edge", [1]), nodes) is None
-    assert neuron_of_selection(event("node", [3]), nodes) is None
-    assert neuron_of_selection(None, nodes) is None

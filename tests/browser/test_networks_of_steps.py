@@ -6,9 +6,6 @@ import pytest
 from dag_architectures import DAGS
 from playwright.sync_api import expect
 
-BLOCKS = '[data-testid="stEChartsChart"][aria-busy="false"] canvas'
-ROW, TOP = 50, 34  # pixels, see `app.charts.block_graph`
-
 
 @pytest.fixture
 def bring(visit, settle, tmp_path):
@@ -31,22 +28,18 @@ def bring(visit, settle, tmp_path):
     return run
 
 
-def test_a_click_on_a_block_shows_its_neurons_and_another_leads_back(bring, settle):
+def test_layers_of_a_recurrence_close_and_lead_to_each_other(bring, settle):
     page = bring("lstm")
-    page.get_by_role("radio", name="Blocks").or_(page.get_by_role("button", name="Blocks")).first.click()
-    settle(page)
-    expect(page.get_by_text("20 blocks, 83 neurons").first).to_be_visible()
-    chart = page.locator(BLOCKS).first
-    chart.wait_for()
-    box = chart.bounding_box()
-    for _ in range(5):  # the output, alone in the last row; a chart that was just drawn again takes no clicks
-        chart.click(position={"x": box["width"] / 2, "y": TOP + 7 * ROW})
-        page.wait_for_timeout(1000)
-        if page.get_by_text("Around").count():
-            break
-    settle(page)
-    page.get_by_role("button", name=re.compile("hidden")).first.click()
-    expect(page.get_by_text("LSTM 3 · hidden").first).to_be_visible()
+    page.locator(".graph-viewer[data-ready=yes]").wait_for()
+    page.locator("[data-do=close]").first.click()
+    page.locator(".search input").fill("LSTM 3 · cell")
+    page.locator(".search input").press("Enter")
+    card = page.locator(".card")
+    expect(card).to_contain_text("Read by")
+    card.get_by_role("button", name=re.compile("hidden")).first.click()
+    expect(card.locator("strong")).to_have_text("LSTM 3 · hidden")
+    card.get_by_role("button", name="Open layer").click()
+    expect(card.get_by_role("button", name="Close layer")).to_be_visible()
     settle(page)
 
 

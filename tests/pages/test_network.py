@@ -3,11 +3,20 @@
 import pytest
 
 
-def chart(app):
-    """Options of the first ECharts chart of a page."""
+def viewer(app):
+    """What the first component of a page, the viewer, is sent."""
     import json
 
-    return json.loads(app.get("echarts_chart")[0].proto.spec)
+    return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def scene(net):
+    """Facts and arrays of what the viewer is sent of a network of a zoo."""
+    from app.state import Selection
+    from app.viewer import sent
+    from app.viewer.packing import unpack
+
+    return unpack(sent.scene(Selection.parse(net)))
 
 
 def is_plain(markdown):
@@ -19,7 +28,7 @@ def test_with_nothing_chosen_the_first_network_is_shown(open_page):
     app = open_page("network")
     assert not app.exception
     assert app.query_params["net"]
-    assert len(app.get("echarts_chart")) == 1
+    assert viewer(app)["scene"] and viewer(app)["edges"] and viewer(app)["selected"] is None
 
 
 def test_a_link_opens_the_network_that_it_names(open_page):
@@ -27,23 +36,22 @@ def test_a_link_opens_the_network_that_it_names(open_page):
     assert not app.exception
     assert app.session_state["state.selection"].id == "tiny-inrs/000007"
     assert any("label one" in text.value for text in app.markdown)
-    names = [node["name"] for node in chart(app)["series"][0]["data"]]
-    assert "input · 0" in names and "layer 2 · 7" in names
+    assert [unit["name"] for unit in scene("tiny-inrs/000007")[0]["units"]] == ["input", "layer 1", "layer 2", "output"]
 
 
 def test_the_picture_of_an_inr_can_be_drawn_by_the_browser_instead(open_page):
     app = open_page("network", net="tiny-inrs/000007")
-    assert len(app.image) == 1 and not app.get("bidi_component")
+    assert len(app.image) == 1 and len(app.get("bidi_component")) == 1
     app.toggle(key="render.zoom").set_value(True).run()
     assert not app.exception
-    assert not app.image and len(app.get("bidi_component")) == 1
+    assert not app.image and len(app.get("bidi_component")) == 2
 
 
 def test_a_link_to_a_network_that_is_not_there_says_so(open_page):
     app = open_page("network", net="tiny-inrs/999999")
     assert not app.exception
     assert "There is no network" in app.info[0].value
-    assert not app.get("echarts_chart")
+    assert not app.get("bidi_component")
 
 
 def test_a_link_cannot_carry_markup_into_the_page(open_page):
@@ -87,23 +95,29 @@ def test_a_neuron_is_chosen_by_keyboard_and_walked_from(open_page):
     assert app.session_state["network.neuron"] in (0, 1)
 
 
-def test_the_slider_decides_how_many_edges_are_drawn(open_page):
-    app = open_page("network", net="tiny-inrs/000002")
-    app.slider(key="network.edges88").set_value(10).run()
-    assert len(chart(app)["series"][0]["links"]) == 10
-    assert any(text.value.startswith("10 of 88 edges") for text in app.caption)
-
-
 @pytest.mark.parametrize("net", ["tiny-inrs/000001", "tiny-cnns/00000-000001"])
-def test_activations_for_a_chosen_input_colour_the_neurons(open_page, net):
+def test_activations_for_a_chosen_input_are_sent_when_the_viewer_wants_them(open_page, net):
     app = open_page("network", net=net)
-    before = [node["itemStyle"]["color"] for node in chart(app)["series"][0]["data"]]
-    app.segmented_control(key="network.colour").set_value("Activation").run()
+    assert viewer(app)["activations"] is None
+    wants_activations(app)
+    before = viewer(app)["activations"]
     if net.startswith("tiny-inrs"):
         app.slider(key="input.x").set_value(0.5).run()
-    after = [node["itemStyle"]["color"] for node in chart(app)["series"][0]["data"]]
+    else:
+        next(box for box in app.selectbox if box.label == "Input image").set_value("Disc").run()
     assert not app.exception
-    assert before != after
+    assert viewer(app)["activations"] not in (before, None)
+
+
+def wants_activations(app):
+    """Let the viewer ask for activations, as its list of colours does."""
+    from app import cached
+    from app.components.graph_viewer import WISHES_KEY
+    from app.viewer.events import Wish
+
+    architecture = cached.network(app.session_state["state.selection"]).architecture
+    app.session_state[WISHES_KEY] = {architecture.id: Wish(colour="activation")}
+    app.run()
 
 
 @pytest.mark.parametrize("net", ["tiny-inrs/000001", "tiny-cnns/00000-000001"])
@@ -118,7 +132,7 @@ def test_every_tab_opens_for_every_kind_of_network(open_page, net, tab):
         app.button(key="shuffle.go").click().run()
         assert not app.exception
         assert float(app.metric[2].value) < 1e-3
-        assert len(app.get("echarts_chart")) == 2
+        assert viewer(app)["flight"]
     if tab == "Weights":
         assert len(app.get("plotly_chart")) == 2
 

@@ -35,14 +35,16 @@ def open_dag(open_page, pages_folder, checkpoints, monkeypatch):
     return run
 
 
-def keys_of(name):
-    from app.network.levels import keys_of
-
-    return keys_of(DAGS[name])
+def viewer(app):
+    return json.loads(app.get("bidi_component")[0].proto.json)
 
 
-def series(app):
-    return json.loads(app.get("echarts_chart")[0].proto.spec)["series"][0]
+def wish(name, **fields):
+    """State of a session in which the viewer wants something of a network."""
+    from app.components.graph_viewer import WISHES_KEY
+    from app.viewer.events import Wish
+
+    return {WISHES_KEY: {DAGS[name].id: Wish(**fields)}}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -61,53 +63,32 @@ def test_every_tab_takes_every_network(open_dag, icon, name):
     assert next(tab for tab in app.tabs if tab.label.endswith(TABS[icon])).children
 
 
-@pytest.mark.parametrize("level", ["Blocks", "Neurons"])
 @pytest.mark.parametrize("name", DAGS)
-def test_blocks_and_neurons_of_every_network_are_drawn(open_dag, name, level):
-    from app.block_map import block_map
-    from ngcore.graph import graph_structure
-
-    app = open_dag("network", name, **{keys_of(name)[0]: level, "network.colour": "Activation"})
+def test_every_network_is_drawn_with_activations(open_dag, name):
+    app = open_dag("network", name, **wish(name, colour="activation"))
     assert not app.exception and not app.error
-    shown = len(series(app)["data"])
-    least = {"Blocks": len(block_map(DAGS[name]).units), "Neurons": graph_structure(DAGS[name]).num_nodes}
-    assert shown >= least[level]
+    assert all(viewer(app)[part] for part in ("scene", "edges", "activations"))
 
 
-@pytest.mark.parametrize("name", ["transformer", "lstm", "encoder and decoder"])
-def test_the_neurons_of_every_block_can_be_looked_at(open_dag, name):
-    from app.block_map import block_map
+@pytest.mark.parametrize("is_large", [False, True])
+def test_neurons_are_chosen_by_block_and_walked_from(open_dag, monkeypatch, is_large):
+    from app.viewer import sent
 
-    level, chosen = keys_of(name)
-    app = open_dag("network", name, **{level: "Neurons"})
-    for number, unit in enumerate(block_map(DAGS[name]).units):
-        app.session_state[chosen] = number
-        app.run()
-        assert not app.exception and not app.error
-        assert any(unit.name.split(" · ")[0] in text.value.replace("\\", "") for text in app.markdown)
-
-
-def test_a_block_is_opened_from_the_list_and_walked_from(open_dag):
+    if is_large:
+        monkeypatch.setattr(sent, "has_whole_view", lambda architecture: False)
     app = open_dag("network", "transformer")
-    app.selectbox(key="network.open").set_value(3).run()
+    app.selectbox(key="neuron.layer").set_value(3).run()
     assert not app.exception
-    assert app.session_state[keys_of("transformer")[1]] == 3
-    walk = next(button for button in app.button if button.key.startswith("block.walk3."))
+    node = app.session_state["network.neuron"]
+    assert viewer(app)["selected"] == node
+    walk = next(button for button in app.button if (button.key or "").startswith("neuron.walk"))
     walk.click().run()
     assert not app.exception
-    assert app.session_state[keys_of("transformer")[1]] != 3
-
-
-def test_a_neuron_of_a_neighbour_leads_to_its_block(open_dag):
-    level, chosen = keys_of("lstm")
-    app = open_dag("network", "lstm", **{level: "Neurons", chosen: 1, "network.neuron": 0})
-    assert any("only the edges to the block in the middle" in text.value for text in app.caption)
-    app.button(key="network.move").click().run()
-    assert app.session_state[chosen] == 0
+    assert app.session_state["network.neuron"] != node
 
 
 def test_tokens_are_typed_and_wrong_ones_are_explained(open_dag):
-    app = open_dag("network", "transformer", **{keys_of("transformer")[0]: "Neurons", "network.colour": "Activation"})
+    app = open_dag("network", "transformer", **wish("transformer", colour="activation"))
     app.text_input(key="input.tokens9x5").set_value("0, 1 2;3 8").run()
     assert not app.exception and not app.error
     app.text_input(key="input.tokens9x5").set_value("0 1 2 3 9").run()

@@ -495,18 +495,18 @@ export class View {
   toggle(number) {
     if (this.open.has(number)) this.open.delete(number);
     else this.open.add(number);
-    if (this.selection?.unit === number && !this.open.has(number)) this.selection = { unit: number, item: null };
     this.opened();
     this.say(`${this.model.units[number].name} ${this.open.has(number) ? "opened" : "closed"}`);
   }
 
   openAll(isOpen) {
     this.open = new Set(isOpen ? this.model.units.map((_, i) => i) : []);
-    if (!isOpen && this.selection) this.selection.item = null;
     this.opened();
   }
 
   opened() {
+    const { selection } = this;
+    if (selection && selection.item !== null && !this.open.has(selection.unit)) this.select({ unit: selection.unit, item: null });
     this.remember();
     fillCard(this.find(".card"), this);
     if (!this.model.isWhole) this.wish();

@@ -1,0 +1,197 @@
+"""The viewer of neural graphs in a real browser: mouse, keys, layers, edges, pictures, files."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from dag_architectures import DAGS
+from playwright.sync_api import expect
+from tiny_zoos import write_tiny_zoos
+
+READY = ".graph-viewer[data-ready=yes]"
+
+
+@pytest.fixture(scope="session")
+def small_zoos(own_folders):
+    """The zoos small-inrs and small-cnns, where the running app finds them."""
+    return write_tiny_zoos(Path(os.environ["NGCORE_WORK"]) / "zoos", prefix="small")
+
+
+class Viewer:
+    """The viewer of a page, asked for its state."""
+
+    def __init__(self, page):
+        self.page = page
+        page.locator(READY).first.wait_for()
+
+    def ask(self, expression):
+        """The value of an expression in which `v` is the viewer."""
+        script = f"element => {{ const v = element.ngcoreGraph; return {expression}; }}"
+        return self.page.locator(".graph-viewer").first.evaluate(script)
+
+    def until(self, expression):
+        """Wait until an expression is true."""
+        for _ in range(300):
+            if self.ask(expression):
+                return
+            self.page.wait_for_timeout(100)
+        pytest.fail(f"Never true: {expression}. The state is {self.ask('JSON.stringify([v.selection, v.drawn])')}")
+
+    def place(self, item):
+        """Where a neuron stands in the page."""
+        box = self.page.locator(".overlay").bounding_box()
+        x, y = self.ask(f"v.toScreen(...v.model.place({item}))")
+        return box["x"] + x, box["y"] + y
+
+    def key(self, name):
+        self.page.locator(".overlay").press(name)
+
+    def shades(self):
+        """How many different colours the canvas of the edges has."""
+        return self.ask(
+            "(() => { v.painter.begin(v, [], false); v.draw(); const gl = v.painter.gl;"
+            " const all = new Uint8Array(4 * v.canvas.width * v.canvas.height);"
+            " gl.readPixels(0, 0, v.canvas.width, v.canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, all);"
+            " return new Set(new Uint32Array(all.buffer)).size; })()"
+        )
+
+
+@pytest.fixture
+def look(visit, small_zoos):
+    """A function that opens the viewer on a network of the small zoos."""
+    return lambda net: Viewer(visit(f"/network?net={net}"))
+
+
+def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(look, settle):
+    viewer = look("small-inrs/000001")
+    page = viewer.page
+    viewer.ask("v.zoomBy(1.3)")
+    viewer.until("!v.isMoving")
+    camera = viewer.ask("v.camera.state")
+    page.mouse.move(*viewer.place(3))
+    expect(page.locator(".hint")).to_contain_text("layer 1 · 1")
+    page.mouse.click(*viewer.place(3))
+    expect(page.locator(".card")).to_contain_text("0.bias[1]")
+    expect(page.get_by_text(re.compile("2 in · 8 out"))).to_be_visible()
+    settle(page)
+    assert viewer.ask("v.camera.state") == camera
+    assert viewer.ask("[...v.open].length") == 4
+    viewer.key("ArrowRight")
+    viewer.until("v.model.unitOfItem[v.selection.item] === 2")
+    expect(page.get_by_text(re.compile("8 in · 1 out"))).to_be_visible()
+    viewer.key("ArrowUp")
+    viewer.key("Enter")
+    viewer.until("!v.open.has(2) && v.selection.item === null")
+    expect(page.locator(".card")).to_contain_text("2.weight 8 × 8")
+    viewer.key("/")
+    page.keyboard.type("4.weight[0, 5]")
+    page.keyboard.press("Enter")
+    viewer.until("v.selection.item === 18")
+    settle(page)
+    viewer.until("v.selection.item === 18 && v.sent === v.data.echo")
+    walk = (
+        page.locator(".st-key-network-viewer")
+        .locator("xpath=ancestor::*")
+        .get_by_role("button", name=re.compile("layer 2 · "))
+    )
+    walk.last.click()
+    viewer.until("v.selection?.unit === 2 && v.open.has(2)")  # chosen in the panel below, shown in the drawing
+    viewer.key("Escape")
+    viewer.until("v.selection === null")
+
+
+def test_edges_are_thinned_without_a_rerun_and_every_layer_keeps_some(look):
+    viewer = look("small-inrs/000001")
+    page, runs = viewer.page, viewer.ask("v.data")
+    assert viewer.ask("v.drawn.done") == 88
+    assert viewer.shades() > 20
+    page.locator("input.k").fill("50")
+    viewer.until("v.drawn.done < 30 && !v.isMoving")
+    assert viewer.ask("v.plan().map((one) => one.count)") == [8, 8, 8]
+    assert all(share > 0 for share in viewer.ask("v.plan().map((one) => one.part.sizes[one.count - 1])"))
+    expect(page.locator(".count")).to_contain_text("24 of 88 edges")
+    page.locator("input.k").fill("100")
+    page.locator("input.least").fill("60")
+    viewer.until("v.drawn.done > 0 && v.drawn.done < 88")
+    assert viewer.ask("v.plan().every(({ part, count }) => part.sizes.slice(0, count).every((s) => s >= v.least))")
+    page.locator("select.scale").select_option("network")
+    expect(page.locator(".scales")).not_to_contain_text("by layer")
+    assert viewer.ask("v.data") == runs
+
+
+def test_neurons_show_what_they_compute_and_the_view_goes_along_to_the_next_network(look, settle):
+    viewer = look("small-inrs/000001")
+    page = viewer.page
+    page.locator("select.colour").select_option("activation")
+    viewer.until("v.activations?.tiles.length === 19 * 32 * 32")
+    expect(page.get_by_text("x coordinate").first).to_be_visible()
+    viewer.ask("v.zoomBy(4)")
+    viewer.until("!v.isMoving && v.styleOf(1).look === 2 && v.styleOf(3).look === 3")
+    camera = viewer.ask("v.camera.state")
+    page.locator("[data-do=close]").first.click()
+    page.locator(".st-key-picker-next button").first.click()
+    page.wait_for_url("**net=small-inrs%2F000002**")
+    settle(page)
+    viewer.until("v.key.endsWith('000002') && v.activations")
+    assert viewer.ask("v.camera.state") == camera
+    assert viewer.ask("[v.open.size, v.colour]") == [0, "activation"]
+    page.locator("[data-do=open]").first.click()
+    page.locator("[data-do=play]").click()
+    viewer.until("v.revealed === 1")
+    assert viewer.ask("v.styleOf(3).isHidden")
+    viewer.until("v.revealed === Infinity")
+
+
+def test_views_are_saved_and_presented(look, tmp_path):
+    viewer = look("small-cnns/00000-000001")
+    page = viewer.page
+    files = {}
+    for kind in ("png", "svg"):
+        with page.expect_download() as download:
+            page.locator(f"[data-do={kind}]").click()
+        files[kind] = tmp_path / f"view.{kind}"
+        download.value.save_as(files[kind])
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+    drawing = files["svg"].read_text()
+    assert drawing.count("<polyline") == viewer.ask("v.drawn.done") and drawing.count("<circle") == 19
+    viewer.key("p")
+    expect(page.locator(".bar")).to_be_hidden()
+    page.locator(".leave").click()
+    expect(page.locator(".bar")).to_be_visible()
+
+
+def test_a_finger_scrolls_the_page_and_the_keys_are_said(look):
+    viewer = look("small-inrs/000001")
+    assert viewer.ask("getComputedStyle(v.overlay.canvas).touchAction") == "pan-y"
+    assert "8 neurons" in viewer.ask("v.overlay.canvas.getAttribute('aria-label')")
+    viewer.page.locator(".overlay").focus()
+    viewer.key("ArrowDown")
+    assert "input" in viewer.ask("v.find('.live').textContent")
+
+
+@pytest.mark.parametrize("name", ["grouped keys and rotary positions", "odd shapes"])
+def test_the_paths_of_all_edges_are_those_of_the_tensors(visit, settle, tmp_path, name):
+    import torch
+
+    from app.graph_view import view_of
+    from ngcore.testing import random_network
+    from ngcore.upload import export_network
+
+    network = random_network(DAGS[name], seed=1, dtype=torch.float32)
+    export_network(network, tmp_path / "network.safetensors")
+    page = visit("/network?net=upload:")
+    page.locator("input[type=file]").set_input_files(tmp_path / "network.safetensors")
+    page.wait_for_url(re.compile("net=upload%3A[0-9a-f]{64}"))
+    settle(page)
+    viewer = Viewer(page)
+    found = viewer.ask(
+        "v.model.parts.filter((p) => p.isWeight).flatMap((p) => Array.from({ length: p.held }, (_, i) =>"
+        " [...v.model.endsOf(p, p.first + i).map((item) => v.model.nodeOf(item)), v.model.pathOf(p, p.first + i)]))"
+    )
+    view = view_of(network)
+    rows = zip(view.source.tolist(), view.target.tolist(), view.paths(), view.is_weight.tolist(), strict=True)
+    assert sorted(map(tuple, found)) == sorted(row[:3] for row in rows if row[3])
+    biases = viewer.ask("Array.from({ length: v.model.numItems }, (_, i) => v.model.biasPathOf(i))")
+    nodes = viewer.ask("Array.from({ length: v.model.numItems }, (_, i) => v.model.nodeOf(i))")
+    assert biases == [view.bias_path(node) for node in nodes]
