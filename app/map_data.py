@@ -1,21 +1,26 @@
 """The networks of a zoo as points, their features, layouts and neighbours, cached for all sessions."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import streamlit as st
+import torch
 from torch import Tensor
 
 from app import answers, cached, state
 from ngcore.errors import NeuralGraphError
-from ngcore.maps.layouts import MapFit, MapMethod, fit_map, is_fitted, nearest
+from ngcore.maps.layouts import USUAL, MapFit, MapMethod, MapParameters, fit_map, is_fitted, nearest, place
+from ngcore.maps.quality import MapQuality, judge_map, outlier_scores
 from ngcore.maps.zoo_maps import (
+    MAX_POINTS,
     Progress,
     ZooPoints,
     are_features_ready,
     are_points_ready,
+    labels_of,
     network_features,
     read_features,
     read_points,
@@ -26,31 +31,49 @@ from ngcore.zoo import Zoo
 Card = Mapping[str, Any]
 
 MAX_MAPS = 16
+MAX_OUTLIER_POINTS = 10_000
 NUM_NEIGHBOURS = 10
-METHOD_NAMES: dict[MapMethod, str] = {"umap": "UMAP", "pca": "PCA"}
+METHOD_NAMES: dict[MapMethod, str] = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 
 
 def models_for(zoo_name: str) -> dict[str, Card]:
-    """Cards by name of the checkpoints that were trained on the zoo and answer with numbers, the best first."""
+    """Cards by name of the checkpoints that were trained on the zoo and answer with numbers.
+
+    Those that see weights alone come first, as a map of answers to probes is a map of pictures; then the best first.
+    """
     cards = [card for card in cached.checkpoints() if card["corpus"]["name"] == zoo_name and card["task"] != "edit"]
-    return {card["name"]: card for card in sorted(cards, key=answers.score, reverse=True)}
+    order = sorted(cards, key=lambda card: (sees_weights_alone(card), answers.score(card)), reverse=True)
+    return {card["name"]: card for card in order}
 
 
-def points(zoo: Zoo, card: Card | None) -> ZooPoints:
-    """The zoo's networks as points of a map; a progress bar is shown where a model has to answer first."""
-    key = (zoo.hash, card["weights_sha256"] if card else "")
-    if key in _ready() or are_points_ready(zoo, card):
+def sees_weights_alone(card: Card) -> bool:
+    """Whether a model reads weights and never asks networks for answers."""
+    return not card["model"]["config"].get("num_probes", 0)
+
+
+def points(zoo: Zoo, card: Card | None, *, limit: int = MAX_POINTS) -> ZooPoints:
+    """The zoo's networks as points of a map; a progress bar is shown where a model has to answer first.
+
+    Args:
+        zoo: The zoo.
+        card: The card of the checkpoint that reads the networks; None means raw weights.
+        limit: Maximum number of networks.
+    """
+    key = (zoo.hash, card["weights_sha256"] if card else "", min(limit, len(zoo)))
+    if key in _ready() or are_points_ready(zoo, card, limit=limit):
         read = None
     else:
         with _progress() as show:
-            read = read_points(zoo, card, device=cached.device(), progress=show)
+            read = read_points(zoo, card, device=cached.device(), limit=limit, progress=show)
     _ready().add(key)
     return _points(*key, zoo, card, read)
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _points(zoo_hash: str, weights: str, _zoo: Zoo, _card: Card | None, _read: ZooPoints | None = None) -> ZooPoints:
-    return read_points(_zoo, _card) if _read is None else _read
+def _points(
+    zoo_hash: str, weights: str, limit: int, _zoo: Zoo, _card: Card | None, _read: ZooPoints | None = None
+) -> ZooPoints:
+    return read_points(_zoo, _card, limit=limit) if _read is None else _read
 
 
 def features(seen: ZooPoints) -> Tensor:
@@ -75,8 +98,8 @@ def has_features(seen: ZooPoints) -> bool:
 
 
 @st.cache_resource(show_spinner=False)
-def _ready() -> set[tuple[str, str] | str]:
-    """The points, by zoo and model, and the features, by key, that need no computing any more."""
+def _ready() -> set[tuple[str, str, int] | str]:
+    """The points, by zoo, model and limit, and the features, by key, that need no computing any more."""
     return set()
 
 
@@ -94,43 +117,87 @@ def _progress() -> Iterator[Progress]:
         bar.empty()
 
 
-def is_instant(seen: ZooPoints, method: MapMethod) -> bool:
+def is_instant(seen: ZooPoints, method: MapMethod, parameters: MapParameters = USUAL) -> bool:
     """Whether a layout needs no fit."""
-    is_known = method == "pca" or seen.coordinates is not None or (seen.key, method) in _fitted()
-    return is_known or is_fitted(features(seen))
+    if method == "pca" or _ships(seen, method, parameters) or (seen.key, method, parameters) in _fitted():
+        return True
+    return is_fitted(features(seen), method=method, parameters=parameters)
 
 
-def coordinates(seen: ZooPoints, method: MapMethod) -> Tensor:
-    """Where the networks lie in the plane, one row each; without their features where the map ships.
+def _ships(seen: ZooPoints, method: MapMethod, parameters: MapParameters) -> bool:
+    return method == "umap" and parameters == USUAL and seen.coordinates is not None
+
+
+def coordinates(seen: ZooPoints, method: MapMethod, parameters: MapParameters = USUAL) -> Tensor:
+    """Where the networks lie, one row each; without their features where the map ships.
 
     Raises:
         DataError: If there are too few networks.
     """
-    if method == "umap" and seen.coordinates is not None:
+    if _ships(seen, method, parameters) and seen.coordinates is not None:
         return seen.coordinates
-    return layout(seen, method).coordinates
+    return layout(seen, method, parameters).coordinates
 
 
-def layout(seen: ZooPoints, method: MapMethod) -> MapFit:
-    """The fit that lays the networks out in the plane.
+def layout(seen: ZooPoints, method: MapMethod, parameters: MapParameters = USUAL) -> MapFit:
+    """The fit that lays the networks out.
 
     Raises:
         DataError: If there are too few networks.
     """
-    fit = _layout(seen.key, method, seen, features(seen))
-    _fitted().add((seen.key, method))
+    fit = _layout(seen.key, method, parameters, seen, features(seen))
+    _fitted().add((seen.key, method, parameters))
     return fit
 
 
 @st.cache_resource(show_spinner=False)
-def _fitted() -> set[tuple[str, MapMethod]]:
+def _fitted() -> set[tuple[str, MapMethod, MapParameters]]:
     """What was fitted in this process, for where the cache folder cannot be written."""
     return set()
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
-def _layout(key: str, method: MapMethod, _seen: ZooPoints, _features: Tensor) -> MapFit:
-    return fit_map(_features, method=method, known=_seen.coordinates)
+def _layout(key: str, method: MapMethod, parameters: MapParameters, _seen: ZooPoints, _features: Tensor) -> MapFit:
+    known = _seen.coordinates if _ships(_seen, method, parameters) else None
+    return fit_map(_features, method=method, parameters=parameters, known=known)
+
+
+def quality(
+    seen: ZooPoints, method: MapMethod, parameters: MapParameters = USUAL, *, with_stability: bool = False
+) -> MapQuality | None:
+    """How far a map may be trusted; None while that would need features that a model has to compute first.
+
+    Args:
+        seen: The networks.
+        method: How they are laid out.
+        parameters: Of the layout.
+        with_stability: Lay networks out twice more where that was not measured yet.
+    """
+    if _ships(seen, method, parameters) and seen.quality is not None:
+        return seen.quality
+    if not has_features(seen) and not with_stability:
+        return None
+    return _quality(seen.key, method, parameters, with_stability, seen, layout(seen, method, parameters))
+
+
+@st.cache_resource(max_entries=4 * MAX_MAPS, show_spinner=False)
+def _quality(
+    key: str, method: MapMethod, parameters: MapParameters, with_stability: bool, _seen: ZooPoints, _fit: MapFit
+) -> MapQuality:
+    return judge_map(_fit, labels_of(_seen), with_stability=with_stability)
+
+
+def with_outliers(seen: ZooPoints) -> ZooPoints:
+    """The points with their outlier scores, where these ship or are quick to compute."""
+    if seen.outliers is not None or not has_features(seen) or len(seen) > MAX_OUTLIER_POINTS:
+        return seen
+    return _with_outliers(seen.key, seen)
+
+
+@st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
+def _with_outliers(key: str, _seen: ZooPoints) -> ZooPoints:
+    scores = torch.from_numpy(outlier_scores(features(_seen)))
+    return dataclasses.replace(_seen, outliers=scores)
 
 
 def selected_row(zoo: Zoo, seen: ZooPoints) -> int | None:
@@ -156,14 +223,32 @@ def focus(zoo: Zoo, seen: ZooPoints, card: Card | None) -> Focus | None:
     row = selected_row(zoo, seen)
     if row is not None:
         return row, features(seen)[row : row + 1]
-    network = cached.network(selection)
+    own = features_beside(zoo, seen, card, selection.key, cached.network(selection))
+    return None if own is None else (None, own)
+
+
+def features_beside(zoo: Zoo, seen: ZooPoints, card: Card | None, key: str, network: Network) -> Tensor | None:
+    """Features of a network from anywhere, to be compared with those of a map; None where they cannot be.
+
+    Args:
+        zoo: The zoo on the map.
+        seen: Its networks.
+        card: The model of the map.
+        key: Text that identifies the network.
+        network: A stack of one.
+    """
     if not _is_of_kind(network.architecture, zoo, same_parameters=card is None):
         return None
     try:
-        own = features_of(selection.key, network, card)
+        own = features_of(key, network, card)
     except NeuralGraphError:
         return None
-    return (None, own) if own.shape[1] == features(seen).shape[1] else None
+    return own if own.shape[1] == features(seen).shape[1] else None
+
+
+def place_on(seen: ZooPoints, own: Tensor, method: MapMethod, parameters: MapParameters = USUAL) -> Tensor:
+    """Where networks with these features belong on a map that was fitted without them, one row each."""
+    return place(layout(seen, method, parameters), own)
 
 
 def _is_of_kind(architecture: Architecture, zoo: Zoo, *, same_parameters: bool) -> bool:
@@ -192,6 +277,6 @@ def features_of(key: str, network: Network, card: Card | None) -> Tensor:
     return _features_of(key, card["weights_sha256"] if card else "", network, card)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=512, show_spinner=False)
 def _features_of(key: str, weights: str, _network: Network, _card: Card | None) -> Tensor:
     return network_features(_network, _card, device=cached.device())

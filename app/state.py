@@ -88,11 +88,13 @@ class Region:
         zoo: Name of their zoo.
         chart: Key of the chart on which they were circled.
         ids: Their ids.
+        polygon: The corners of what was drawn round them, in the coordinates of the chart.
     """
 
     zoo: str
     chart: str
     ids: tuple[str, ...]
+    polygon: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

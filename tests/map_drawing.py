@@ -1,23 +1,22 @@
 """Drawing and clicking on the map in a browser, at places that follow from what the map shows."""
 
 import numpy as np
-from playwright.sync_api import expect
 
-MAP = '[data-testid="stEChartsChart"][aria-busy="false"] canvas'
-LASSO = {"x": 30, "y": 22}
+MAP = "canvas.marks"
+MARGIN = 28  # pixels that the map leaves round its points
 
 
 def draw_lasso(page, corners):
     """Take the lasso and draw it through corners, as shares of the drawing's width and height."""
+    page.locator("[data-tool=lasso]").first.click()
     chart = page.locator(MAP).first
-    chart.click(position=LASSO)
-    chart.hover(position=_place(chart.bounding_box(), corners[0]))
-    expect(chart).to_have_css("cursor", "crosshair")
+    chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
+    x, y = _place(box, corners[0])
+    page.mouse.move(x, y)
     page.mouse.down()
     for corner in (*corners[1:], corners[0]):
-        place = _place(box, corner)
-        page.mouse.move(box["x"] + place["x"], box["y"] + place["y"], steps=6)
+        page.mouse.move(*_place(box, corner), steps=6)
     page.mouse.up()
 
 
@@ -32,6 +31,7 @@ def click_a_point(page, zoo, *, method, unlike=None):
     """
     chart = page.locator(MAP).first
     chart.wait_for()
+    chart.scroll_into_view_if_needed()
     ids, places = _points(zoo, method, chart.bounding_box())
     distances = np.linalg.norm(places[:, None] - places, axis=-1)
     np.fill_diagonal(distances, np.inf)
@@ -43,28 +43,19 @@ def click_a_point(page, zoo, *, method, unlike=None):
 
 def _place(box, shares):
     """The place in a box that shares of its width and height mean."""
-    return {"x": shares[0] * box["width"], "y": shares[1] * box["height"]}
+    return box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"]
 
 
 def _points(zoo_name, method, box):
     """Ids of the networks on a zoo's first map, and the places (networks, 2) of their points in its drawing."""
     from app import cached, map_data
-    from app.charts.zoo_map import draw_zoo_map
-    from app.map import colourings
 
     zoo = cached.zoo(zoo_name)
     card = next(iter(map_data.models_for(zoo_name).values()), None)
     seen = map_data.points(zoo, card)
-    x, y = map_data.coordinates(seen, method).numpy().T
-    table = colourings.table(zoo, seen).assign(x=x, y=y)
-    drawn = draw_zoo_map(table, next(iter(colourings.choices(zoo, seen).values())))
-    shares = np.stack([_along(drawn["xAxis"], x), 1 - _along(drawn["yAxis"], y)], axis=1)
-    grid = drawn["grid"]
-    first = np.array([grid["left"], grid["top"]])
-    last = np.array([box["width"] - grid["right"], box["height"] - grid["bottom"]])
-    return table["id"].tolist(), first + shares * (last - first)
-
-
-def _along(axis, values):
-    """Values as shares of an axis."""
-    return (values - axis["min"]) / (axis["max"] - axis["min"])
+    points = map_data.coordinates(seen, method).numpy()
+    low, high = points.min(axis=0), points.max(axis=0)
+    sides = np.array([box["width"], box["height"]])
+    scale = ((sides / 2 - MARGIN) / np.maximum((high - low) / 2, 1e-9)).min()
+    places = sides / 2 + (points - (low + high) / 2) * scale * [1, -1]
+    return zoo.metadata["id"].iloc[seen.positions].tolist(), places

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from app.charts.colouring import Colouring
 from app.charts.gaps import bin_edges
 from app.charts.theme import LIGHT, Theme
-from app.charts.zoo_map import Colouring
 
 NUM_BINS = 24
 

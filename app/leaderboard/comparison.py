@@ -9,9 +9,9 @@ import pandas
 import streamlit as st
 
 from app import cached, map_data, page_table, state
+from app.charts.clicks import clicked_rows
 from app.charts.leaderboard import count_confusions, draw_confusions
 from app.charts.picture_wall import draw_picture_wall, wall_height
-from app.charts.zoo_map import clicked_rows
 from app.components.appearance import theme
 from app.errors import plain
 from ngcore.zoo import Zoo

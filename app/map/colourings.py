@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 import streamlit as st
 
-from app.charts.zoo_map import Colouring
+from app.charts.colouring import Colouring
 from app.map_data import MAX_MAPS
 from ngcore.maps.zoo_maps import ZooPoints
 from ngcore.networks import Activation, Architecture
@@ -15,15 +15,20 @@ from ngcore.tasks import family_of
 from ngcore.zoo import Zoo
 
 MOST_CATEGORIES = 10
-LOG_RATIO = 100  # hyper-parameters that span more than this are coloured by their logarithm
+LOG_RATIO = 100  # numbers that span more than this are coloured by their logarithm
 NOT_COLOURS = {"id", "split", "architecture", "row", "label", "accuracy", "psnr", "flagged", "image", "run", "group"}
-LOG_SUFFIX = " (log10)"
 NOTHING, OTHER = "nothing", "other"
+OUTLIERS = "outlier score"
 
 
 def choices(zoo: Zoo, seen: ZooPoints) -> dict[str, Colouring]:
     """Everything that the networks can be coloured by, under the names of the choices."""
-    return _choices(seen.key, zoo, seen)
+    return _choices(_key(seen), zoo, seen)
+
+
+def _key(seen: ZooPoints) -> str:
+    """Changes once outlier scores are known."""
+    return f"{seen.key}{'' if seen.outliers is None else '.outliers'}"
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
@@ -36,6 +41,8 @@ def _choices(key: str, _zoo: Zoo, _seen: ZooPoints) -> dict[str, Colouring]:
     traits = _traits(_zoo, metadata)
     known = traits.assign(**{column: metadata[column] for column in metadata.columns})
     found += [colouring for column in known.columns for colouring in _column_colourings(known, column)]
+    if _seen.outliers is not None:
+        found.append(Colouring(OUTLIERS, _seen.outliers.tolist()))
     if metadata["split"].nunique() > 1:
         found.append(_category("split", metadata["split"].tolist(), ("train", "validation", "test")))
     return {colouring.title: colouring for colouring in found} or {NOTHING: Colouring(NOTHING, [0] * len(_seen))}
@@ -99,7 +106,7 @@ def _column_colourings(metadata: pandas.DataFrame, column: str) -> list[Colourin
     if values.dtype.kind in "iuf":
         positive = values[values > 0]
         if (values >= 0).all() and positive.max() / positive.min() > LOG_RATIO:
-            return [Colouring(f"{title}{LOG_SUFFIX}", np.log10(values.where(values > 0)).tolist())]
+            return [Colouring(title, values.astype(float).tolist(), is_log=True)]
         return [Colouring(title, values.astype(float).tolist())]
     return [_by_text(title, values.astype(str))]
 
@@ -118,8 +125,8 @@ def _category(title: str, values: list[Any], categories: tuple[str, ...]) -> Col
 
 
 def table(zoo: Zoo, seen: ZooPoints) -> pandas.DataFrame:
-    """What is known of the networks, a row each, in columns for people; hyper-parameters included. Do not change it."""
-    return _table(seen.key, zoo, seen)
+    """What is known of the networks, one row each, in columns for people. Do not change it."""
+    return _table(_key(seen), zoo, seen)
 
 
 @st.cache_resource(max_entries=MAX_MAPS, show_spinner=False)
@@ -129,7 +136,7 @@ def _table(key: str, _zoo: Zoo, _seen: ZooPoints) -> pandas.DataFrame:
     if (metadata["run"] >= 0).any():
         columns |= {"run": metadata["run"], "step": metadata["step"]}
     for title, colouring in choices(_zoo, _seen).items():
-        if not title.endswith(LOG_SUFFIX) and title not in (NOTHING, *columns):
+        if title not in (NOTHING, *columns):
             columns[title] = _readable(colouring)
     for column in metadata.columns:
         title = column.replace("_", " ").removeprefix("num ")

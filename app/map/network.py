@@ -6,8 +6,7 @@ from app import cached, map_data, state
 from app.charts.image_grid import data_address, to_image
 from app.errors import plain
 from app.map import colourings
-from app.map.chart import METRIC_KEY
-from app.map_data import Card
+from app.map.chart import METRIC_KEY, MapView
 from ngcore.maps.zoo_maps import ZooPoints
 from ngcore.zoo import Zoo
 
@@ -17,15 +16,25 @@ METRICS = {"cosine": "Cosine", "euclidean": "Euclidean"}
 TABLE_KEY = "map.neighbours"
 
 
-def map_network(zoo: Zoo, seen: ZooPoints, card: Card | None) -> None:
+def map_network(view: MapView) -> None:
     """Show the selected network and, where the map's model can read it, its nearest neighbours."""
+    zoo, seen = view.zoo, view.seen
     selection = state.selected()
     if selection is None or not cached.exists(selection):
         st.info("Click a point to select its network.", icon=":material/ads_click:")
         return
-    _show_network(zoo, seen, map_data.selected_row(zoo, seen))
+    left, right = st.columns([0.42, 0.58], gap="medium")
+    with left:
+        _show_network(zoo, seen, map_data.selected_row(zoo, seen))
+    with right:
+        _show_surroundings(view)
+
+
+def _show_surroundings(view: MapView) -> None:
+    """The nearest neighbours, or why there are none."""
+    seen = view.seen
     had_features = map_data.has_features(seen)
-    focus = map_data.focus(zoo, seen, card)
+    focus = map_data.focus(view.zoo, seen, view.card)
     if not had_features and map_data.has_features(seen):
         st.rerun()  # the map was drawn without neighbours
     if focus is None:
@@ -33,7 +42,7 @@ def map_network(zoo: Zoo, seen: ZooPoints, card: Card | None) -> None:
         return
     if focus[0] is None:
         st.caption("The map was fitted without this network, which is projected onto it.")
-    _show_neighbours(zoo, seen, focus)
+    _show_neighbours(view.zoo, seen, focus)
 
 
 def _show_network(zoo: Zoo, seen: ZooPoints, row: int | None) -> None:
@@ -64,11 +73,9 @@ def _facts(zoo: Zoo, seen: ZooPoints, row: int) -> list[str]:
     """The first facts of a network, as Markdown."""
     facts = []
     for title, colouring in list(colourings.choices(zoo, seen).items())[:MAX_FACTS]:
-        value = colouring.values[row]
-        if value is None or value != value or title == colourings.NOTHING:
-            continue
-        text = value if isinstance(value, str) else f"{value:.1%}" if colouring.percent else f"{value:.4g}"
-        facts.append(f"{plain(title)}: {plain(text)}")
+        text = colouring.text(row)
+        if text and title != colourings.NOTHING:
+            facts.append(f"{plain(title)}: {plain(text)}")
     return facts
 
 

@@ -10,7 +10,7 @@ import torch
 from app import answers, cached, map_data, state
 from app.answers import Answered, Card
 from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
-from app.charts.zoo_map import clicked_rows
+from app.charts.clicks import clicked_rows
 from app.components.appearance import theme
 from app.components.doubts import familiarity, show_differences
 from app.errors import plain, reported

@@ -2,10 +2,14 @@ from .layouts import FEWEST_FOR_UMAP as FEWEST_FOR_UMAP
 from .layouts import MAP_METHODS as MAP_METHODS
 from .layouts import MapFit as MapFit
 from .layouts import MapMethod as MapMethod
+from .layouts import MapParameters as MapParameters
 from .layouts import fit_map as fit_map
 from .layouts import is_fitted as is_fitted
 from .layouts import nearest as nearest
 from .layouts import place as place
+from .quality import MapQuality as MapQuality
+from .quality import judge_map as judge_map
+from .quality import outlier_scores as outlier_scores
 from .zoo_maps import ZooPoints as ZooPoints
 from .zoo_maps import are_features_ready as are_features_ready
 from .zoo_maps import are_points_ready as are_points_ready

@@ -1,4 +1,4 @@
-"""Maps: networks as points in the plane, by PCA or UMAP of their features, and the neighbours of one among them."""
+"""Maps: networks as points in the plane or in space, by PCA, UMAP or t-SNE of their features, and their neighbours."""
 
 import dataclasses
 import hashlib
@@ -18,21 +18,42 @@ from ngcore.disk_cache import ONLY, is_cached, read_arrays, write_arrays
 from ngcore.errors import DataError, ShapeMismatchError, UnknownNameError
 from ngcore.paths import cache_folder
 
-MapMethod = Literal["pca", "umap"]
+MapMethod = Literal["pca", "umap", "tsne"]
 Metric = Literal["cosine", "euclidean"]
 MAP_METHODS: tuple[MapMethod, ...] = get_args(MapMethod)
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
-NUM_COMPONENTS = 50  # the most principal components that UMAP reads
-NUM_NEIGHBOURS = 15
-MIN_DISTANCE = 0.1
-FEWEST_FOR_UMAP = 10
+NUM_COMPONENTS = 50  # the most principal components that UMAP and t-SNE read
+FEWEST_FOR_UMAP = 10  # and for t-SNE
 LARGEST_EXACT_PCA = 2_000  # above it the leading components are found by subspace iteration
 NUM_ITERATIONS = 8
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # UMAP's compiled code does not support concurrent fits, and a second fit would only slow down the first.
 _FITTING = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MapParameters:
+    """How a map is laid out.
+
+    Attributes:
+        dimensions: 2 or 3.
+        num_neighbours: Of UMAP: more of them show the whole, fewer the details.
+        min_distance: Of UMAP: how close points may come to each other, in [0, 1].
+        perplexity: Of t-SNE: the effective number of neighbours.
+        max_fitted: The most networks that UMAP and t-SNE are fitted to, evenly spaced; the others are placed among
+            their nearest fitted ones.
+    """
+
+    dimensions: int = 2
+    num_neighbours: int = 15
+    min_distance: float = 0.1
+    perplexity: float = 30.0
+    max_fitted: int = 4_000
+
+
+USUAL = MapParameters()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,13 +65,15 @@ class MapFit:
         seed: Seed of the fit.
         features: What it was fitted to.
         coordinates: The points.
-        reducer: The fitted UMAP where it was made in this process; else None.
+        parameters: How it was laid out.
+        reducer: The UMAP that was fitted to all networks in this process; else None.
     """
 
     method: MapMethod
     seed: int
     features: Float[Tensor, "networks features"]
-    coordinates: Float[Tensor, "networks 2"]
+    coordinates: Float[Tensor, "networks dimensions"]
+    parameters: MapParameters = USUAL
     reducer: Any = None
 
     def __len__(self) -> int:
@@ -79,18 +102,20 @@ def fit_map(
     *,
     method: MapMethod = "umap",
     seed: int = 0,
+    parameters: MapParameters = USUAL,
     known: Float[Tensor, "networks 2"] | None = None,
     use_cache: bool = True,
 ) -> MapFit:
-    """Lay networks out in the plane.
+    """Lay networks out in the plane or in space.
 
-    PCA is instant. UMAP (McInnes et al. 2018; 15 neighbours, distance 0.1) reads the 50 leading principal components;
-    its fits are kept in the cache folder under a digest of features, parameters and versions.
+    PCA is instant. UMAP (McInnes et al. 2018) and t-SNE (van der Maaten & Hinton 2008) read the 50 leading principal
+    components; their fits are kept in the cache folder under a digest of features, parameters and versions.
 
     Args:
         features: One row per network.
-        method: "pca" or "umap".
-        seed: Of UMAP; PCA uses none.
+        method: "pca", "umap" or "tsne".
+        seed: Of UMAP and t-SNE; PCA uses none.
+        parameters: How to lay them out.
         known: The UMAP coordinates, where they are known already; nothing is fitted then.
         use_cache: Read and write the cache folder.
 
@@ -99,28 +124,34 @@ def fit_map(
         DataError: If there are too few networks, or features that are not finite.
     """
     features = _checked(features, method)
-    fit = MapFit(method=method, seed=seed, features=features, coordinates=torch.zeros(len(features), 2))
+    empty = torch.zeros(len(features), parameters.dimensions)
+    fit = MapFit(method=method, seed=seed, features=features, coordinates=empty, parameters=parameters)
     if method == "pca":
-        return dataclasses.replace(fit, coordinates=_in_plane(fit.components))
+        return dataclasses.replace(fit, coordinates=_leading(fit.components, parameters.dimensions))
     if known is not None:
         return dataclasses.replace(fit, coordinates=known)
-    path = _cache_path(features, seed)
+    path = _cache_path(features, method, seed, parameters)
     with _FITTING:  # whoever waited for the same fit finds it in the cache
-        coordinates, reducer = _read_coordinates(path, len(features)) if use_cache else None, None
+        coordinates, reducer = _read_coordinates(path, tuple(empty.shape)) if use_cache else None, None
         if coordinates is None:
-            coordinates, reducer = _fit_umap(fit.components, seed)
+            coordinates, reducer = _fit(fit)
             if use_cache:
                 write_arrays(path, {ONLY: coordinates.numpy()})
     return dataclasses.replace(fit, coordinates=coordinates, reducer=reducer)
 
 
+def fitted_rows(count: int, parameters: MapParameters = USUAL) -> Int[np.ndarray, " rows"]:
+    """Which of `count` networks UMAP and t-SNE are fitted to."""
+    return np.linspace(0, count - 1, min(count, parameters.max_fitted)).round().astype(int)
+
+
 def place(
     fit: MapFit, features: Float[Tensor, "networks features"], *, num_neighbours: int = 5
-) -> Float[Tensor, "networks 2"]:
+) -> Float[Tensor, "networks dimensions"]:
     """Project networks that were not fitted onto a map.
 
     On a PCA map this is exact. On a UMAP map it is UMAP's own transform where the fit was made in this process, and
-    else the mean of the nearest fitted networks, weighted by inverse distance.
+    else, as for t-SNE, the mean of the nearest networks on the map, weighted by inverse distance.
 
     Raises:
         ShapeMismatchError: If the features are not of the fit's width.
@@ -129,16 +160,24 @@ def place(
         raise ShapeMismatchError(f"Expected {fit.features.shape[1]} features per network, got {features.shape[1]}.")
     components = fit.project(features)
     if fit.method == "pca":
-        return _in_plane(components)
+        return _leading(components, fit.parameters.dimensions)
     if fit.reducer is not None:
         with _FITTING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.from_numpy(np.array(fit.reducer.transform(components.numpy()), dtype=np.float32))
-    k = min(num_neighbours, len(fit))
-    indices, distances = nearest(fit.components, components, k, metric="euclidean")
-    weights = 1 / distances.clamp_min(1e-6)
+    return _among(fit.components, fit.coordinates, components, num_neighbours)
+
+
+def _among(known: Tensor, coordinates: Tensor, components: Tensor, num_neighbours: int = 5) -> Tensor:
+    """Means of the coordinates of the nearest known networks, weighted by inverse distance."""
+    from sklearn.neighbors import NearestNeighbors
+
+    k = min(num_neighbours, len(known))
+    found = NearestNeighbors(n_neighbors=k, n_jobs=1).fit(known.numpy()).kneighbors(components.numpy())
+    distances, indices = (torch.from_numpy(array) for array in found)
+    weights = 1 / distances.float().clamp_min(1e-6)
     weights = weights / weights.sum(dim=1, keepdim=True)
-    return (fit.coordinates[indices] * weights[..., None]).sum(dim=1)
+    return (coordinates[indices] * weights[..., None]).sum(dim=1)
 
 
 def nearest(
@@ -215,15 +254,21 @@ def hash_features(features: Float[Tensor, "networks features"]) -> str:
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
-def is_fitted(features: Float[Tensor, "networks features"], *, seed: int = 0) -> bool:
-    """Whether the cache holds the UMAP fit of these features."""
-    return is_cached(_cache_path(features, seed))
+def is_fitted(
+    features: Float[Tensor, "networks features"],
+    *,
+    method: MapMethod = "umap",
+    seed: int = 0,
+    parameters: MapParameters = USUAL,
+) -> bool:
+    """Whether the cache holds the fit of these features."""
+    return is_cached(_cache_path(features, method, seed, parameters))
 
 
 def _checked(features: Tensor, method: str) -> Tensor:
     if method not in MAP_METHODS:
         raise UnknownNameError("map method", method, MAP_METHODS)
-    fewest = FEWEST_FOR_UMAP if method == "umap" else 1
+    fewest = 1 if method == "pca" else FEWEST_FOR_UMAP
     if len(features) < fewest:
         raise DataError(f"Expected at least {fewest} networks for a {method} map, got {len(features)}.")
     features = features.detach().float().cpu()
@@ -233,26 +278,41 @@ def _checked(features: Tensor, method: str) -> Tensor:
     return features
 
 
-def _in_plane(coordinates: Tensor) -> Tensor:
-    """The first two columns, with a column of zeros where there is only one."""
-    missing = 2 - coordinates.shape[1]
-    return torch.nn.functional.pad(coordinates, (0, missing)) if missing > 0 else coordinates[:, :2].clone()
+def _leading(components: Tensor, count: int) -> Tensor:
+    """The leading components, with columns of zeros where there are fewer."""
+    missing = count - components.shape[1]
+    return torch.nn.functional.pad(components, (0, missing)) if missing > 0 else components[:, :count].clone()
 
 
-def _cache_path(features: Tensor, seed: int) -> Path:
-    settings = (FORMAT_VERSION, "umap", NUM_COMPONENTS, NUM_NEIGHBOURS, MIN_DISTANCE, seed, version("umap-learn"))
+def _cache_path(features: Tensor, method: str, seed: int, parameters: MapParameters) -> Path:
+    package = version("umap-learn" if method == "umap" else "scikit-learn")
+    settings = (FORMAT_VERSION, method, NUM_COMPONENTS, seed, dataclasses.astuple(parameters), package)
     digest = hashlib.sha256(f"{hash_features(features)} {settings}".encode()).hexdigest()
     return cache_folder() / "maps" / f"{digest}.npy"
 
 
-def _fit_umap(components: Tensor, seed: int) -> tuple[Tensor, Any]:
+def _fit(fit: MapFit) -> tuple[Tensor, Any]:
+    """Coordinates of all networks, and the fitted UMAP if it was fitted to all of them."""
+    rows = torch.from_numpy(fitted_rows(len(fit), fit.parameters))
+    fitted = fit.components[rows]
+    make = _fit_umap if fit.method == "umap" else _fit_tsne
+    coordinates, reducer = make(fitted, fit.seed, fit.parameters)
+    if len(rows) == len(fit):
+        return coordinates, reducer
+    everywhere = _among(fitted, coordinates, fit.components)
+    everywhere[rows] = coordinates
+    return everywhere, None
+
+
+def _fit_umap(components: Tensor, seed: int, parameters: MapParameters = USUAL) -> tuple[Tensor, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from umap import UMAP
 
         reducer = UMAP(
-            n_neighbors=min(NUM_NEIGHBOURS, len(components) - 1),
-            min_dist=MIN_DISTANCE,
+            n_components=parameters.dimensions,
+            n_neighbors=min(parameters.num_neighbours, len(components) - 1),
+            min_dist=parameters.min_distance,
             init="pca",
             random_state=seed,
             n_jobs=1,
@@ -262,9 +322,22 @@ def _fit_umap(components: Tensor, seed: int) -> tuple[Tensor, Any]:
     return torch.from_numpy(np.array(points, dtype=np.float32)), reducer
 
 
-def _read_coordinates(path: Path, count: int) -> Tensor | None:
+def _fit_tsne(components: Tensor, seed: int, parameters: MapParameters = USUAL) -> tuple[Tensor, None]:
+    from sklearn.manifold import TSNE
+
+    tsne = TSNE(
+        n_components=parameters.dimensions,
+        perplexity=min(parameters.perplexity, (len(components) - 1) / 3),
+        init="pca" if components.shape[1] >= parameters.dimensions else "random",
+        random_state=seed,
+        n_jobs=1,
+    )
+    return torch.from_numpy(tsne.fit_transform(components.numpy()).astype(np.float32)), None
+
+
+def _read_coordinates(path: Path, shape: tuple[int, ...]) -> Tensor | None:
     """The cached coordinates; None where there are none, or others than expected."""
     array = read_arrays(path).get(ONLY)
-    if array is None or array.shape != (count, 2) or array.dtype != np.float32 or not np.isfinite(array).all():
+    if array is None or array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
         return None
     return torch.from_numpy(array)

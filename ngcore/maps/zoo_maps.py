@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ngcore.disk_cache import is_cached, read_arrays, save_arrays, write_arrays
 from ngcore.maps.layouts import fit_map
+from ngcore.maps.quality import MapQuality, judge_map, outlier_scores
 from ngcore.networks import Network
 from ngcore.paths import ASSETS, cache_folder, work_folder
 from ngcore.tasks import Checkpoint, classify_inrs, embed_networks, load_checkpoint, predict_accuracy
@@ -40,6 +41,8 @@ class ZooPoints:
         outputs: The model's answers, one row per network: class probabilities, or one predicted accuracy; None for raw
             weights and for models that answer with networks.
         coordinates: The UMAP of the features where it ships; else None.
+        quality: How far those coordinates may be trusted, where that ships with them; else None.
+        outliers: Outlier score of each network, see `outlier_scores`, where it ships; else None.
     """
 
     zoo: Zoo
@@ -48,6 +51,8 @@ class ZooPoints:
     positions: Int[np.ndarray, " networks"]
     outputs: Float[Tensor, "networks outputs"] | None = None
     coordinates: Float[Tensor, "networks 2"] | None = None
+    quality: MapQuality | None = None
+    outliers: Float[Tensor, " networks"] | None = None
 
     @property
     def model(self) -> str:
@@ -111,6 +116,8 @@ def read_points(
         positions=positions,
         outputs=stored.get("outputs"),
         coordinates=stored.get("coordinates"),
+        quality=MapQuality.from_array(stored["quality"].numpy()) if "quality" in stored else None,
+        outliers=stored.get("outliers"),
     )
     if card is None or stored:
         return points
@@ -155,20 +162,33 @@ def write_map(
 ) -> Path:
     """Fit the map of a zoo and write it into a folder, such as `own_maps()`, where pages look for it.
 
-    Kept are the UMAP coordinates and a model's answers in float16; its features are computed again when asked for.
+    Kept are the UMAP coordinates and their quality, and in float16 outlier scores and a model's answers; its features
+    are computed again when asked for.
 
     Returns:
         The file.
     """
     points = read_points(zoo, card, device=device, progress=progress)
     features = read_features(points, device=device, progress=progress)
-    values = {"coordinates": fit_map(features, method="umap").coordinates}
+    fit = fit_map(features, method="umap")
+    quality = judge_map(fit, labels_of(points))
+    values = {
+        "coordinates": fit.coordinates,
+        "quality": torch.from_numpy(quality.to_array()),
+        "outliers": torch.from_numpy(outlier_scores(features)),
+    }
     if points.outputs is not None:
         values |= {"outputs": points.outputs}
     path = folder / map_file(zoo.name, points.model)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_arrays(path, _arrays(points.key, values))
     return path
+
+
+def labels_of(points: ZooPoints) -> Int[np.ndarray, " networks"] | None:
+    """The classes of the networks on a map, −1 for none; None if none has a class."""
+    labels = points.zoo.metadata["label"].to_numpy()[points.positions]
+    return labels if (labels >= 0).any() else None
 
 
 def raw_weights(zoo: Zoo, positions: Int[np.ndarray, " rows"]) -> Float[Tensor, "networks parameters"]:
@@ -279,9 +299,9 @@ def _cache_path(key: str) -> Path:
 
 
 def _arrays(key: str, values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """What is stored: coordinates in single precision, all else in half."""
+    """What is stored: coordinates and their quality in single precision, all else in half."""
     kept = {
-        name: tensor.numpy().astype(np.float32 if name == "coordinates" else np.float16)
+        name: tensor.numpy().astype(np.float32 if name in ("coordinates", "quality") else np.float16)
         for name, tensor in values.items()
     }
     return {"key": np.array(key), **kept}

@@ -1,11 +1,12 @@
 """Colours by traits of architectures, and runs as paths, on maps of classifiers of several architectures."""
 
+import dataclasses
+
 import numpy as np
 import pandas
 import pytest
 import torch
 
-from app.charts.zoo_map import Colouring, draw_zoo_map
 from app.map import colourings, runs
 from ngcore.maps.zoo_maps import ZooPoints
 from ngcore.networks import mlp, small_cnn
@@ -62,16 +63,6 @@ def test_runs_are_joined_in_the_order_of_their_steps(zoo, seen):
     assert first in runs.path_of(zoo, seen, first) and runs.path_of(zoo, seen, None) == []
 
 
-def test_paths_are_one_line_with_gaps_below_the_points():
-    table = pandas.DataFrame({"id": list("abcd"), "x": [0.0, 1, 2, 3], "y": [3.0, 2, 1, 0]})
-    spec = draw_zoo_map(table, Colouring("v", [1, 2, 3, 4]), paths=[[1, 0], [2, 3]], chosen_path=[2, 3])
-    networks, paths, chosen = spec["series"]
-    assert paths["data"] == [[1, 2], [0, 3], [None, None], [2, 1], [3, 0], [None, None]]
-    assert chosen["data"] == [[2, 1], [3, 0], [None, None]]
-    assert paths["silent"] and not paths["connectNulls"] and paths["z"] < networks.get("z", 2)
-    assert spec["visualMap"]["seriesIndex"] == 0
-
-
 def test_many_categories_become_few_and_others():
     texts = pandas.Series([f"kind {i}" for i in range(20)] + ["kind 0"] * 5)
     colouring = colourings._by_text("kind", texts)
@@ -79,8 +70,16 @@ def test_many_categories_become_few_and_others():
     assert colouring.values[0] == "kind 0" and set(colouring.values) == set(colouring.categories)
 
 
-def test_a_hyper_parameter_that_may_be_zero_has_no_logarithm_there():
-    table = pandas.DataFrame({"weight_decay": [0.0, 1e-6, 1e-2]})
-    (colouring,) = colourings._column_colourings(table, "weight_decay")
-    assert colouring.title == "weight decay (log10)"
-    assert np.isnan(colouring.values[0]) and colouring.values[1:] == pytest.approx([-6, -2])
+def test_numbers_that_span_orders_of_magnitude_are_coloured_by_their_logarithm_and_keep_their_units():
+    table = pandas.DataFrame({"weight_decay": [0.0, 1e-6, 1e-2], "depth": [2, 3, 4]})
+    (decay,) = colourings._column_colourings(table, "weight_decay")
+    assert (decay.title, decay.is_log, decay.values) == ("weight decay", True, [0.0, 1e-6, 1e-2])
+    (depth,) = colourings._column_colourings(table, "depth")
+    assert not depth.is_log
+
+
+def test_the_outlier_score_is_a_column_once_it_is_known(zoo, seen):
+    assert "outlier score" not in colourings.choices(zoo, seen)
+    known = dataclasses.replace(seen, outliers=torch.arange(len(seen)) / 4)
+    assert colourings.choices(zoo, known)["outlier score"].values[2] == 0.5
+    assert colourings.table(zoo, known)["outlier score"].tolist()[:2] == [0.0, 0.25]

@@ -1,4 +1,4 @@
-"""The map in a real browser: click, lasso, table, neighbours, and the way to the network page."""
+"""The map in a real browser: click, lasso, keys, search, key of the colours, and the way to the network page."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tiny_zoos import write_tiny_zoos
 
 ADDRESS = "/map?map_zoo=mapped-inrs&map_layout=PCA"
-NEARLY_ALL = [(0.02, 0.08), (0.98, 0.08), (0.98, 0.88), (0.02, 0.88)]
+NEARLY_ALL = [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98)]
 
 
 @pytest.fixture(scope="session")
@@ -33,17 +33,26 @@ def open_map(visit, mapped_zoos):
     return open_address
 
 
-def test_a_lasso_selects_networks_for_table_pictures_and_histogram(open_map, settle):
+def test_a_lasso_stays_while_points_in_it_are_clicked_and_colours_change(open_map, settle):
     page = open_map()
     draw_lasso(page, NEARLY_ALL)
-    expect(page.get_by_role("heading", name=re.compile(r"^\d+ of 12 selected"))).to_be_visible()
+    clear = page.get_by_role("button", name="Clear the selection")
+    expect(clear).to_be_visible()
     settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Table as CSV").click()
     rows = Path(download.value.path()).read_text().splitlines()
-    assert rows[0].startswith("id,label") and len(rows) > 6
-    expect(page.get_by_alt_text(re.compile("Pictures that"))).to_have_count(1)
-    page.get_by_role("button", name="Clear the selection").click()
+    assert rows[0].startswith("id,label") and rows[0].endswith(",x,y") and len(rows) == 13
+    network = quote(click_a_point(page, "mapped-inrs", method="pca"), safe="")
+    page.wait_for_url(f"**/map?*net={network}*")
+    settle(page)
+    page.get_by_role("combobox", name="Colour by").click()
+    page.get_by_role("option", name="split").click()
+    settle(page)
+    page.get_by_role("application", name=re.compile("coloured by split")).wait_for()
+    expect(clear).to_be_visible()
+    page.get_by_role("button", name="Clear selection", exact=True).click()
+    expect(clear).to_have_count(0)
     expect(page.get_by_role("heading", name="All 12 networks on the map")).to_be_visible()
 
 
@@ -58,20 +67,47 @@ def test_a_click_on_a_point_selects_its_network_and_leads_to_its_graph(open_map,
     page.get_by_role("heading", name="Network graph").wait_for()
 
 
-def test_a_shared_address_opens_the_map_with_its_network_ringed(open_map):
-    page = open_map(f"{ADDRESS}&net=mapped-inrs/000004")
-    expect(page.get_by_text("mapped-inrs/000004", exact=True).first).to_be_visible()
-    expect(page.get_by_alt_text(re.compile("What the selected network shows")).first).to_be_visible()
-
-
-def test_colours_can_be_changed_without_losing_the_selection(open_map, settle):
+def test_keys_walk_over_the_map_say_what_they_reach_and_search(open_map, settle):
     page = open_map()
-    draw_lasso(page, NEARLY_ALL)
-    heading = page.get_by_role("heading", name=re.compile(r"^\d+ of 12 selected"))
-    expect(heading).to_be_visible()
-    counted = heading.inner_text()
-    page.get_by_role("combobox", name="Colour by").click()
-    page.get_by_role("option", name="split").click()
+    said = page.locator(".live").first
+    page.locator(MAP).first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text(re.compile(r"^\d{6}, label"))
+    first = said.text_content()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    expect(said).not_to_have_text(first)
+    reached = said.text_content()[:6]
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**net=mapped-inrs%2F{reached}*")
     settle(page)
-    page.get_by_role("img", name=re.compile("coloured by split")).wait_for()
-    assert page.get_by_role("heading", name=re.compile(r"^\d+ of 12 selected")).inner_text() == counted
+    page.locator(MAP).first.focus()
+    page.keyboard.press("/")
+    page.keyboard.type("000007")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**net=mapped-inrs%2F000007*")
+    expect(page.get_by_text("1 of 12 networks match")).to_be_visible()
+    page.get_by_role("button", name="End the search").click()
+    expect(page.get_by_text("1 of 12 networks match")).to_have_count(0)
+
+
+def test_the_key_hides_a_class_and_zoom_survives_what_follows(open_map, settle):
+    page = open_map(f"{ADDRESS}&net=mapped-inrs/000004")
+    expect(page.get_by_alt_text(re.compile("What the selected network shows")).first).to_be_visible()
+    chart = page.locator(MAP).first
+    chart.focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    zoom = chart.get_attribute("data-zoom")
+    assert float(zoom) > 4
+    zero = page.get_by_role("button", name="zero", exact=True)
+    zero.click()
+    expect(zero).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("heading", name=re.compile(r"^\d+ of 12 selected"))).to_be_visible()
+    zero.click()
+    expect(page.get_by_role("heading", name="All 12 networks on the map")).to_be_visible()
+    settle(page)
+    assert chart.get_attribute("data-zoom") == zoom
+    chart.focus()
+    page.keyboard.press("f")
+    expect(chart).to_have_attribute("data-zoom", "1.00")

@@ -1,7 +1,9 @@
-"""The map page: layouts, colours, what is circled, neighbours, and newcomers."""
+"""The map page: layouts, colours, what is circled, searched and filtered, neighbours, newcomers."""
 
+import base64
 import json
 
+import numpy as np
 import pytest
 import streamlit as st
 
@@ -13,29 +15,50 @@ def instant_umap(monkeypatch):
     """UMAP that is over at once; the real one is tested where it lives."""
     from ngcore.maps import layouts
 
-    monkeypatch.setattr(layouts, "_fit_umap", lambda components, seed: (components[:, :2] * 2 + seed, None))
+    def fit(components, seed, parameters):
+        return components[:, : parameters.dimensions] * 2 + seed, None
+
+    monkeypatch.setattr(layouts, "_fit_umap", fit)
 
 
-def spec(app):
-    """Options of the map."""
-    return json.loads(app.get("echarts_chart")[0].proto.spec)
+def drawn(app, index=0):
+    """What a map is told to draw."""
+    return json.loads(app.get("bidi_component")[index].proto.json)
 
 
 def mark(app, kind):
-    """The series of a kind of mark; None if it is not drawn."""
-    return next((series for series in spec(app)["series"] if series["id"] == kind), None)
+    """The marks of a kind; None if there are none."""
+    return next((mark for mark in drawn(app)["marks"] if mark["kind"] == kind and mark["points"]), None)
+
+
+def dimmed(app, index=0):
+    """Which points stand back; all of them stand out while nothing is selected."""
+    return np.frombuffer(base64.b64decode(drawn(app, index)["dimmed"]), dtype=np.uint8).tolist()
 
 
 def captions(app):
     return " ".join(caption.value for caption in app.caption)
 
 
+def box(app, label):
+    return next(one for one in app.selectbox if one.label == label)
+
+
+def circle(app, *ids, chart="another chart", polygon=()):
+    """Circle networks as a lasso would."""
+    from app.state import REGION_KEY, Region
+
+    app.session_state[REGION_KEY] = Region("tiny-inrs", chart, tuple(f"tiny-inrs/{name}" for name in ids), polygon)
+    return app.run()
+
+
 def test_the_map_of_a_zoo_opens_with_the_selected_network_ringed_and_ten_neighbours(open_page):
     app = open_page("map", net=NET)
     assert not app.exception and not app.error
     assert mark(app, "selected") is not None and mark(app, "placed") is None
-    assert len(mark(app, "neighbour")["data"]) == 10
-    assert "12 of the 12 networks of tiny\\-inrs, by their raw weights" in captions(app)
+    assert len(mark(app, "neighbour")["points"]) == 10
+    assert drawn(app)["selected"] == 3 and drawn(app)["ids"][3] == "000003"
+    assert "12 of the 12 networks of tiny\\-inrs by their raw weights" in captions(app)
 
 
 @pytest.fixture
@@ -59,15 +82,28 @@ def test_a_shipped_map_computes_its_features_for_the_neighbours_of_the_selected_
     app = open_page("map", net=NET)
     assert not app.exception and not app.error
     assert len(list(shipped_map.rglob("*.npz"))) == 1
-    assert len(mark(app, "neighbour")["data"]) == 10
+    assert len(mark(app, "neighbour")["points"]) == 10
 
 
-def test_a_shipped_map_is_drawn_without_features_while_no_network_of_its_kind_is_selected(open_page, shipped_map):
+def test_a_shipped_map_has_its_quality_and_outliers_and_needs_no_features_for_them(open_page, shipped_map):
     app = open_page("map", net="tiny-cnns/00000-000000")
     before = list(shipped_map.rglob("*.npz"))
-    next(box for box in app.selectbox if box.label == "Zoo").select("tiny-inrs").run()
+    box(app, "Zoo").select("tiny-inrs").run()
     assert not app.exception and not app.error
-    assert spec(app)["series"] and list(shipped_map.rglob("*.npz")) == before
+    assert len(drawn(app)["ids"]) == 12 and list(shipped_map.rglob("*.npz")) == before
+    assert "trustworthiness" in captions(app) and "stability" in captions(app)
+    assert "outlier score" in box(app, "Colour by").options
+
+
+def test_the_default_model_sees_weights_alone(open_page, shipped_map):
+    app = open_page("map", net=NET)
+    from app import map_data
+
+    names = list(map_data.models_for("tiny-inrs"))
+    cards = map_data.models_for("tiny-inrs")
+    assert box(app, "Embedding of").value == names[0] and map_data.sees_weights_alone(cards[names[0]])
+    seen = [map_data.sees_weights_alone(cards[name]) for name in names]
+    assert seen == sorted(seen, reverse=True) and not all(seen)
 
 
 def test_nothing_needs_to_be_selected(open_page):
@@ -76,48 +112,115 @@ def test_nothing_needs_to_be_selected(open_page):
     assert any("Click a point" in info.value for info in app.info) or mark(app, "selected") is not None
 
 
-def test_colours_follow_the_choice_and_have_a_key(open_page):
+def test_colours_follow_the_choice_and_have_a_key_in_units_of_the_column(open_page):
     app = open_page("map", net=NET)
-    assert spec(app)["visualMap"]["categories"] == ["zero", "one", "two"]
-    choice = next(box for box in app.selectbox if box.label == "Colour by")
-    assert choice.options == ["label", "PSNR of the fit in dB", "split"]
-    choice.select("PSNR of the fit in dB").run()
-    assert spec(app)["visualMap"]["type"] == "continuous"
-    assert (spec(app)["visualMap"]["min"], spec(app)["visualMap"]["max"]) == (20, 31)
+    assert drawn(app)["colours"]["categories"] == ["zero", "one", "two"]
+    assert box(app, "Colour by").options == ["label", "PSNR of the fit in dB", "outlier score", "split"]
+    box(app, "Colour by").select("PSNR of the fit in dB").run()
+    colours = drawn(app)["colours"]
+    assert colours["title"] == "PSNR of the fit in dB" and colours["categories"] is None
+    assert [text for _, text in colours["ticks"]] == ["20", "22", "24", "26", "28", "30"]
+    assert drawn(app)["facts"][0]["title"] == "PSNR of the fit in dB"
+
+
+def test_inrs_come_with_their_pictures_and_cnns_without(open_page):
+    app = open_page("map", net=NET)
+    assert drawn(app)["pictures"]["address"].startswith("data:image/webp;base64,")
+    assert drawn(open_page("map", net="tiny-cnns/00000-000000"))["pictures"] is None
 
 
 def test_too_few_networks_for_umap_are_laid_out_by_pca(open_page):
     app = open_page("map", net="tiny-cnns/00000-000000")
     assert not app.exception and not app.error
     assert any("UMAP needs at least 10 networks" in info.value for info in app.info)
-    choice = next(box for box in app.selectbox if box.label == "Colour by")
-    assert {"true accuracy", "learning rate", "split"} <= set(choice.options)
+    assert {"true accuracy", "learning rate", "split"} <= set(box(app, "Colour by").options)
 
 
 def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
-    from app.state import REGION_KEY, Region
-
-    app = open_page("map", net=NET)
-    app.session_state[REGION_KEY] = Region("tiny-inrs", "another chart", ("tiny-inrs/000001", "tiny-inrs/000004"))
-    app.run()
+    app = circle(open_page("map", net=NET), "000001", "000004")
     assert app.subheader[0].value == "2 of 12 selected"
-    table = app.dataframe[-1].value
-    assert table["id"].tolist() == ["tiny-inrs/000001", "tiny-inrs/000004"]
+    assert app.dataframe[-1].value["id"].tolist() == ["tiny-inrs/000001", "tiny-inrs/000004"]
+    assert np.flatnonzero(np.array(dimmed(app)) == 0).tolist() == [1, 4]
+    assert drawn(app)["lasso"] == [] and drawn(app)["canClear"]  # it was drawn on another map
     app.button(key="map.clear").click().run()
     assert app.subheader[0].value == "All 12 networks on the map"
+    assert dimmed(app) == []
+
+
+def test_a_lasso_stays_where_it_was_drawn(open_page):
+    app = open_page("map", net=NET)
+    polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    app = circle(app, "000001", chart=drawn(app)["chart"], polygon=polygon)
+    assert drawn(app)["lasso"] == [list(corner) for corner in polygon]
+
+
+def test_what_is_circled_shows_on_both_maps(open_page):
+    app = open_page("map", net=NET)
+    options = box(app, "Beside it").options
+    assert options[0] == "no second map"
+    app = circle(app, "000001", "000004")
+    if len(options) > 1:
+        box(app, "Beside it").select(options[1]).run()
+        assert dimmed(app, 0) == dimmed(app, 1)
 
 
 def test_what_is_circled_goes_to_the_edit_page_in_one_click(open_page):
-    from app.state import REGION_KEY, Region
-
     app = open_page("map", net=NET)
     assert not any(button.key == "map.edit" for button in app.button)
-    app.session_state[REGION_KEY] = Region("tiny-inrs", "another chart", ("tiny-inrs/000001", "tiny-inrs/000004"))
-    app.run()
+    app = circle(app, "000001", "000004")
     app.button(key="map.edit").click().run()
     assert not app.exception and app.title[0].value == "Edit"
     assert app.session_state["state.selection"].id == "tiny-inrs/000001"
     assert "2 of 2 pairs" in captions(app)
+
+
+def test_a_search_greys_out_the_others_and_lists_what_it_finds_in_the_whole_zoo(open_page):
+    app = open_page("map", net=NET)
+    app.session_state["map.search"] = "two"
+    app.run()
+    found = app.dataframe[0].value
+    assert set(found["label"]) == {2} and len(found) == dimmed(app).count(0)
+    assert any("networks match “two”" in text.value for text in app.markdown)
+    app.button(key="map.end_search").click().run()
+    assert dimmed(app) == []
+
+
+def test_filters_and_the_key_leave_the_same_networks_on_the_map_in_the_table_and_in_the_histogram(open_page):
+    app = open_page("map", net=NET)
+    app.multiselect(key="map.filters").set_value(["label"]).run()
+    app.multiselect(key="map.filter.label").set_value(["zero", "one"]).run()
+    kept = dimmed(app).count(0)
+    assert app.subheader[0].value == f"{kept} of 12 selected" and 0 < kept < 12
+    app.session_state["map.legend"] = {"label": ([0], None)}
+    app.run()
+    assert drawn(app)["colours"]["hidden"] == [0]
+    assert set(app.dataframe[-1].value["label"]) == {"one"}
+    app.button(key="map.reset").click().run()
+    assert app.subheader[0].value == "All 12 networks on the map"
+
+
+def test_a_filter_that_leaves_nothing_says_so(open_page):
+    app = open_page("map", net=NET)
+    app.session_state["map.search"] = "no such network"
+    app.run()
+    assert not app.exception and any("Nothing stands out" in info.value for info in app.info)
+
+
+def test_other_parameters_are_fitted_at_once_and_said(open_page):
+    app = open_page("map", net=NET)
+    before = drawn(app)["chart"]
+    next(slider for slider in app.slider if slider.label == "Neighbours").set_value(5).run()
+    assert not app.exception and drawn(app)["chart"] != before
+    assert "Fitted at once" in captions(app)
+
+
+def test_a_map_in_three_dimensions_is_drawn_and_judged(open_page):
+    app = open_page("map", net=NET)
+    app.session_state["map_dimensions"] = 3
+    app.run()
+    assert not app.exception and not app.error
+    assert len(app.get("plotly_chart")) == 1 and not app.get("bidi_component")
+    assert "trustworthiness" in captions(app)
 
 
 def test_a_network_brought_along_is_placed_and_called_so(open_page):
@@ -130,15 +233,37 @@ def test_a_network_brought_along_is_placed_and_called_so(open_page):
     app.session_state["state.kept"] = {newcomer.sha256: newcomer}
     app.session_state["state.selection"] = Selection("upload", newcomer.sha256)
     app.query_params["net"] = newcomer.selection.key
-    next(box for box in app.selectbox if box.label == "Zoo").select("tiny-inrs").run()
+    box(app, "Zoo").select("tiny-inrs").run()
     assert not app.exception
-    assert mark(app, "placed")["label"]["formatter"] == "projected onto this map"
+    assert mark(app, "placed")["texts"] == ["projected onto this map"]
     assert "is projected onto it" in captions(app)
+
+
+def test_many_networks_are_dropped_on_the_map_at_once_and_can_be_selected(open_page):
+    from ngcore.inr.siren import initial_siren
+    from ngcore.networks import siren
+    from ngcore.upload import export_network
+
+    app = open_page("map", net=NET)
+    files = [
+        (f"mine-{seed}.safetensors", export_network(initial_siren(siren((2, 8, 8, 1)), 99, 1, seed=seed)), "")
+        for seed in range(3)
+    ]
+    app.file_uploader(key="map.newcomer_files").set_value([*files, ("broken.npz", b"nothing", "")]).run()
+    assert not app.exception and not app.error
+    placed = mark(app, "placed")
+    assert sorted(placed["texts"]) == ["mine-0.safetensors", "mine-1.safetensors", "mine-2.safetensors"]
+    assert any("broken" in warning.value for warning in app.warning)
+    from app.map import newcomers
+
+    assert set(placed["keys"]) == set(app.session_state[newcomers._KEPT_KEY])
+    app.button(key="map.newcomers.clear").click().run()
+    assert mark(app, "placed") is None
 
 
 def test_a_network_of_another_kind_is_not_placed(open_page):
     app = open_page("map", net=NET)
-    next(box for box in app.selectbox if box.label == "Zoo").select("tiny-cnns").run()
+    box(app, "Zoo").select("tiny-cnns").run()
     assert not app.exception
     assert any("other inputs or outputs" in info.value for info in app.info)
     assert mark(app, "selected") is None and mark(app, "placed") is None
@@ -185,11 +310,10 @@ def test_a_zoo_of_runs_is_described_in_a_section_and_one_of_inrs_is_not(open_pag
 def test_the_checkpoints_of_runs_are_joined_where_asked_and_those_of_the_selected_network_always(open_page):
     app = open_page("map", net="tiny-cnns/00000-000001")
     assert not app.exception and not app.error
-    assert mark(app, "chosen path") is not None and mark(app, "paths") is None
+    assert len(drawn(app)["chosenPath"]) == 3 and drawn(app)["paths"] == ""
     app.toggle(key="map.paths").set_value(True).run()
     assert not app.exception and not app.error
-    paths = mark(app, "paths")
-    assert paths["data"].count([None, None]) == 2 and len(paths["data"]) == 8  # two runs of three checkpoints
-    tooltip = spec(app)["series"][0]["tooltip"]["formatter"]
-    assert "run: {@run}" in tooltip and "step: {@step}" in tooltip and "true accuracy" in tooltip
+    paths = np.frombuffer(base64.b64decode(drawn(app)["paths"]), dtype="<i4").tolist()
+    assert paths.count(-1) == 2 and len(paths) == 8  # two runs of three checkpoints
+    assert {"run", "step", "true accuracy"} <= {fact["title"] for fact in drawn(app)["facts"]}
     assert not [toggle for toggle in open_page("map", net="tiny-inrs/000004").toggle if toggle.key == "map.paths"]

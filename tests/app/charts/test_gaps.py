@@ -58,13 +58,13 @@ def test_networks_without_a_place_are_gaps_of_maps_and_scatters(value):
     import pandas
 
     from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
-    from app.charts.zoo_map import Colouring, Mark, draw_zoo_map
+    from app.charts.colouring import Colouring
+    from app.charts.map_points import Mark, colour_fields, mark_fields, point_fields
+    from app.charts.theme import LIGHT
 
-    places = pandas.DataFrame({"x": [0.0, value], "y": [value, 1.0], "id": ["a", "b"]})
-    drawn = draw_zoo_map(places, Colouring("c", [value, 1.0]), marks=[Mark("m", [(value, 0.0)])])
-    assert drawn["xAxis"]["min"] < 0 < drawn["xAxis"]["max"]
-    assert not np.isinf(drawn["dataset"]["source"][["x", "y"]].to_numpy(dtype=float)).any()
-    json.dumps({name: drawn[name] for name in drawn if name != "dataset"}, allow_nan=False)
+    plain(point_fields(np.array([[0.0, value], [value, 1.0]])))
+    plain(colour_fields(Colouring("c", [value, 1.0]), LIGHT))
+    assert mark_fields([Mark("selected", [(value, 0.0)])])[0]["points"] == []
     answers = pandas.DataFrame({"id": ["a", "b"], "true": [50.0, value], "predicted": [value, 60.0]})
     plot = draw_accuracy_plot(answers, current=(value, 50.0))
     assert (plot["xAxis"]["min"], plot["xAxis"]["max"]) == (50.0, 65.0)
@@ -75,9 +75,9 @@ def test_networks_without_a_place_are_gaps_of_maps_and_scatters(value):
 
 @pytest.mark.parametrize("values", [[], [1e30], [1e30, math.nan], [math.inf], [1e300, 1e300 * (1 + 1e-15)], [0, 1e-40]])
 def test_histograms_take_any_values(values):
+    from app.charts.colouring import Colouring
     from app.charts.error_histogram import draw_error_histogram
     from app.charts.histograms import count_values
-    from app.charts.zoo_map import Colouring
 
     plain(draw_error_histogram(np.array(values), np.array(values)))
     counts = count_values(Colouring("c", values), range(len(values)))[1]

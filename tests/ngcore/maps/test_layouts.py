@@ -7,7 +7,16 @@ import torch
 
 from ngcore.errors import DataError, ShapeMismatchError, UnknownNameError
 from ngcore.maps import layouts
-from ngcore.maps.layouts import fit_map, hash_features, is_fitted, nearest, place, principal_axes
+from ngcore.maps.layouts import (
+    MapParameters,
+    fit_map,
+    fitted_rows,
+    hash_features,
+    is_fitted,
+    nearest,
+    place,
+    principal_axes,
+)
 from ngcore.paths import cache_folder
 
 
@@ -71,7 +80,7 @@ def test_a_fit_is_read_from_the_cache_by_its_content(monkeypatch, clusters):
 
 
 def test_a_damaged_file_in_the_cache_is_fitted_anew(monkeypatch, clusters):
-    monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2], None))
+    monkeypatch.setattr(layouts, "_fit_umap", lambda components, *_: (components[:, :2], None))
     features = clusters * 2
     fit_map(features)
     (path,) = (cache_folder() / "maps").glob("*.npy")
@@ -84,6 +93,39 @@ def test_known_coordinates_are_taken_without_a_fit(monkeypatch, clusters):
     monkeypatch.setattr(layouts, "_fit_umap", lambda *_: pytest.fail("fitted"))
     known = clusters[:, 3:5]
     assert torch.equal(fit_map(clusters, known=known).coordinates, known)
+
+
+def test_tsne_keeps_clusters_apart_and_its_fits_are_cached_apart_from_those_of_umap(clusters):
+    parameters = MapParameters(perplexity=5.0)
+    fit = fit_map(clusters, method="tsne", parameters=parameters)
+    assert fit.coordinates.shape == (40, 2)
+    first, second = fit.coordinates[:20].mean(dim=0), fit.coordinates[20:].mean(dim=0)
+    assert (fit.coordinates[:20] - first).norm(dim=1).max() < (fit.coordinates[:20] - second).norm(dim=1).min()
+    assert is_fitted(clusters, method="tsne", parameters=parameters)
+    assert not is_fitted(clusters, method="tsne") and not is_fitted(clusters, parameters=parameters)
+
+
+def test_a_map_of_many_networks_is_fitted_to_a_sample_and_the_others_are_placed_among_it(monkeypatch, clusters):
+    seen = []
+
+    def fit(components, seed, parameters):
+        seen.append(len(components))
+        return components[:, : parameters.dimensions].clone(), "a reducer of the sample"
+
+    monkeypatch.setattr(layouts, "_fit_umap", fit)
+    made = fit_map(clusters, parameters=MapParameters(max_fitted=20), use_cache=False)
+    assert seen == [20] and made.reducer is None
+    rows = fitted_rows(40, MapParameters(max_fitted=20))
+    assert (rows[0], rows[-1], len(rows)) == (0, 39, 20)
+    assert torch.equal(made.coordinates[rows], made.components[rows, :2])
+    first, second = made.coordinates[:20].mean(dim=0), made.coordinates[20:].mean(dim=0)
+    assert (made.coordinates[:20] - first).norm(dim=1).max() < (made.coordinates[:20] - second).norm(dim=1).min()
+
+
+def test_pca_in_three_dimensions_has_the_leading_components(clusters):
+    fit = fit_map(clusters, method="pca", parameters=MapParameters(dimensions=3))
+    assert torch.equal(fit.coordinates, fit.components[:, :3])
+    torch.testing.assert_close(place(fit, clusters[:2]), fit.coordinates[:2])
 
 
 def test_placing_on_a_pca_map_is_exact(clusters):
@@ -142,5 +184,5 @@ def test_what_cannot_be_mapped_is_refused_with_the_reason(call, error, message, 
 
 
 def test_an_unknown_method_is_refused_with_the_choices(clusters):
-    with pytest.raises(UnknownNameError, match=r"^Unknown map method 'tsne'; choose from: pca, umap\.$"):
-        inspect.unwrap(fit_map)(clusters, method="tsne")  # without the check of types that tests add
+    with pytest.raises(UnknownNameError, match=r"^Unknown map method 'mds'; choose from: pca, tsne, umap\.$"):
+        inspect.unwrap(fit_map)(clusters, method="mds")  # without the check of types that tests add

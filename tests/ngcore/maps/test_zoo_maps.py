@@ -74,7 +74,7 @@ def test_points_of_raw_weights_have_no_answers_and_need_no_computing(zoo):
 
 
 def test_a_shipped_map_is_read_where_it_is_of_this_zoo_and_of_no_other(zoo, monkeypatch, tmp_path):
-    monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] + 5, None))
+    monkeypatch.setattr(layouts, "_fit_umap", lambda components, *_: (components[:, :2] + 5, None))
     monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
     path = write_map(zoo, folder=tmp_path)
     assert path.name == "toy--weights.npz"
@@ -168,17 +168,17 @@ def test_what_a_model_said_is_asked_once_and_then_read(zoo, model, monkeypatch):
 @pytest.fixture
 def shipped(zoo, model, monkeypatch, tmp_path):
     """The file of the model's map, as it ships, seen by someone whose cache folder is empty."""
-    monkeypatch.setattr(layouts, "_fit_umap", lambda components, _: (components[:, :2] - 1, None))
+    monkeypatch.setattr(layouts, "_fit_umap", lambda components, *_: (components[:, :2] - 1, None))
     monkeypatch.setattr(zoo_maps, "SHIPPED", tmp_path)
     path = write_map(zoo, model, folder=tmp_path)
     monkeypatch.setenv("NGCORE_CACHE", str(tmp_path / "no cache"))
     return path
 
 
-def test_a_shipped_map_of_a_model_holds_coordinates_and_answers_and_no_features(shipped):
+def test_a_shipped_map_of_a_model_holds_coordinates_answers_and_quality_and_no_features(shipped):
     assert shipped.name == "toy--toy-model.npz"
     with np.load(shipped) as file:
-        assert set(file.files) == {"key", "coordinates", "outputs"}
+        assert set(file.files) == {"key", "coordinates", "outputs", "quality", "outliers"}
 
 
 def test_a_shipped_map_opens_without_the_model(shipped, zoo, model, monkeypatch):
@@ -186,6 +186,8 @@ def test_a_shipped_map_opens_without_the_model(shipped, zoo, model, monkeypatch)
     assert are_points_ready(zoo, model)
     points = read_points(zoo, model)
     assert points.outputs.shape == (19, 1) and points.coordinates.shape == (19, 2)
+    assert points.quality.num_networks == 19 and 0 < points.quality.trustworthiness <= 1
+    assert points.quality.stability == 1 and points.outliers.shape == (19,)
 
 
 def test_features_of_a_shipped_map_are_computed_when_asked_for_and_kept(shipped, zoo, model):
