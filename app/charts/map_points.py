@@ -100,7 +100,8 @@ def _fact(table: "pandas.DataFrame", name: str, is_share: bool) -> dict[str, Any
     texts = [None if text is None or text != text else short(str(text)) for text in column]
     names = list(dict.fromkeys(text for text in texts if text is not None))[:MAX_NAMES]
     number = {text: i for i, text in enumerate(names)}
-    codes = np.array([number.get(text, len(names)) for text in texts], dtype="<u2")
+    absent = len(names)
+    codes = np.array([absent if text is None else number.get(text, absent) for text in texts], dtype="<u2")
     return {"title": short(name), "kind": "category", "values": packed(codes), "names": names}
 
 
@@ -225,10 +226,11 @@ def limits_of(sent: Any, colouring: Colouring) -> tuple[list[int], tuple[int, in
     hidden = sent.get("hidden")
     kept = [code for code in hidden if type(code) is int and code in numbers] if isinstance(hidden, list) else []
     limits = sent.get("range")
-    is_pair = isinstance(limits, list) and len(limits) == 2 and all(type(one) is int for one in limits)
-    if colouring.kind == "category" or not is_pair:
+    if colouring.kind == "category" or not isinstance(limits, list):
         return sorted(set(kept)), None
-    return [], (max(0, min(limits)), min(NO_COLOUR - 1, max(limits)))
+    codes = [one for one in limits if type(one) is int]
+    is_pair = len(limits) == len(codes) == 2
+    return [], (max(0, min(codes)), min(NO_COLOUR - 1, max(codes))) if is_pair else None
 
 
 def stand_out(colouring: Colouring, hidden: Sequence[int], limits: tuple[int, int] | None) -> np.ndarray:

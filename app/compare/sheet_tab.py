@@ -7,11 +7,11 @@ import pandas
 import streamlit as st
 
 from app import cached
+from app.charts.clicks import clicked_rows
 from app.charts.gaps import full_colour
 from app.charts.picture_wall import draw_picture_wall, wall_height
 from app.charts.tensor_pictures import histogram_picture, matrix_picture
 from app.charts.theme import key_line, scale_key
-from app.charts.zoo_map import clicked_rows
 from app.compare.partner import PARTNER, Partner
 from app.components.appearance import theme
 from app.errors import fragment, plain

@@ -1,6 +1,7 @@
 """What can be set on the map page: zoo, model, layout and its parameters, colours, a second map."""
 
 import dataclasses
+from typing import Any
 
 import streamlit as st
 
@@ -70,7 +71,7 @@ def _described(name: str, models: dict[str, Card]) -> str:
 def layout_settings(view: MapView) -> MapView:
     """A button that opens the parameters of the layout; others than the usual ones are fitted to a sample at once."""
     with st.popover("Layout settings", icon=":material/tune:", key="map.layout_list", width="content"):
-        changes: dict[str, float | int] = {}
+        changes: dict[str, Any] = {}
         if view.method == "umap":
             changes["num_neighbours"] = st.slider(
                 "Neighbours",

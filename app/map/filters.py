@@ -88,11 +88,20 @@ def _widget(colouring: Colouring) -> None:
     low, high = float(numbers.min()), float(numbers.max())
     if low == high:
         return
-    is_whole = bool((numbers % 1 == 0).all())
-    bounds: Any = (round(low), round(high)) if is_whole else (low, high)
-    step: Any = 1 if is_whole else (high - low) / 100
-    format_of = None if is_whole else "percent" if colouring.percent else "%.3g"
-    st.slider(colouring.title, *bounds, bounds, step=step, format=format_of, key=key, persist_state="session")
+    if bool((numbers % 1 == 0).all()):
+        ends = (round(low), round(high))
+        st.slider(colouring.title, *ends, value=ends, step=1, key=key, persist_state="session")
+        return
+    st.slider(
+        colouring.title,
+        low,
+        high,
+        value=(low, high),
+        step=(high - low) / 100,
+        format="percent" if colouring.percent else "%.3g",
+        key=key,
+        persist_state="session",
+    )
 
 
 def _numbers(colouring: Colouring) -> np.ndarray:
