@@ -21,6 +21,13 @@ STYLE = """<style>
 /* a sheet of pictures keeps its size; a narrow screen scrolls it sideways */
 .st-key-pair-wall { overflow-x: auto; }
 .st-key-pair-wall > * { min-width: 780px; }
+/* the picture that is edited stays in sight on phones, above the controls that scroll by */
+@media (max-width: 640px) {
+  [data-testid="stColumn"]:has(> [data-testid="stVerticalBlock"] > .st-key-edit-picture),
+  [data-testid="stColumn"]:has(.st-key-edit-picture) {
+    position: sticky; top: -3.4rem; z-index: 90; background: var(--st-background-color); padding-bottom: 0.4rem;
+  }
+}
 </style>"""
 
 st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")

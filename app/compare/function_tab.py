@@ -45,7 +45,7 @@ def function_tab(pair: Pair) -> None:
 
 def _pictures(pair: Pair) -> None:
     if pair.is_one_architecture:
-        siren_view(pair.first, pair.second, key="pair.zoom", has_strength=False, names=("First", "Second"))
+        siren_view(pair.first, pair.second, key="pair.zoom", names=("First", "Second"))
         return
     first, second = (_render(network) for network in (pair.first, pair.second))
     shown = {

@@ -85,7 +85,7 @@ def _choose_order(moved: Aligned | None) -> bool:
     }
     with st.container(horizontal=True, gap="small", key="pair-figures"):
         for title, (value, delta) in figures.items():
-            st.metric(title, value, delta, delta_color="inverse", border=True, width=166, height="stretch")
+            st.metric(title, value, delta, delta_color="inverse", border=True, width=166)
     st.caption(
         "Distance: length of the difference of all weights; relative: its share of the length of the first network's. "
         "Aligning moves neurons and changes nothing of what the network computes."

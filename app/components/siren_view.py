@@ -3,8 +3,10 @@
 import base64
 import dataclasses
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -18,7 +20,7 @@ from app.components.appearance import theme
 from app.siren_texels import pack, sine_frequencies
 
 if TYPE_CHECKING:
-    from ngcore.networks import Network
+    from ngcore.networks import Architecture, Network
 
 PIXELS = 28
 STILL_SIDE = 64  # pixels of the pictures for browsers that cannot draw, sent along each time
@@ -39,14 +41,26 @@ _mount = st.components.v2.component(
 
 
 @dataclasses.dataclass(frozen=True)
-class SirenView:
-    """What the viewer has set in the view.
+class LiveStrength:
+    """A strength that the viewer sets beside the picture, and what the second network is at some strengths.
+
+    Between these the picture previews weights that are interpolated; beyond the last it goes straight on.
 
     Attributes:
-        strength: Share of the change that is previewed as after: 0 shows before, 1 shows after.
+        label: What it is the strength of; a name of this app.
+        value: What it is now.
+        known: Networks by strength, two at least.
+        changed: Called with a new value, in [0, `most`], before the page runs again.
+        most: The largest strength.
+        strip: Strengths that are shown as small pictures, and what to write below each.
     """
 
-    strength: float = FULL_STRENGTH
+    label: str
+    value: float
+    known: "Mapping[float, Network]"
+    changed: Callable[[float], None]
+    most: float = 2.0
+    strip: tuple[tuple[float, str], ...] = ((0.0, "0"), (0.5, "½"), (1.0, "1"), (1.5, "1½"))
 
 
 def siren_view(
@@ -57,11 +71,13 @@ def siren_view(
     pixels: int = PIXELS,
     limit: float = DIFFERENCE_LIMIT,
     names: tuple[str, str] = NAMES,
-    has_strength: bool = True,
-) -> SirenView:
-    """Show a SIREN to zoom into; of two, before, after and their difference, with a strength to preview.
+    live: LiveStrength | None = None,
+    layout: Literal["side", "swipe"] = "side",
+) -> None:
+    """Show a SIREN to zoom into; of two, before, after and their difference.
 
-    Networks that cannot be drawn in the browser are shown as pictures of `FALLBACK_SIDE` pixels a side.
+    Networks that cannot be drawn in the browser are shown as pictures of `FALLBACK_SIDE` pixels a side, without the
+    live strength; see `can_draw`.
 
     Args:
         before: A stack of one.
@@ -70,47 +86,78 @@ def siren_view(
         pixels: Resolution of the image that the network was fitted to, for the grid and the extent.
         limit: Difference of brightness at which its colour is full.
         names: What to call the two.
-        has_strength: Whether a strength between and beyond the two can be previewed.
+        live: A strength of which `after` is the network at its value; None for none.
+        layout: How two pictures are shown at first: side by side with their difference, or one over the other.
     """
-    networks = [before] if after is None else [before, after]
-    frequencies = sine_frequencies(before.architecture)
-    if frequencies is None:
-        st.caption(
-            f"Only SIRENs of moderate size can be zoomed into; this network is shown at "
-            f"{FALLBACK_SIDE} × {FALLBACK_SIDE} pixels."
-        )
-        stills = [_still(network, FALLBACK_SIDE) for network in networks]
-        for column, still, name in zip(st.columns(len(stills)), stills, names, strict=False):
-            column.image(to_png(still), alt=f"The picture {name.lower()}", width="stretch")
-        return SirenView()
-    packed = [pack(network).tobytes() for network in networks]
-    fingerprint = hashlib.sha256(b"".join(packed)).hexdigest()[:16]
-    strength = _strength(st.session_state.get(key), fingerprint)
+    if not can_draw(before.architecture):
+        _show_stills([before] if after is None else [before, after], names)
+        return
+    known = {} if after is None else {0.0: before, 1.0: after}
+    if live is not None and after is not None:
+        known = {**live.known, live.value: after}
+    strengths = sorted(known)
+    packed = [pack(network).tobytes() for network in (before, *(known[strength] for strength in strengths))]
+    fixed = live.known.values() if live is not None else known.values()
+    fingerprint = _fingerprint([before, *fixed])
     colours = theme()
+    stills = [before] if after is None else [before, after]
     data = {
         "sizes": before.architecture.layer_sizes,
-        "frequencies": frequencies,
+        "frequencies": sine_frequencies(before.architecture),
         "offset": _offset(),
         "networks": [_as_text(one) for one in packed],
+        "strengths": strengths,
         "fingerprint": fingerprint,
-        "strength": strength,
-        "names": names,
-        "hasStrength": has_strength,
+        "strength": FULL_STRENGTH if live is None else live.value,
+        "label": None if live is None else live.label,
+        "most": FULL_STRENGTH if live is None else live.most,
+        "strip": [] if live is None else [list(one) for one in live.strip],
+        "names": list(names),
+        "layout": layout,
         "pixels": pixels,
         "limit": limit,
         "colours": dataclasses.asdict(colours),
-        "stills": [_as_text(to_png(_still(network, STILL_SIDE))) for network in networks],
+        "stills": [_as_text(to_png(_still(network, STILL_SIDE))) for network in stills],
     }
-    result = _mount(key=key, data=data, on_strength_change=lambda: None)
-    if after is not None:
+    _mount(key=key, data=data, on_strength_change=partial(_take_strength, key, fingerprint, live))
+    if after is not None and layout == "side":
         st.html(key_line(scale_key("difference", limit, colours)))
-    return SirenView(_strength(result, fingerprint))
 
 
-def _strength(state: Any, fingerprint: str) -> float:
-    """The strength that was set for these very networks; full strength for others."""
-    sent = (state or {}).get("strength")
-    return float(sent["value"]) if sent and sent["fingerprint"] == fingerprint else FULL_STRENGTH
+def can_draw(architecture: "Architecture") -> bool:
+    """Whether a browser can draw such networks."""
+    return sine_frequencies(architecture) is not None
+
+
+def _take_strength(key: str, fingerprint: str, live: LiveStrength | None) -> None:
+    """Pass on what the browser sent, if it is a strength of the networks that are shown."""
+    value = strength_in(st.session_state.get(key), fingerprint, 0.0 if live is None else live.most)
+    if live is not None and value is not None and value != live.value:
+        live.changed(value)
+
+
+def strength_in(sent: Any, fingerprint: str, most: float) -> float | None:
+    """The strength that a browser sent for these networks, rounded to hundredths; None if it sent anything else."""
+    message = sent.get("strength") if isinstance(sent, Mapping) else None
+    if not isinstance(message, Mapping) or message.get("fingerprint") != fingerprint:
+        return None
+    value = message.get("value")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return round(float(value), 2) if is_number and 0 <= value <= most else None
+
+
+def _fingerprint(networks: "Sequence[Network]") -> str:
+    return hashlib.sha256(b"".join(pack(network).tobytes() for network in networks)).hexdigest()[:16]
+
+
+def _show_stills(networks: "Sequence[Network]", names: tuple[str, str]) -> None:
+    st.caption(
+        f"Only SIRENs of moderate size can be zoomed into; this network is shown at "
+        f"{FALLBACK_SIDE} × {FALLBACK_SIDE} pixels."
+    )
+    stills = [_still(network, FALLBACK_SIDE) for network in networks]
+    for column, still, name in zip(st.columns(len(stills)), stills, names, strict=False):
+        column.image(to_png(still), alt=f"The picture {name.lower()}", width="stretch")
 
 
 def _still(network: "Network", side: int) -> np.ndarray:

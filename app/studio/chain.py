@@ -72,6 +72,20 @@ def changed(chain: Chain, step_id: int, *, strength: float | None = None, model:
     )
 
 
+def repeated(chain: Chain, step_id: int) -> Chain:
+    """The chain with a step at full strength twice in a row, in place of once; as it is when it is full."""
+    if len(chain) >= MAX_STEPS:
+        return chain
+    found: list[Step] = []
+    for step in chain:
+        if step.id != step_id:
+            found.append(step)
+            continue
+        full = dataclasses.replace(step, strength=FULL_STRENGTH)
+        found += [full, dataclasses.replace(full, id=1 + max(own.id for own in chain))]
+    return tuple(found)
+
+
 def describe(chain: Chain) -> list[str]:
     """A line of words for each step."""
     return [

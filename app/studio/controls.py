@@ -9,10 +9,9 @@ from app.answers import Card
 from app.errors import plain
 from app.studio import session
 from app.studio.chain import MAX_STEPS, Chain, Step, added, changed, moved, removed
-from app.studio.states import FITTING, FORMULA, ImpossibleEditError, State, maker_of
+from app.studio.states import FITTING, FORMULA, MAX_STRENGTH, ImpossibleEditError, State, maker_of
 from ngcore.inr import find_image_edit
 
-MAX_STRENGTH = 2.0
 ADD_KEY = "edit.add"
 BY_FORMULA = "by a formula, exactly"
 BY_FITTING = "by editing the picture and fitting the network to it"
@@ -146,17 +145,20 @@ def _show_strength(step: Step) -> None:
     st.session_state[key] = min(step.strength, MAX_STRENGTH)
 
     def take() -> None:
-        session.change(partial(changed, step_id=step.id, strength=float(st.session_state[key])))
+        if st.session_state[key] is not None:
+            session.change(partial(changed, step_id=step.id, strength=float(st.session_state[key])))
 
-    st.slider(
+    st.number_input(
         f"Strength of {step.title}",
         0.0,
         MAX_STRENGTH,
         step=0.05,
+        format="%.2f",
         key=key,
         on_change=take,
+        width=150,
         label_visibility="collapsed",
-        help=f"0 changes nothing, 1 is the full edit ({find_image_edit(step.edit).full}); above 1 it goes further.",
+        help=f"Strength: 0 changes nothing, 1 is the full edit ({find_image_edit(step.edit).full}).",
     )
 
 

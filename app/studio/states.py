@@ -1,5 +1,6 @@
 """What a chain of edits makes of INRs: who can do each step, the network after each, and the picture aimed at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from ngcore.zoo.originals import has_originals_at_hand, original_images
 SIDE = 28  # pixels at which pictures are compared where there is no original, as in training
 FORMULA = ""  # the maker of exact edits, among names of models
 FITTING = "fitting on"  # the maker that edits pixels and fits the network on to them
+MAX_STRENGTH = 2.0
 FIT_PASSES = 150  # 200 steps over a quarter of the pixels, each as much work as three forward passes
 MAX_FITTED_BYTES = 256 * 1024 * 1024
 
@@ -119,6 +121,15 @@ def states_of(zoo: str, network: Network, chain: Chain, *, key: str, size: tuple
     for name, step in zip(names[1:], chain, strict=True):
         found.append(_next(found[-1], name, step, possible, cards))
     return found
+
+
+def at_strengths(zoo: str, last: State, step: Step, strengths: Sequence[float]) -> dict[float, Network]:
+    """What a step would make of INRs at several strengths; those that it cannot be taken at are left out."""
+    possible = possible_edits(zoo, last.network)
+    editors = answers.editors_for(zoo, last.network.architecture)
+    cards = {card["name"]: card for found in editors.values() for card in found}
+    found = {own: _next(last, last.name, replace(step, strength=own), possible, cards) for own in strengths}
+    return {own: state.network for own, state in found.items() if state.problem is None}
 
 
 def _next(last: State, name: str, step: Step, possible: dict[str, list[str]], cards: dict[str, Card]) -> State:

@@ -7,17 +7,29 @@ from app.charts.signed_image import draw_signed_image
 from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
 from app.components.render_panel import enlarged
-from app.components.siren_view import siren_view
-from app.errors import fragment, plain
+from app.components.siren_view import LiveStrength, siren_view
+from app.errors import plain
 from app.state import Selection
 from app.studio import session
 from app.studio.chain import changed
 from app.studio.session import AFTER_KEY, BEFORE_KEY, END
-from app.studio.states import FITTING, FORMULA, State, aimed_at, distances, original_image, render, size_for
+from app.studio.states import (
+    FITTING,
+    FORMULA,
+    MAX_STRENGTH,
+    State,
+    aimed_at,
+    at_strengths,
+    distances,
+    original_image,
+    render,
+    size_for,
+)
 
-SHOWN = 224
-SIZES = (28, 64, 128, 256)
+SHOWN = 146
 CHANGE_LIMIT = 0.5
+STRAIGHT = (0.0, 1.0)  # strengths that tell all others of an edit that moves weights along a line
+KEYFRAMES = tuple(quarter / 4 for quarter in range(9))
 Pair = tuple[State, State]
 
 
@@ -35,31 +47,25 @@ def choose_pair(found: list[State]) -> Pair:
             chosen.append(
                 st.selectbox(label, places, key=key, format_func=names.__getitem__, width=185, persist_state="session")
             )
-        st.segmented_control(
-            "Resolution", SIZES, default=SIZES[0], required=True, key="edit.side", persist_state="session"
-        )
     return found[chosen[0]], found[chosen[1]]
 
 
 def show_pictures(selection: Selection, found: list[State], pair: Pair) -> None:
-    """Before, after, target and differences side by side, and the distance from the target."""
+    """Target and differences side by side, and the distance from the target."""
     original = original_image(selection)
     size = size_for(original, pair[0].network.architecture)
     start, first, last = (render(state.network, size)[0] for state in (found[0], *pair))
     is_original = original is not None and original.shape == start.shape
     aim = original if original is not None and is_original else start.clip(0, 1)
     target = aimed_at(aim[None], pair[1].steps)[0]
-    side = st.session_state.get("edit.side") or SIZES[0]
-    drawn = [render(state.network, (side, side))[0].clip(0, 1) for state in pair]
     pictures = {
-        "Before": (drawn[0], "The picture before the edit"),
-        "After": (drawn[1], "The picture after the edit"),
         "Target": (target.clip(0, 1), "The same edits of the pixels"),
         "After − before": (_signed(last - first), "What the edit changed"),
         "After − target": (_signed(last - target), "What is missing to the target"),
     }
-    for column, (title, (pixels, alt)) in zip(st.columns(len(pictures), gap="xsmall"), pictures.items(), strict=True):
-        column.image(enlarged(pixels, SHOWN * 2), caption=title, alt=alt, width="stretch")
+    with st.container(horizontal=True, gap="small", key="edit-pictures"):
+        for title, (pixels, alt) in pictures.items():
+            st.image(enlarged(pixels, SHOWN * 2), caption=title, alt=alt, width=SHOWN)
     st.html(key_line(scale_key("difference", CHANGE_LIMIT, theme())))
     _show_errors(start, last, target)
     source = "the image that the network was fitted to" if is_original else "the picture that the network shows"
@@ -94,26 +100,35 @@ def _signed(values: np.ndarray) -> np.ndarray:
     return draw_signed_image(values, CHANGE_LIMIT, theme=theme())
 
 
-@fragment
-def show_zoom(pair: Pair, pixels: int) -> None:
-    """Both states to zoom into, with a strength to try; where one trained edit lies between them it can be taken."""
+def show_view(selection: Selection, found: list[State], pair: Pair) -> None:
+    """Both states as one picture to swipe and zoom, with the strength of the last step beside it."""
     before, after = pair
-    st.caption(
-        "Computed again for every pixel of your screen: an INR has no pixels. Zoom with the "
-        "wheel or two fingers, drag to move, double-click to see all."
+    original = original_image(selection)
+    pixels = size_for(original, before.network.architecture)[0]
+    live = _live_strength(selection.zoo, found, after)
+    siren_view(
+        before.network,
+        after.network,
+        key="edit.view",
+        pixels=pixels,
+        limit=CHANGE_LIMIT,
+        live=live,
+        layout="swipe",
     )
-    tried = siren_view(before.network, after.network, key="edit.zoom", pixels=pixels, limit=CHANGE_LIMIT).strength
-    is_one_step = after.steps[:-1] == before.steps and len(after.steps) > len(before.steps)
-    if not is_one_step or after.makers[-1] in (FORMULA, FITTING):  # not straight through weight space
-        return
-    step = after.steps[-1]
-    strength = round(step.strength * tried, 2)
-    if strength != step.strength and st.button(
-        f"Edit with strength {strength:g}",
-        icon=":material/check:",
-        key="edit.take_strength",
-        on_click=session.change,
-        args=(lambda chain: changed(chain, step.id, strength=strength),),
-        help="The previewed strength becomes that of the edit above.",
-    ):
-        st.rerun()
+
+
+def _live_strength(zoo: str, found: list[State], after: State) -> LiveStrength | None:
+    """The strength of the last step before a state, for the picture; None where there is no step."""
+    place = next((i for i, state in enumerate(found) if state is after), 0)
+    if not place or after.problem is not None:
+        return None
+    step, last = after.steps[-1], found[place - 1]
+    known = {0.0: last.network, step.strength: after.network}
+    if after.makers[-1] != FITTING:
+        is_straight = after.makers[-1] != FORMULA
+        known = at_strengths(zoo, last, step, STRAIGHT if is_straight else KEYFRAMES)
+
+    def take(strength: float) -> None:
+        session.change(lambda chain: changed(chain, step.id, strength=strength))
+
+    return LiveStrength(f"Strength of {step.title}", step.strength, known, take, most=MAX_STRENGTH)

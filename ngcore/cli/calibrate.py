@@ -1,9 +1,10 @@
-"""`ngcore calibrate`: how far to trust a checkpoint's answers, measured on the validation split of its zoo."""
+"""`ngcore calibrate`: how far to trust a checkpoint's answers or edits, on the validation split of its zoo."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from ngcore.cli.exits import FAILED
 from ngcore.cli.options import Device, Json, ZooOption, example
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
 Row = tuple[object, ...]
+FIELDS = ("conformal", "out_of_zoo", "strengths")
 
 
 def register(program: typer.Typer) -> None:
@@ -24,6 +26,7 @@ def register(program: typer.Typer) -> None:
         epilog=example(
             "calibrate cifar10-gs-statnn",
             "calibrate mnist-ng-sweep --replace --strangers --against fashion-mnist-inrs",
+            "calibrate mnist-dilate-ng-sweep-descent --replace",
         )
     )(calibrate)
 
@@ -43,7 +46,10 @@ def calibrate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Calibrate intervals, sets of classes and the out-of-zoo flag; with --replace, write them into the cards."""
+    """Calibrate intervals, sets of classes and the out-of-zoo flag, or measure edits at strengths from 0 to 2.
+
+    With --replace, what was found is written into the cards.
+    """
     results, failures = [], 0
     with progress_bar("Calibrating") as bar:
         for number, name in enumerate(names):
@@ -57,7 +63,7 @@ def calibrate(
                 failures += 1
     print_result(results, as_json=as_json, show=lambda console: _show(console, results))
     for result in results:
-        if result["conformal"]["split"] != "validation":
+        if _split(result) != "validation":
             say(f"{result['name']}: the zoo holds test networks alone; thirds of them, by run, stand for the splits.")
     if not replace and results:
         say("Nothing was written; add --replace to write this into the cards.")
@@ -75,9 +81,9 @@ def _calibrate(
 
     folder = find_zoo(zoo) if zoo else None
     card = calibrate_checkpoint(name, zoo_folder=folder, device=device, replace=replace)
-    fields: dict[str, Any] = {key: card[key] for key in ("conformal", "out_of_zoo") if key in card}
+    fields: dict[str, Any] = {key: card[key] for key in FIELDS if key in card}
     result: dict[str, Any] = {"name": card["name"], "task": card["task"], **fields, "is_written": replace}
-    if strangers or against:
+    if (strangers or against) and card["task"] != "edit":
         own = Zoo.open(folder or find_zoo(card["corpus"]["name"]))
         result["firing"] = _firing(load_checkpoint(name, device), own, strangers, against, device)
         if replace:
@@ -105,17 +111,45 @@ def _firing(
     return [row.to_dict() for row in measure_firing(checkpoint, kinds, zoo)]
 
 
+def _split(result: dict[str, Any]) -> str:
+    """Which networks something was measured on."""
+    return str(next(result[key]["split"] for key in ("conformal", "strengths") if key in result))
+
+
 def _show(console: Console, results: list[dict[str, Any]]) -> None:
-    coverage = [_coverage(result, row) for result in results for row in result["conformal"].get("coverage", [])]
-    columns = ("Checkpoint", "Networks", ">Level", ">Coverage", "Expected", ">Size", ">n", ">Runs", ">Calibrated on")
-    console.print(table_of(columns, coverage, title="Coverage on test"))
+    calibrated = [result for result in results if "conformal" in result]
+    if calibrated:
+        coverage = [_coverage(result, row) for result in calibrated for row in result["conformal"].get("coverage", [])]
+        columns = (
+            "Checkpoint",
+            "Networks",
+            ">Level",
+            ">Coverage",
+            "Expected",
+            ">Size",
+            ">n",
+            ">Runs",
+            ">Calibrated on",
+        )
+        console.print(table_of(columns, coverage, title="Coverage on test"))
     for result in results:
+        if "strengths" in result:
+            console.print(_strengths(result))
         if firing := result.get("firing"):
             rows = [_fired(row) for row in firing]
             title = f"Share flagged by {result['name']}"
             console.print(table_of(("Networks", ">n", ">Flagged", ">p-value", ">Rules"), rows, title=title))
         elif test := result.get("out_of_zoo", {}).get("test"):
             say(f"{result['name']}: the out-of-zoo flag fires for {test['fires']:.1%} of {test['n']:,} test networks.")
+
+
+def _strengths(result: dict[str, Any]) -> Table:
+    """Errors of a trained edit by strength, and of the full edit applied more than once."""
+    found = result["strengths"]
+    rows = [(f"strength {row['strength']:g}", row["mse"], row["mse_unedited"]) for row in found["once"]]
+    rows += [(f"full edit {row['times']} times", row["mse"], row["mse_unedited"]) for row in found["repeated"]]
+    title = f"{result['name']}, {found['n']:,} networks"
+    return table_of(("Edit", ">MSE to the edited pixels", ">Unedited"), rows, title=title)
 
 
 def _coverage(result: dict[str, Any], row: dict[str, Any]) -> Row:

@@ -33,6 +33,8 @@ from .coverage import measure_coverage as measure_coverage
 from .degeneracy import Degeneracy as Degeneracy
 from .degeneracy import expect_not_blank as expect_not_blank
 from .degeneracy import find_degeneracy as find_degeneracy
+from .edit_strengths import EditStrengths as EditStrengths
+from .edit_strengths import measure_strengths as measure_strengths
 from .familiarity import Familiarity as Familiarity
 from .familiarity import Ranges as Ranges
 from .familiarity import find_differences as find_differences

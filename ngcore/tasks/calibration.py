@@ -26,6 +26,7 @@ from ngcore.tasks.checkpoints import find_checkpoint, load_checkpoint
 from ngcore.tasks.conformal import LEVELS, POOLED, SMALLEST_PROBABILITY, Spread, run_quantile, tempered
 from ngcore.tasks.corpus import Corpus
 from ngcore.tasks.coverage import confidence_error, measure_coverage
+from ngcore.tasks.edit_strengths import FIELD, measure_strengths
 from ngcore.tasks.reading import Reading, read_corpus, runs_of
 from ngcore.tasks.reference import REFERENCE_FILE, Reference
 from ngcore.training import read_card, write_card
@@ -130,20 +131,26 @@ def calibrate_checkpoint(
         replace: Whether to write the reference and the card again, with what was found.
 
     Returns:
-        The card as it is, or would be, with the fields "conformal" and "out_of_zoo".
+        The card as it is, or would be, with the fields "conformal" and "out_of_zoo"; that of a model that edits with
+        the field "strengths", see `EditStrengths`.
 
     Raises:
-        CheckpointError: If the model answers neither with classes nor with accuracies.
+        CheckpointError: If the model answers with nothing that can be calibrated.
         ZooError: If the zoo has too few networks to calibrate on.
     """
     folder = find_checkpoint(name)
     checkpoint = load_checkpoint(folder, device)
     card = read_card(folder)
     zoo = Zoo.open(zoo_folder or find_zoo(card["corpus"]["name"]))
+    if card["task"] == "edit":
+        strengths = measure_strengths(checkpoint, corpora_of(zoo)["validation"])
+        changed = card | {FIELD: strengths.to_dict()}
+        return write_card(folder, changed) if replace else changed
     found = calibrate(checkpoint.model, card["task"], corpora_of(zoo), device=checkpoint.device)
     if found is None:
         raise CheckpointError(
-            f"Expected a model that predicts classes or accuracies, got {checkpoint.name} for {card['task']!r}."
+            "Expected a model that predicts classes or accuracies, or edits, got "
+            f"{checkpoint.name} for {card['task']!r}."
         )
     return write_card(folder, card | found.save_reference(folder)) if replace else card | found.fields
 

@@ -74,7 +74,7 @@ def test_a_chain_is_built_moved_undone_and_its_network_read_back(visit, edited_z
 
 def test_the_strength_is_set_by_keys_and_zero_leaves_the_network_as_it_is(visit, edited_zoos, settle):
     page = visit(f"/edit?net={NET}")
-    slider = page.get_by_role("slider").first
+    slider = page.get_by_role("slider", name=re.compile("^Strength of"))
     slider.focus()
     slider.press("Home")
     expect(page.locator(".st-key-edit-undo button").first).to_be_enabled()
@@ -114,7 +114,6 @@ def test_from_a_drawing_to_its_class_an_edit_and_all_exports(visit, edited_zoos,
 
 def test_states_are_compared_by_a_divider_and_changes_seen_on_the_graph(visit, edited_zoos, settle):
     page = visit(f"/edit?net={NET}")
-    page.get_by_role("button", name="Swipe").click()
     expect(page.get_by_role("slider", name="Divider between before and after")).to_be_visible()
     page.get_by_role("tab", name="Change of the weights").click()
     expect(page.get_by_text("Neurons that changed most")).to_be_visible()

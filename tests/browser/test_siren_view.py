@@ -15,21 +15,22 @@ from ngcore.zoo import Zoo, find_zoo
 NET = "mnist-inrs/060001"
 SIDES = (28, 101)
 TOLERANCE = 1e-4
-DRAWN = ".siren-view canvas[data-state=drawn]"
+CANVAS = ".siren-view .stage canvas"
+DRAWN = f"{CANVAS}[data-state=drawn]"
 
 
 @pytest.fixture
 def edit_page(visit):
     """The edit page, its view drawn."""
     page = visit(f"/edit?net={NET}")
-    page.locator(".siren-view canvas").scroll_into_view_if_needed()
+    page.locator(CANVAS).scroll_into_view_if_needed()
     page.locator(DRAWN).wait_for()
     return page
 
 
 def read_back(page, side, shown):
     """What the view computes at side × side pixels: (side, side, 3)."""
-    numbers = page.locator(".siren-view canvas").evaluate(
+    numbers = page.locator(CANVAS).evaluate(
         "(canvas, [side, shown]) => Array.from(canvas.ngcoreReadback(side, shown))", [side, shown]
     )
     return np.array(numbers).reshape(side, side, 3)
@@ -44,7 +45,7 @@ def rendered(network, side):
 def on_screen(page):
     """The canvas as text, once it is drawn."""
     page.locator(DRAWN).wait_for()
-    return page.locator(".siren-view canvas").evaluate("canvas => canvas.toDataURL()")
+    return page.locator(CANVAS).evaluate("canvas => canvas.toDataURL()")
 
 
 def set_strength(page, value):
@@ -82,32 +83,33 @@ def test_colours_equal_the_render_of_the_library(visit, settle, tmp_path):
         assert np.abs(read_back(page, side, "before") - rendered(network, side)).max() < TOLERANCE
 
 
-def test_the_strength_goes_from_before_to_after(edit_page):
+def test_the_strength_goes_from_before_to_after_and_becomes_that_of_the_edit(edit_page, settle):
     before, after = read_back(edit_page, 28, "before"), read_back(edit_page, 28, "after")
-    set_strength(edit_page, "0")
-    assert np.array_equal(read_back(edit_page, 28, "after"), before)
+    strip = edit_page.locator(".siren-view .strip button")
+    expect(strip).to_have_count(4)
+    expect(edit_page.get_by_role("button", name="Strength 1", exact=True)).to_have_attribute("aria-pressed", "true")
+    edit_page.get_by_role("button", name="Strength 0", exact=True).click()
+    field = edit_page.get_by_role("spinbutton", name="Strength of Thicken (dilate)")
+    expect(field).to_have_value("0.00")
+    assert np.abs(read_back(edit_page, 28, "after") - before).max() < TOLERANCE
+    settle(edit_page)
     set_strength(edit_page, "0.5")
     halfway = read_back(edit_page, 28, "after")
     assert np.abs(halfway - before).max() > 0.05 and np.abs(halfway - after).max() > 0.05
-    set_strength(edit_page, "1")
-    assert np.array_equal(read_back(edit_page, 28, "after"), after)
-
-
-def test_the_previewed_strength_can_become_that_of_the_edit(edit_page, settle):
-    set_strength(edit_page, "0.6")
-    previewed = read_back(edit_page, 28, "after")
-    edit_page.get_by_role("button", name="Edit with strength 0.6").click()
-    slider = edit_page.get_by_role("slider", name="Strength of Thicken (dilate)")
-    expect(slider).to_have_value("0.6")
-    expect(edit_page.locator(".siren-view .strength output")).to_have_text("1.00 ×")
-    expect(edit_page.get_by_role("button", name="Edit with strength")).to_have_count(0)
+    expect(field).to_have_value("0.50")
     settle(edit_page)
-    assert np.abs(read_back(edit_page, 28, "after") - previewed).max() < TOLERANCE
+    assert np.abs(read_back(edit_page, 28, "after") - halfway).max() < TOLERANCE
+    set_strength(edit_page, "1.5")
+    expect(edit_page.get_by_role("button", name="Apply it twice instead")).to_be_visible()
+    settle(edit_page)
+    edit_page.get_by_role("button", name="Undo").click()
+    expect(field).to_have_value("0.50")
+    expect(edit_page.locator(".siren-view .strength output")).to_have_text("0.50")
 
 
 def test_the_wheel_zooms_and_a_double_click_shows_all_again(edit_page):
     whole = on_screen(edit_page)
-    canvas, scale = edit_page.locator(".siren-view canvas"), edit_page.locator(".siren-view .scale")
+    canvas, scale = edit_page.locator(CANVAS), edit_page.locator(".siren-view .scale")
     expect(scale).to_contain_text("Zoom ×1:")
     canvas.hover(position={"x": 80, "y": 60})
     edit_page.mouse.wheel(0, -600)
@@ -119,7 +121,7 @@ def test_the_wheel_zooms_and_a_double_click_shows_all_again(edit_page):
 
 
 def test_keys_zoom_and_move_and_a_drag_moves(edit_page):
-    canvas, scale = edit_page.locator(".siren-view canvas"), edit_page.locator(".siren-view .scale")
+    canvas, scale = edit_page.locator(CANVAS), edit_page.locator(".siren-view .scale")
     canvas.focus()
     canvas.press("+")
     canvas.press("+")
@@ -139,7 +141,6 @@ def test_keys_zoom_and_move_and_a_drag_moves(edit_page):
 
 
 def test_the_divider_of_a_swipe_is_moved_by_keys_and_by_the_mouse(edit_page):
-    edit_page.get_by_role("button", name="Swipe").click()
     divider = edit_page.get_by_role("slider", name="Divider between before and after")
     half = on_screen(edit_page)
     divider.press("Home")
@@ -152,6 +153,9 @@ def test_the_divider_of_a_swipe_is_moved_by_keys_and_by_the_mouse(edit_page):
     edit_page.mouse.move(box["x"] + 214, box["y"] + 50, steps=3)
     edit_page.mouse.up()
     assert int(divider.get_attribute("aria-valuenow")) > 20
+    edit_page.get_by_role("button", name="Side by side").click()
+    expect(divider).to_be_hidden()
+    expect(edit_page.get_by_text("After − before").first).to_be_visible()
 
 
 def test_without_webgl_the_pictures_of_the_server_are_shown(page, visit):
@@ -164,4 +168,4 @@ def test_without_webgl_the_pictures_of_the_server_are_shown(page, visit):
     visit(f"/edit?net={NET}")
     expect(page.get_by_text("This browser has no WebGL 2")).to_be_visible()
     expect(page.locator(".siren-view .stills img")).to_have_count(2)
-    expect(page.locator(".siren-view canvas")).to_be_hidden()
+    expect(page.locator(CANVAS)).to_be_hidden()

@@ -35,7 +35,7 @@ def captions(app):
 
 
 def open_tab(app, name):
-    app.session_state["edit.tab"] = next(tab.label for tab in app.tabs if name in tab.label)
+    app.session_state["edit_tab"] = name
     app.run()
     assert not app.exception and not app.error
 
@@ -43,7 +43,7 @@ def open_tab(app, name):
 def test_an_inr_is_shown_before_and_after_with_target_differences_and_classes(edit_page):
     app = edit_page()
     assert not app.exception and not app.error
-    assert len(app.image) == 5 and chain(app) == [("dilate", 1.0)]
+    assert len(app.image) == 3 and chain(app) == [("dilate", 1.0)]
     assert len(app.get("bidi_component")) == 1
     assert [series["name"] for series in charts(app)[0]["series"]] == ["before", "after"]
     assert any("Reads as" in text.value and "→" in text.value for text in app.markdown)
@@ -83,10 +83,10 @@ def test_ends_of_the_chain_cannot_be_moved_further(edit_page):
 
 def test_strength_zero_changes_nothing_and_strengths_are_undone(edit_page):
     app = edit_page()
-    app.slider(key="edit.strength.1").set_value(0.0).run()
+    app.number_input(key="edit.strength.1").set_value(0.0).run()
     assert metric(app, "MSE to the target, edited").value == metric(app, "MSE to the target, unedited").value
     app.button(key="edit.undo").click().run()
-    assert app.slider(key="edit.strength.1").value == 1.0 and chain(app) == [("dilate", 1.0)]
+    assert app.number_input(key="edit.strength.1").value == 1.0 and chain(app) == [("dilate", 1.0)]
 
 
 def test_reset_leaves_no_step_and_can_be_undone(edit_page):
@@ -176,18 +176,52 @@ def test_the_edited_network_can_be_used_on_the_other_pages_and_the_chain_begins_
     assert selection.is_upload and kept.title == "000007, edited" and kept.notes == ("1. dilate, strength 1",)
 
 
-def test_a_previewed_strength_becomes_that_of_a_trained_edit_and_no_formula_offers_it(edit_page, monkeypatch):
-    from app.components.siren_view import SirenView
+@pytest.fixture
+def views(monkeypatch):
+    """What the picture of the page was given each time."""
     from app.studio import views
 
-    monkeypatch.setattr(views, "siren_view", lambda *networks, **options: SirenView(0.5))
+    given = []
+    monkeypatch.setattr(views, "siren_view", lambda *networks, **options: given.append((networks, options)))
+    return given
+
+
+def test_the_strength_beside_the_picture_is_that_of_the_last_step(edit_page, views):
     app = edit_page()
-    assert app.button(key="edit.take_strength").label == "Edit with strength 0.5"
-    app.button(key="edit.take_strength").click().run()
-    assert not app.exception and chain(app) == [("dilate", 0.5)]
+    (before, after), options = views[-1]
+    live = options["live"]
+    assert (live.label, live.value) == ("Strength of Thicken (dilate)", 1.0) and sorted(live.known) == [0.0, 1.0]
+    assert live.known[0.0].equals(before) and live.known[1.0].equals(after) and options["layout"] == "swipe"
     add(app, "rotate")
-    app.selectbox(key="edit.before").select(1).run()
-    assert not any(button.key == "edit.take_strength" for button in app.button)
+    live = views[-1][1]["live"]
+    assert live.label == "Strength of Rotate" and len(live.known) == 9
+    app.selectbox(key="edit.after").select(0).run()
+    assert views[-1][1]["live"] is None  # the start has no strength
+
+
+def test_what_a_strength_is_worth_is_said_and_two_full_edits_are_offered_where_they_do_more(
+    open_page, checkpoints, tmp_path, monkeypatch
+):
+    import shutil
+
+    from ngcore.tasks import EditStrengths
+    from ngcore.training import read_card, write_card
+
+    folder = shutil.copytree(checkpoints / "tiny-edit", tmp_path / "tiny-edit")
+    errors = {strength / 4: (0.005 * strength**2, 0.16) for strength in range(9)}
+    known = EditStrengths(50, "validation", errors, {2: (0.08, 0.4), 3: (0.1, 0.5)})
+    write_card(folder, read_card(folder) | {"strengths": known.to_dict()})
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
+    app = open_page("edit", net=NET)
+    assert "At strength 1, 50%" in captions(app) and not any(one.key == "edit.twice" for one in app.button)
+    app.number_input(key="edit.strength.1").set_value(1.5).run()
+    (warning,) = [one.value for one in app.warning if one.value.startswith("At strength")]
+    assert "At strength 1.5, the error is 1.1 times that of doing nothing" in warning
+    assert "Beyond 1.4 this editor does worse than no edit" in warning
+    app.button(key="edit.twice").click().run()
+    assert not app.exception and chain(app) == [("dilate", 1.0), ("dilate", 1.0)]
+    app.button(key="edit.undo").click().run()
+    assert chain(app) == [("dilate", 1.5)]
 
 
 def test_a_classifier_that_is_damaged_is_reported_and_the_rest_stays(edit_page, monkeypatch):
@@ -200,7 +234,7 @@ def test_a_classifier_that_is_damaged_is_reported_and_the_rest_stays(edit_page, 
     monkeypatch.setattr(answers, "answer_about", refuse)
     app = edit_page()
     assert not app.exception and [error.value for error in app.error] == ["Expected weights\\, got none\\."]
-    assert len(app.image) == 5 and len(app.get("bidi_component")) == 1
+    assert len(app.image) == 3 and len(app.get("bidi_component")) == 1
 
 
 def test_a_full_chain_offers_no_further_edit(edit_page):

@@ -8,6 +8,9 @@ const SWIPE_STEP = 0.02;
 const GAP = 8; // px between pictures
 const NARROW = 520; // px; below, the difference goes into a second row
 const MAX_HEIGHT = 520; // px
+const PHONE = 640; // px of the window; below, a picture with a divider leaves room for the controls below it
+const PHONE_HEIGHT = 260; // px of that picture
+const THUMBNAIL = 48; // pixels of the pictures at other strengths
 const FRAME_MS = 40; // what takes longer is drawn coarsely first
 const BAND_MS = 80; // and then finely, band by band
 const PAUSE_MS = 120; // without movement before that
@@ -17,10 +20,10 @@ const [BEFORE, AFTER, DIFFERENCE] = [0, 1, 2];
 
 const views = new WeakMap();
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   if (!views.has(parentElement)) views.set(parentElement, new View(parentElement.querySelector(".siren-view")));
   const view = views.get(parentElement);
-  view.emit = (strength) => setStateValue("strength", { fingerprint: data.fingerprint, value: strength });
+  view.emit = (strength) => setTriggerValue("strength", { fingerprint: data.fingerprint, value: strength });
   view.update(data);
   return () => {
     views.delete(parentElement);
@@ -162,12 +165,13 @@ class View {
     const find = (selector) => root.querySelector(selector);
     [this.stage, this.canvas, this.names, this.divider] = [".stage", "canvas", ".names", ".divider"].map(find);
     [this.slider, this.output, this.scale] = [".strength input", ".strength output", ".scale"].map(find);
+    this.strip = find(".strip");
     this.centre = [0, 0];
     this.zoom = 1;
     this.swipe = 0.5;
     this.layout = "side";
     this.hasGrid = false;
-    this.strength = 1;
+    this.strength = null;
     this.cost = null; // milliseconds for a million evaluations
     this.pointers = new Map();
     this.listen();
@@ -187,20 +191,22 @@ class View {
   update(data) {
     const old = this.data;
     this.data = data;
-    this.isPair = data.networks.length > 1;
+    this.isPair = data.strengths.length > 0;
+    if (!old) this.choose(data.layout);
     this.extent = data.pixels / (data.pixels - 1); // outer borders of the outermost pixels, whose centres are at ±1
     if (!old || !isSame(old.networks, data.networks)) {
       this.weights = data.networks.map(numbersOf);
       if (!old || old.networks[0] !== data.networks[0]) this.fit();
-      this.strength = data.strength;
       clearTimeout(this.emission);
     }
+    if (!old || old.fingerprint !== data.fingerprint || old.strength !== data.strength) this.strength = data.strength;
     this.describe();
     const canDraw = this.prepare(old);
     for (const part of [".bar", ".stage"]) this.root.querySelector(part).hidden = !canDraw;
     this.root.querySelector(".stills").hidden = canDraw;
     if (!canDraw) return this.showStills();
     this.showStrength();
+    if (!old || !isSame(old.networks, data.networks) || !isSame(old.strip, data.strip)) this.drawStrip();
     this.arrange();
   }
 
@@ -208,7 +214,11 @@ class View {
   describe() {
     const side = this.data.pixels;
     this.root.querySelector(".layouts").hidden = !this.isPair;
-    this.root.querySelector(".strength").hidden = !this.isPair || !this.data.hasStrength;
+    const { label, most } = this.data;
+    this.root.querySelector(".strength").hidden = !label;
+    this.root.querySelector(".strength-name").textContent = label ?? "";
+    this.slider.max = most;
+    this.slider.setAttribute("aria-label", label ?? "");
     this.root.querySelector("[data-do=grid]").title = `Borders of the ${side} × ${side} pixels`;
     const [first, last] = this.data.names.map((name) => name.toLowerCase());
     this.divider.setAttribute("aria-label", `Divider between ${first} and ${last}`);
@@ -238,7 +248,7 @@ class View {
   // Without a shader: pictures that were computed on the server.
   showStills() {
     const box = this.root.querySelector(".stills");
-    this.root.querySelector(".strength").hidden = true;
+    this.strip.hidden = true;
     box.querySelectorAll("img").forEach((image) => image.remove());
     this.data.stills.forEach((still, i) => {
       const image = document.createElement("img");
@@ -248,11 +258,56 @@ class View {
     });
   }
 
-  // The weights of "after" at the chosen strength.
-  mix() {
-    const [first, last = first] = this.weights;
-    const share = this.strength;
+  // The weights of "after" at a strength: between the two known ones about it, or straight on beyond the last.
+  mix(strength = this.strength) {
+    const [before, ...known] = this.weights;
+    if (!this.isPair) return fillTexture(this.gl, this.textures[AFTER], before);
+    const strengths = this.data.strengths;
+    const place = clamp(strengths.findIndex((own) => own > strength), 1, strengths.length - 1);
+    const at = strengths.at(-1) <= strength ? strengths.length - 1 : place;
+    const [low, high] = [strengths[at - 1], strengths[at]];
+    const share = (strength - low) / (high - low);
+    const [first, last] = [known[at - 1], known[at]];
     fillTexture(this.gl, this.textures[AFTER], first.map((value, i) => (1 - share) * value + share * last[i]));
+  }
+
+  // Small pictures of "after" at a few strengths, to be chosen from.
+  drawStrip() {
+    const canDraw = this.gl.getExtension("EXT_color_buffer_float") !== null;
+    this.strip.hidden = !this.data.label || !canDraw || this.data.strip.length === 0;
+    if (this.strip.hidden) return this.strip.replaceChildren();
+    this.strip.replaceChildren(...this.data.strip.map(([strength, name]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.setAttribute("aria-label", `Strength ${strength}`);
+      const picture = document.createElement("canvas");
+      picture.width = picture.height = THUMBNAIL;
+      this.mix(strength);
+      const numbers = this.readBack(THUMBNAIL, "after");
+      const pixels = new ImageData(THUMBNAIL, THUMBNAIL);
+      for (let i = 0; i < THUMBNAIL * THUMBNAIL; i++) {
+        for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = 255 * clamp(numbers[3 * i + c], 0, 1);
+        pixels.data[4 * i + 3] = 255;
+      }
+      picture.getContext("2d").putImageData(pixels, 0, 0);
+      const text = document.createElement("span");
+      text.textContent = name;
+      button.append(picture, text);
+      button.onclick = () => {
+        this.setStrength(strength);
+        this.announce(0);
+      };
+      button.dataset.strength = strength;
+      return button;
+    }));
+    this.mix();
+    this.showStrength();
+  }
+
+  // Tell the page about the strength, once it stays.
+  announce(delay = EMIT_MS) {
+    clearTimeout(this.emission);
+    this.emission = setTimeout(() => this.emit(this.strength), delay);
   }
 
   setStrength(strength) {
@@ -263,12 +318,12 @@ class View {
   }
 
   showStrength() {
-    const text = `${this.strength.toFixed(2)} ×`;
     this.slider.value = this.strength;
-    this.slider.setAttribute("aria-valuetext", `${text} the change`);
-    this.output.textContent = text;
-    const last = this.data.names[AFTER];
-    this.nameAfter = this.strength === 1 ? last : `${last}, ${text}`;
+    this.output.textContent = this.strength.toFixed(2);
+    this.nameAfter = this.data.names[AFTER];
+    for (const button of this.strip.children) {
+      button.setAttribute("aria-pressed", Number(button.dataset.strength) === this.strength);
+    }
     for (const name of this.names.children) if (name.dataset.shown === String(AFTER)) name.textContent = this.nameAfter;
   }
 
@@ -288,7 +343,8 @@ class View {
     const isFull = this.root.getRootNode().fullscreenElement === this.root;
     const hasThree = this.isPair && this.layout === "side";
     const isNarrow = this.root.clientWidth < NARROW;
-    const most = hasThree ? (isNarrow ? NARROW : 3 * MAX_HEIGHT + 2 * GAP) : MAX_HEIGHT;
+    const alone = window.innerWidth < PHONE && this.isPair ? PHONE_HEIGHT : MAX_HEIGHT;
+    const most = hasThree ? (isNarrow ? NARROW : 3 * MAX_HEIGHT + 2 * GAP) : alone;
     this.stage.style.maxWidth = isFull ? "" : `${most}px`;
     this.stage.style.height = "";
     const width = this.stage.clientWidth;
@@ -551,8 +607,7 @@ class View {
     const layouts = [...root.querySelectorAll("[data-layout]")];
     for (const button of layouts) {
       button.onclick = () => {
-        this.layout = button.dataset.layout;
-        for (const one of layouts) one.setAttribute("aria-pressed", one === button);
+        this.choose(button.dataset.layout);
         this.arrange();
       };
     }
@@ -579,10 +634,15 @@ class View {
       if (event.key in targets) this.handled(event, () => this.setSwipe(targets[event.key]));
     });
     this.slider.addEventListener("input", () => this.setStrength(Number(this.slider.value)));
-    this.slider.addEventListener("change", () => {
-      clearTimeout(this.emission);
-      this.emission = setTimeout(() => this.emit(this.strength), EMIT_MS);
-    });
+    this.slider.addEventListener("change", () => this.announce());
+  }
+
+  // The layout of two pictures: "side" or "swipe".
+  choose(layout) {
+    this.layout = layout;
+    for (const button of this.root.querySelectorAll("[data-layout]")) {
+      button.setAttribute("aria-pressed", button.dataset.layout === layout);
+    }
   }
 
   handled(event, act) {

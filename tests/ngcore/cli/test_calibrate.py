@@ -25,9 +25,19 @@ def test_a_calibration_is_shown_and_written_when_asked(run, model):
 
 
 def test_a_model_that_cannot_be_calibrated_is_said_beside_those_that_can(run, model, shelf):
-    both = run("calibrate", model, shelf / "checkpoints" / "tiny-edit", "--device", "cpu", "--json")
+    both = run("calibrate", model, shelf / "checkpoints" / "tiny-predict", "--device", "cpu", "--json")
     assert (both.code, [result["name"] for result in both.json]) == (1, ["tiny-classify"])
-    assert "Expected a model that predicts classes or accuracies" in both.stderr
+    assert "tiny-predict: Expected networks of all splits" in both.stderr
+
+
+def test_an_editor_is_measured_at_strengths_from_0_to_2(run, shelf, tmp_path):
+    model = shutil.copytree(shelf / "checkpoints" / "tiny-edit", tmp_path / "tiny-edit")
+    shown = run("calibrate", model, "--device", "cpu")
+    assert shown.code == 0 and "strength 1.75" in shown.stdout and "full edit 3 times" in shown.stdout
+    assert "Coverage" not in shown.stdout
+    (written,) = run("calibrate", model, "--device", "cpu", "--replace", "--json").json
+    card = json.loads((model / "card.json").read_text())
+    assert card["strengths"] == written["strengths"] and len(card["strengths"]["once"]) == 9
 
 
 def test_the_flag_is_measured_after_calibration_alone(run, model):
