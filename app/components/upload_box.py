@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import page_table, state
-from app.components.upload_form import ask_until_read
+from app.components.upload_form import ask_for_range, ask_until_read, asks_for_range
 from app.components.upload_preview import show_preview
 from app.errors import show_error
 from app.state import QUERY_PARAMETER, UPLOAD
 from ngcore.errors import AmbiguousNetworkError, DataError, NeuralGraphError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.components.upload_form import Outcome
     from ngcore.upload import OpenedFile, Upload
 
 ENDINGS = ("safetensors", "npz", "pt", "pth", "ckpt", "bin", "h5", "hdf5", "keras", "onnx", "pt2")
@@ -108,7 +111,7 @@ def _read(data: bytes, filename: str, key: str) -> None:
         file = _opened(key, data, filename)
         upload = build_network(file)
     except AmbiguousNetworkError:
-        _ask(key, file, data, filename)
+        _ask(data, filename, key, lambda: ask_until_read(file, key))
     except NeuralGraphError as error:
         try:
             _show_weights(data, filename, str(error))
@@ -116,7 +119,10 @@ def _read(data: bytes, filename: str, key: str) -> None:
             refusal.recipe = refusal.recipe or error.recipe
             show_error(refusal)
     else:
-        _take(upload)
+        if asks_for_range(upload, file):
+            _ask(data, filename, key, lambda: ask_for_range(upload, file, key))
+        else:
+            _take(upload)
 
 
 def _opened(key: str, data: bytes, filename: str) -> "OpenedFile":
@@ -163,13 +169,13 @@ def _start_afresh() -> None:
     st.session_state.pop(_OPENED_KEY, None)
 
 
-def _ask(key: str, file: "OpenedFile", data: bytes, filename: str) -> None:
+def _ask(data: bytes, filename: str, key: str, form: "Callable[[], Outcome]") -> None:
     """A form of what the file leaves open, beside what is made of the answers."""
     with st.container(border=True, key="upload-form"):
         st.markdown("**The file leaves this open.** The suggestions are guesses; change them until it looks right.")
         fields, preview = st.columns([3, 4], gap="medium")
         with fields:
-            outcome = ask_until_read(file, key)
+            outcome = form()
         with preview:
             show_preview(outcome)
         with st.container(horizontal=True):

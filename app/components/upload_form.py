@@ -11,7 +11,9 @@ from ngcore.errors import AmbiguousNetworkError, NeuralGraphError
 
 if TYPE_CHECKING:
     from ngcore.upload import Hints, OpenedFile, Question, Upload
+    from ngcore.upload.conventions import Range
 
+OUTPUTS = "Outputs for black, white"
 MAX_ROUNDS = 4  # questions that follow from answers, such as sizes once the part of a file is chosen
 WORDS = {
     "xy": "x, y",
@@ -78,7 +80,7 @@ def ask_until_read(file: "OpenedFile", key: str) -> Outcome:
             return Outcome(build_network(file, hints), hints=hints)
         except AmbiguousNetworkError as error:
             asked = [question for question in error.questions if question.field not in answers]
-            answers |= _fields(key, asked, answers)
+            answers |= _fields(key, asked, answers, file)
             if not all(q.field in answers or not _matters(q, answers) for q in asked):
                 return Outcome()
         except NeuralGraphError as error:
@@ -90,7 +92,36 @@ def _matters(question: "Question", answers: dict[str, Any]) -> bool:
     return question.only_if in (None, answers.get("activation"))
 
 
-def _fields(key: str, questions: "list[Question]", known: dict[str, Any]) -> dict[str, Any]:
+def asks_for_range(upload: "Upload", file: "OpenedFile") -> bool:
+    """Whether a picture was read without a question, of a file that does not say its range, and looks wrong.
+
+    A network that this project exported has its own range of outputs.
+    """
+    from ngcore.upload.conventions import OWN_OUTPUTS, guess_output_range, is_image
+    from ngcore.upload.reader import says_its_convention
+
+    if not is_image(upload.network.architecture) or says_its_convention(file):
+        return False
+    return guess_output_range(upload.network)[0] != OWN_OUTPUTS
+
+
+def ask_for_range(upload: "Upload", file: "OpenedFile", key: str) -> Outcome:
+    """Show the field of the range of outputs alone, and read the network with the answer."""
+    from ngcore.upload import Hints, build_network
+    from ngcore.upload.conventions import OWN_OUTPUTS, guess_output_range
+
+    guess, why = guess_output_range(upload.network)
+    chosen = _range_field(OUTPUTS, guess, f"{key}.outputs", why)
+    if chosen is None or chosen == OWN_OUTPUTS:
+        return Outcome(upload)
+    try:
+        hints = Hints(output_range=chosen)
+        return Outcome(build_network(file, hints), hints=hints)
+    except NeuralGraphError as error:
+        return Outcome(error=error)
+
+
+def _fields(key: str, questions: "list[Question]", known: dict[str, Any], file: "OpenedFile") -> dict[str, Any]:
     """Fields of some questions, and their answers; a field that is empty or no answer yet is left out."""
     answers: dict[str, Any] = {}
     for question in questions:
@@ -100,7 +131,7 @@ def _fields(key: str, questions: "list[Question]", known: dict[str, Any]) -> dic
         if value is not None:
             answers[question.field] = value
         if question.field == "convention" and value is not None:
-            answers |= _convention_fields(key, value, {**known, **answers}.get("activation") == "sine")
+            answers |= _convention_fields(key, value, {**known, **answers}, file)
     return answers
 
 
@@ -137,8 +168,8 @@ def _sizes_field(field: str, label: str, suggestion: Any, name: str, reason: str
     return numbers if is_image or len(numbers) > 1 else numbers[0]
 
 
-def _convention_fields(key: str, convention: str, is_sine: bool) -> dict[str, Any]:
-    """The parts of a convention, as it has them, each to be changed."""
+def _convention_fields(key: str, convention: str, known: dict[str, Any], file: "OpenedFile") -> dict[str, Any]:
+    """The parts of a convention, as it has them, each to be changed; what outputs mean is guessed from them."""
     from ngcore.upload import CONVENTIONS
 
     usual, name = CONVENTIONS[convention], f"{key}.{convention}"
@@ -148,17 +179,38 @@ def _convention_fields(key: str, convention: str, is_sine: bool) -> dict[str, An
         "Coordinates", orders, default=usual.coordinate_order, format_func=_words, required=True, key=f"{name}.order"
     )
     answers["coordinate_range"] = _range_field("Range of coordinates", usual.coordinate_range, f"{name}.range")
-    answers["output_range"] = _range_field("Outputs for black, white", usual.output_range, f"{name}.outputs")
-    if is_sine:
+    outputs = st.container()
+    if known.get("activation") == "sine":
         with st.container(horizontal=True):
             answers["first_omega_0"] = st.number_input("First ω₀", value=usual.first_omega_0, key=f"{name}.first")
             answers["omega_0"] = st.number_input("Later ω₀", value=usual.omega_0, key=f"{name}.later")
+    guess, why = _guess(file, {**known, **answers}, usual.output_range)
+    with outputs:
+        answers["output_range"] = _range_field(OUTPUTS, guess, f"{name}.outputs.{guess}", why)
     return {field: value for field, value in answers.items() if value is not None}
 
 
-def _range_field(label: str, usual: tuple[float, float], name: str) -> tuple[float, float] | None:
+def _guess(file: "OpenedFile", answers: dict[str, Any], usual: "Range") -> "tuple[Range, str]":
+    """The range that the outputs have with these answers, and why; the usual one while no network can be built."""
+    from ngcore.upload import Hints, build_network
+    from ngcore.upload.conventions import OWN_OUTPUTS, guess_output_range
+
+    try:
+        network = build_network(file, Hints(**{**answers, "output_range": OWN_OUTPUTS})).network
+    except NeuralGraphError:
+        return usual, ""
+    return guess_output_range(network, usual)
+
+
+def _range_field(label: str, usual: "Range", name: str, why: str = "") -> "Range | None":
     common = dict.fromkeys([usual, (-1.0, 1.0), (0.0, 1.0), (-0.5, 0.5)])
-    return st.selectbox(label, list(common), key=name, format_func=lambda ends: f"{ends[0]:g}, {ends[1]:g}")
+    return st.selectbox(
+        label,
+        list(common),
+        key=name,
+        format_func=lambda ends: f"{ends[0]:g}, {ends[1]:g}",
+        help=plain(_sentence(f"suggested: {why}")) if why else None,
+    )
 
 
 def _words(choice: str) -> str:

@@ -19,6 +19,7 @@ COORDINATE_ORDERS = ("xy", "yx")
 OWN_RANGE: Range = (-1.0, 1.0)
 OWN_OUTPUTS: Range = (-0.5, 0.5)
 INR_OUTPUTS = (1, 3)
+GUESSING_SIDE = 24
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,34 @@ def suggest_convention(prefixes: Iterable[str]) -> tuple[str, str]:
 def is_image(architecture: Architecture) -> bool:
     """Whether a network maps two coordinates to a grey value or a colour."""
     return architecture.input_shape == (2,) and architecture.output_shape in [(n,) for n in INR_OUTPUTS]
+
+
+def guess_output_range(network: Network, usual: Range = OWN_OUTPUTS) -> tuple[Range, str]:
+    """The outputs that probably mean black and white, and why, from what an INR puts out all over its picture.
+
+    Outputs from about 0 to about 1 mean just that, as hardly a picture lacks dark places. Else the usual range is
+    believed as long as the outputs fit into it. The ends are 2 % quantiles.
+
+    Args:
+        network: A stack of one whose outputs have not been converted.
+        usual: The range of the convention that it is thought to follow.
+    """
+    line = torch.linspace(-1, 1, GUESSING_SIDE)
+    places = torch.cartesian_prod(line, line).to(network.device, network.dtype)
+    with torch.inference_mode():
+        outputs = network(places)[0].flatten().double()
+    low, high = (float(end) for end in outputs.quantile(outputs.new_tensor([0.02, 0.98])))
+    why = f"its outputs lie between {low:.2f} and {high:.2f}"
+    if low > -0.2 and 0.6 < high < 1.3:
+        return (0.0, 1.0), why
+    fitting = [own for own in (usual, OWN_OUTPUTS, (-1.0, 1.0)) if _fits(low, high, own)]
+    return (fitting or [usual])[0], why
+
+
+def _fits(low: float, high: float, outputs: Range) -> bool:
+    """Whether outputs lie within a range, or a quarter of its width beyond."""
+    room = abs(outputs[1] - outputs[0]) / 4
+    return min(outputs) - room <= low and high <= max(outputs) + room
 
 
 def convert(network: Network, convention: Convention) -> Network:

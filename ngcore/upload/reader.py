@@ -287,6 +287,11 @@ def _architecture(file: OpenedFile, hints: Hints, recognition: Recognition) -> I
     return Inferred(architecture, {name: name for name in architecture.parameter_shapes}, notes)
 
 
+def says_its_convention(file: OpenedFile) -> bool:
+    """Whether a file says what coordinates and outputs of an implicit representation mean, as exported ones do."""
+    return ARCHITECTURE_KEY in file.metadata or _own_hints(file).spoken_convention is not None
+
+
 def _own_hints(file: OpenedFile) -> Hints:
     return Hints.from_json(file.metadata[HINTS_KEY]) if HINTS_KEY in file.metadata else Hints()
 

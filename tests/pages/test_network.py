@@ -228,6 +228,28 @@ def test_the_file_is_read_once_for_all_answers_and_the_picture_follows_the_conve
     assert any("Its inputs and outputs were coordinates" in text.value for text in app.caption)
 
 
+def test_a_siren_that_was_trained_on_0_to_1_is_asked_about_its_range_and_shown_without_a_grey_ground(open_page):
+    import torch
+    from torch import nn
+
+    layers = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    with torch.no_grad():  # |x|, which is 0 in the middle
+        layers[0].weight.copy_(torch.tensor([[1.0, 0], [-1.0, 0], [0, 0]]))
+        layers[2].weight.copy_(torch.tensor([[1.0, 1.0, 0]]))
+        for layer in (layers[0], layers[2]):
+            layer.bias.zero_()
+    app = open_page("network", net="tiny-inrs/000001")
+    upload(app, layers.state_dict())
+    range_field = field(app.selectbox, "Outputs for black, white")
+    assert range_field.value == (0.0, 1.0) and "between 0\\.0" in range_field.help
+    field(app.button, "Use this network").click().run()
+    assert not app.exception
+    from ngcore.inr import render
+
+    kept = app.session_state["state.kept"][app.session_state["state.selection"].id].network
+    assert float(render(kept, (9, 9))[0, 4, 4]) == pytest.approx(0, abs=1e-6)
+
+
 def test_a_file_that_is_not_read_shows_a_recipe_that_can_be_copied(open_page):
     from ngcore.upload.recipes import KERAS_TO_NPZ
 

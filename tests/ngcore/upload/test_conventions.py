@@ -11,7 +11,7 @@ from ngcore.errors import AmbiguousNetworkError, UnsupportedNetworkError
 from ngcore.inr import image_coordinates, render
 from ngcore.networks import Activation, from_module
 from ngcore.upload import CONVENTIONS, Convention, Hints, export_network, read_network
-from ngcore.upload.conventions import convert, suggest_convention
+from ngcore.upload.conventions import OWN_OUTPUTS, convert, guess_output_range, suggest_convention
 from ngcore.upload.hints import HINTS_KEY
 
 NAMES = {
@@ -177,3 +177,31 @@ def test_hints_survive_the_way_through_json():
     hints = Hints(activation="sine", convention="coin", coordinate_range=(0.0, 1.0), part=("g",), stride=(1, 2))
     assert Hints.from_json(hints.to_json()) == hints
     assert dataclasses.replace(hints, part=None).over(Hints(part=("d",))).part == ("d",)
+
+
+def ramp(low, high):
+    """A network that puts out numbers from low to high across its picture."""
+    from ngcore.networks import Network, mlp
+
+    architecture = mlp((2, 1))
+    weight = torch.tensor([[[(high - low) / 2, 0.0]]])
+    return Network(architecture, {"0.weight": weight, "0.bias": torch.tensor([[(high + low) / 2]])})
+
+
+@pytest.mark.parametrize(
+    ("ends", "usual", "guess"),
+    [
+        ((0.0, 1.0), OWN_OUTPUTS, (0.0, 1.0)),
+        ((0.0, 1.0), (-1.0, 1.0), (0.0, 1.0)),
+        ((-0.5, 0.5), OWN_OUTPUTS, OWN_OUTPUTS),
+        ((-1.0, 1.0), OWN_OUTPUTS, (-1.0, 1.0)),
+        ((-1.0, 1.0), (0.0, 1.0), (-1.0, 1.0)),
+        ((0.0, 0.4), OWN_OUTPUTS, OWN_OUTPUTS),  # dark in [0, 1] or bright in the own range: nothing tells
+        ((0.0, 0.4), (0.0, 1.0), (0.0, 1.0)),
+        ((-0.4, 0.4), (-1.0, 1.0), (-1.0, 1.0)),
+        ((-50.0, 50.0), (-1.0, 1.0), (-1.0, 1.0)),
+    ],
+)
+def test_the_range_of_outputs_is_guessed_from_the_outputs(ends, usual, guess):
+    found, why = guess_output_range(ramp(*ends), usual)
+    assert found == guess and why.startswith("its outputs lie between")
