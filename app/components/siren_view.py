@@ -142,8 +142,9 @@ def strength_in(sent: Any, fingerprint: str, most: float) -> float | None:
     if not isinstance(message, Mapping) or message.get("fingerprint") != fingerprint:
         return None
     value = message.get("value")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return round(float(value), 2) if is_number and 0 <= value <= most else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(float(value), 2) if 0 <= value <= most else None
 
 
 def _fingerprint(networks: "Sequence[Network]") -> str:
