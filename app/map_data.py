@@ -26,6 +26,7 @@ from ngcore.maps.zoo_maps import (
     read_points,
 )
 from ngcore.networks import Architecture, Network
+from ngcore.tasks import can_read
 from ngcore.zoo import Zoo
 
 Card = Mapping[str, Any]
@@ -39,11 +40,22 @@ METHOD_NAMES: dict[MapMethod, str] = {"umap": "UMAP", "tsne": "t-SNE", "pca": "P
 def models_for(zoo_name: str) -> dict[str, Card]:
     """Cards by name of the checkpoints that were trained on the zoo and answer with numbers.
 
-    Those that see weights alone come first, as a map of answers to probes is a map of pictures; then the best first.
+    For an imported zoo these are all that read its networks, whatever they were trained on. Those that see weights
+    alone come first, as a map of answers to probes is a map of pictures; then the best first.
     """
-    cards = [card for card in cached.checkpoints() if card["corpus"]["name"] == zoo_name and card["task"] != "edit"]
+    answering = [card for card in cached.checkpoints() if card["task"] != "edit"]
+    cards = [card for card in answering if card["corpus"]["name"] == zoo_name]
+    if not cards:
+        cards = [card for card in answering if _reads_imported(card, zoo_name)]
     order = sorted(cards, key=lambda card: (sees_weights_alone(card), answers.score(card)), reverse=True)
     return {card["name"]: card for card in order}
+
+
+def _reads_imported(card: Card, zoo_name: str) -> bool:
+    zoo = cached.zoos().get(zoo_name)
+    if zoo is None or "imported" not in zoo.card["recipe"]:
+        return False
+    return all(can_read(card, architecture) for architecture in zoo.architectures.values())
 
 
 def sees_weights_alone(card: Card) -> bool:

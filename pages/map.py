@@ -8,6 +8,7 @@ from app.errors import reported
 from app.map import colourings, controls, filters
 from app.map.about import about_zoo
 from app.map.chart import MapView, fitting, map_chart, region_rows
+from app.map.imports import import_box
 from app.map.network import map_network
 from app.map.newcomers import newcomer_box
 from app.map.quality import quality_line
@@ -32,6 +33,7 @@ with st.expander("What am I looking at?", icon=":material/help:"):
 show_damaged_zoos()
 if not cached.zoos():
     st.info("There is no zoo here yet: `ngcore zoo build` makes one.", icon=":material/info:")
+    import_box()
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom", key="map-controls"):
@@ -91,6 +93,7 @@ with reported(stop=True):
     filters.show_found(zoo, seen)
     map_network(view)
     newcomer_box(view)
+    import_box()
     kept = filters.standing_out(zoo, seen, choices, choices[title])
     map_selection(view, choices, choices[title], kept, region_rows(view))
     about_zoo(zoo)

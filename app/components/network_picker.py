@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import cached, page_table, state
 from app.components.damaged_zoos import show_damaged_zoos
-from app.components.search import Filters, find, step
+from app.components.search import Filters, find, position_of, step
 from app.components.upload_box import upload_box
 from app.errors import plain
 from app.state import UPLOAD, Selection
@@ -16,7 +16,7 @@ from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture
 from ngcore.zoo import SPLITS, Zoo
 
-MAX_OPTIONS = 300  # what a browser still lists at once; the search finds the others
+MAX_OPTIONS = 300  # what a browser still lists at once; others are found by search, or by typing their ids
 ZOO_KEY, NETWORK_KEY, SEARCH_KEY = "picker.zoo", "picker.network", "picker.search"
 SPLIT_KEY, LABELS_KEY, ACCURACY_KEY, GOOD_KEY = "picker.split", "picker.labels", "picker.accuracy", "picker.good"
 
@@ -114,11 +114,13 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
         f"Network ({len(found):,} found)",
         options,
         key=NETWORK_KEY,
-        format_func=describe.__getitem__,
+        format_func=lambda option: describe.get(option, str(option)),
         width=235,
         on_change=_network_chosen,
         args=(name,),
         placeholder="Choose a network",
+        accept_new_options=True,
+        help=f"Of many, {MAX_OPTIONS} are listed; type any other id in full." if len(found) > MAX_OPTIONS else None,
     )
     with st.container(horizontal=True, gap="xsmall", width="content"):
         for icon, by, which in (("chevron_left", -1, "previous"), ("chevron_right", 1, "next")):
@@ -208,8 +210,16 @@ def _zoo_chosen() -> None:
 
 
 def _network_chosen(name: str) -> None:
-    if st.session_state[NETWORK_KEY] is not None:
-        _select_position(name, st.session_state[NETWORK_KEY])
+    """Select what was chosen from the list, or the network whose id was typed."""
+    chosen = st.session_state[NETWORK_KEY]
+    if not isinstance(chosen, str):
+        _select_position(name, chosen)
+        return
+    zoo = cached.zoo(name)
+    position = position_of(zoo.metadata, chosen, zoo.card.get("class_names", ()))
+    if position is None:
+        st.toast(f"There is no network {plain(chosen)} in {plain(name)}.", icon=":material/search_off:")
+    _select_position(name, position)
 
 
 def _step(name: str, found: np.ndarray, position: int | None, by: int) -> None:

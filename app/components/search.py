@@ -52,6 +52,14 @@ def _has_text(metadata: pandas.DataFrame, text: str, class_names: Sequence[str])
     return (metadata["label"].isin(labels) | is_number).to_numpy()
 
 
+def position_of(metadata: pandas.DataFrame, text: str, class_names: Sequence[str] = ()) -> int | None:
+    """The position of the network whose number or id a text is, else of the first that a search for it finds."""
+    found = find(metadata, Filters(text=text), class_names)
+    number = text.strip().rpartition("/")[2].lstrip("0")
+    exact = found[(metadata["id"].iloc[found].str.rpartition("/")[2].str.lstrip("0") == number).to_numpy()]
+    return int(exact[0]) if len(exact) else int(found[0]) if len(found) else None
+
+
 def step(positions: np.ndarray, current: int | None, by: int) -> int | None:
     """The position `by` places after (before, if negative) the current one, round and round; None if there is none.
 

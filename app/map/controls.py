@@ -17,6 +17,7 @@ from ngcore.zoo import Zoo
 RAW = "raw weights"
 NOTHING = "no second map"
 LIVE_SAMPLE = 1_000
+NEXT_ZOO_KEY = "map.next_zoo"  # a zoo to open at the next run, such as one that was just imported
 LIMITS = (MAX_POINTS, 20_000, 100_000)
 _SETTINGS = ("map.neighbours_of_umap", "map.min_distance", "map.perplexity", "map.limit", PATHS_KEY)
 
@@ -24,6 +25,8 @@ _SETTINGS = ("map.neighbours_of_umap", "map.min_distance", "map.perplexity", "ma
 def zoo_choice() -> Zoo:
     """Let the user choose a zoo; the one of the selected network comes first."""
     zoos = cached.zoos()
+    if st.session_state.get(NEXT_ZOO_KEY) in zoos:
+        st.session_state["map_zoo"] = st.session_state.pop(NEXT_ZOO_KEY)
     chosen = state.selected()
     default = chosen.zoo if chosen and chosen.zoo in zoos else next(iter(zoos))
     index = list(zoos).index(default)

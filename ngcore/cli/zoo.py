@@ -12,6 +12,7 @@ from ngcore.cli.output import line, plain, print_result, say, table_of
 from ngcore.cli.progress import progress_bar, waiting
 from ngcore.cli.replacing import Replace, check_output
 from ngcore.cli.zoo_builds import Recipe, build_classifiers, build_inrs
+from ngcore.cli.zoo_imports import register as register_import
 from ngcore.cli.zoo_tables import show_zoo
 from ngcore.errors import UnknownNameError
 from ngcore.paths import work_folder
@@ -22,6 +23,8 @@ commands = typer.Typer(
     rich_markup_mode="rich",
     epilog=example("zoo build mnist-inrs --count 2000 --workers 4", "zoo info mnist-inrs"),
 )
+
+register_import(commands)
 
 ZooName = Annotated[str, typer.Argument(help="A zoo, by name or folder.")]
 

@@ -8,7 +8,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from ngcore.errors import ShapeMismatchError, UnsupportedNetworkError
+from ngcore.errors import ShapeMismatchError, UnsupportedNetworkError, UploadError
 from ngcore.networks import Network
 from ngcore.upload import safetensors_format
 from ngcore.upload.export import parse_architecture
@@ -47,6 +47,16 @@ def export_stack(network: Network, ids: Sequence[str], path: Path | str | None =
     if path is not None:
         Path(path).write_bytes(data)
     return data
+
+
+def is_stack(data: bytes) -> bool:
+    """Whether the bytes of a file are those of a file of `export_stack`, as far as its header says."""
+    if not safetensors_format.matches(data[: safetensors_format.PREFIX_BYTES + 1]):
+        return False
+    try:
+        return STACK_KEY in safetensors_format.parse_header(data)[1]
+    except UploadError:
+        return False
 
 
 def read_stack(data: bytes) -> tuple[Network, list[str]]:

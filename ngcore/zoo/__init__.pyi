@@ -11,6 +11,8 @@ from .image_inputs import sample_images as sample_images
 from .images import CLASS_NAMES as CLASS_NAMES
 from .images import ImageSet as ImageSet
 from .images import fetch_images as fetch_images
+from .importing import ImportReport as ImportReport
+from .importing import import_folder as import_folder
 from .info import describe_accuracies as describe_accuracies
 from .info import describe_zoo as describe_zoo
 from .inr_zoo import INR_ZOOS as INR_ZOOS

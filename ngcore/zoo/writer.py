@@ -94,6 +94,15 @@ class ZooWriter:
             return False
         return True
 
+    def architectures(self, key: str) -> list[Architecture]:
+        """The architectures of the networks of a part.
+
+        Raises:
+            ZooError: If the part is missing or damaged.
+        """
+        with _open_part(self.part_path(key)) as tensors:
+            return [Architecture.from_dict(fields) for fields in json.loads(tensors.metadata()["architectures"])]
+
     def write_part(self, key: str, stacks: Sequence[tuple[Network, Sequence[Mapping[str, Any]]]]) -> None:
         """Write one part, whole or not at all.
 

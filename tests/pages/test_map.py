@@ -317,3 +317,32 @@ def test_the_checkpoints_of_runs_are_joined_where_asked_and_those_of_the_selecte
     assert paths.count(-1) == 2 and len(paths) == 8  # two runs of three checkpoints
     assert {"run", "step", "true accuracy"} <= {fact["title"] for fact in drawn(app)["facts"]}
     assert not [toggle for toggle in open_page("map", net="tiny-inrs/000004").toggle if toggle.key == "map.paths"]
+
+
+def test_a_folder_is_imported_as_a_zoo_and_opened_and_a_bad_one_is_refused(open_page, tiny_zoos, tmp_path, monkeypatch):
+    from ngcore.upload import export_network
+    from ngcore.zoo import Zoo
+
+    monkeypatch.setenv("NGCORE_WORK", str(tmp_path / "work"))
+    zoo = Zoo.open(tiny_zoos / "tiny-inrs")
+    (tmp_path / "files" / "two").mkdir(parents=True)
+    for i in range(12):
+        export_network(zoo.networks([i]), tmp_path / "files" / "two" / f"{i}.safetensors")
+    app = open_page("map", net=NET)
+    app.text_input(key="map.import.path").set_value(str(tmp_path / "nothing"))
+    app.text_input(key="map.import.name").set_value("brought")
+    app.button(key="map.import.start").click().run()
+    assert any("Expected a folder" in error.value for error in app.error)
+    app.text_input(key="map.import.path").set_value(str(tmp_path / "files"))
+    app.button(key="map.import.start").click().run()
+    assert not app.exception and not app.error
+    assert box(app, "Zoo").value == "brought" and len(drawn(app)["ids"]) == 12
+    assert any("12 networks of 12 files" in info.value for info in app.info)
+
+
+def test_an_import_is_not_offered_to_strangers(open_page, monkeypatch):
+    from app import state
+
+    monkeypatch.setattr(state, "is_public", lambda: True)
+    app = open_page("map", net=NET)
+    assert not app.exception and not [field for field in app.text_input if field.key == "map.import.path"]

@@ -62,3 +62,15 @@ def test_there_is_no_step_among_nothing():
     from app.components.search import step
 
     assert step(np.array([], dtype=int), 3, 1) is None
+
+
+def test_an_id_is_found_by_its_number_in_full_or_by_its_end():
+    import pandas as pd
+
+    from app.components.search import position_of
+
+    metadata = pd.DataFrame({"id": ["z/000001", "z/000010", "z/000100"], "label": [1, 0, 10], "split": "test"})
+    names = tuple(str(i) for i in range(11))
+    assert position_of(metadata, "10", names) == 1  # the network, before those of the class
+    assert position_of(metadata, "z/000100", names) == position_of(metadata, "000100") == 2
+    assert position_of(metadata, "0001", names) == 0 and position_of(metadata, "nothing", names) is None

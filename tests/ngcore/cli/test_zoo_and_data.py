@@ -166,3 +166,19 @@ def test_one_bad_name_of_several_is_named_and_the_others_are_fetched(run, tmp_pa
     assert outcome.code == 1
     assert [entry["name"] for entry in outcome.json] == ["mnist"]
     assert outcome.stderr.startswith("Error: Unknown image set 'imagenet'; ")
+
+
+def test_a_folder_becomes_a_zoo_that_all_commands_find_by_its_name(run, shelf, tmp_path):
+    from ngcore.upload import export_network
+    from ngcore.zoo import Zoo
+
+    zoo = Zoo.open(shelf / "zoos" / "tiny-inrs")
+    for i in range(3):
+        export_network(zoo.networks([i]), tmp_path / f"net-{i}.safetensors")
+    (tmp_path / "bad.npz").write_bytes(b"nothing")
+    (tmp_path / "labels.csv").write_text("file,label,accuracy\nnet-0.safetensors,one,0.5\nnet-1.safetensors,two,\n")
+    outcome = run("zoo", "import", tmp_path, "--name", "mine", "--labels", tmp_path / "labels.csv", "--json")
+    assert (outcome.json["num_networks"], outcome.json["num_files"]) == (3, 4)
+    assert list(outcome.json["refused"]) == ["bad.npz"] and "bad.npz" in outcome.stderr
+    assert run("zoo", "info", "mine", "--json").json["num_networks"] == 3
+    assert "Expected a .csv or .parquet file" in run("zoo", "import", tmp_path, "--labels", tmp_path / "bad.npz").stderr
