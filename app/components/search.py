@@ -55,9 +55,11 @@ def _has_text(metadata: pandas.DataFrame, text: str, class_names: Sequence[str])
 def position_of(metadata: pandas.DataFrame, text: str, class_names: Sequence[str] = ()) -> int | None:
     """The position of the network whose number or id a text is, else of the first that a search for it finds."""
     found = find(metadata, Filters(text=text), class_names)
+    if not len(found):
+        return None
     number = text.strip().rpartition("/")[2].lstrip("0")
-    exact = found[(metadata["id"].iloc[found].str.rpartition("/")[2].str.lstrip("0") == number).to_numpy()]
-    return int(exact[0]) if len(exact) else int(found[0]) if len(found) else None
+    is_exact = metadata["id"].iloc[found].str.rpartition("/")[2].str.lstrip("0") == number
+    return int(found[int(is_exact.to_numpy().argmax())])
 
 
 def step(positions: np.ndarray, current: int | None, by: int) -> int | None:
