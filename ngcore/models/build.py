@@ -52,6 +52,8 @@ def _joined(num_probes: int) -> dict[str, Any]:
     return {"num_probes": num_probes, "generates_probes": True, "joins_outputs": True, "reads_responses": True}
 
 
+EXAMPLES: dict[str, Any] = {"d_hidden": 64, "num_layers": 2, "dropout": 0.1}
+KNOWN: dict[str, Any] = {"num_probes": 256, "joins_outputs": True, "has_examples": True}
 SYMMETRIC: dict[str, Any] = {"is_sign_invariant": True, "is_phase_invariant": True, "fourier_scale": 1.0}
 NG_T: dict[str, Any] = {"d_node": 64, "d_edge": 32}
 
@@ -89,6 +91,7 @@ PRESETS: dict[str, ModelConfig] = {
     "ng-sweep-accuracy-16-probes": SweepConfig(**SWEEP_ACCURACY, **_joined(16)),
     "ng-sweep-accuracy-64-probes": SweepConfig(**SWEEP_ACCURACY, **_joined(64)),
     "ng-sweep-accuracy-128-probes": SweepConfig(**SWEEP_ACCURACY, **_joined(128)),
+    "ng-sweep-accuracy-256-examples": SweepConfig(**SWEEP_ACCURACY, **KNOWN),
     "ng-gnn-accuracy": GNNConfig(**GNN_ACCURACY),
     "ng-gnn-accuracy-16-probes": GNNConfig(**GNN_ACCURACY, **_joined(16)),
     "ng-gnn-accuracy-64-probes": GNNConfig(**GNN_ACCURACY, **_joined(64)),
@@ -104,6 +107,7 @@ PRESETS: dict[str, ModelConfig] = {
     "output-accuracy-16-probes": OutputProbesConfig(num_probes=16, keeps_scale=True, **OUTPUT_PROBES),
     "output-accuracy-64-probes": OutputProbesConfig(num_probes=64, keeps_scale=True, **OUTPUT_PROBES),
     "output-accuracy-128-probes": OutputProbesConfig(num_probes=128, keeps_scale=True, **OUTPUT_PROBES),
+    "output-accuracy-256-examples": OutputProbesConfig(num_probes=256, has_examples=True, **EXAMPLES),
     "output-lattice-256": OutputProbesConfig(num_probes=256, has_lattice=True, **LATTICE),
 }
 """Models by name; `build_model(preset(name), architectures)` builds one, `preset(name, **changes)` changes numbers.
@@ -111,7 +115,7 @@ PRESETS: dict[str, ModelConfig] = {
 Those with `-accuracy` judge classifiers of any architecture, by one logit. `ng-sweep-accuracy`, `ng-gnn-accuracy` and
 `ng-t-accuracy` read weights alone; with `-16-probes`, `-64-probes` or `-128-probes` they correct what
 `output-accuracy-…-probes` alone would answer, and see how every channel responds (not with
-`reads_responses=False`).
+`reads_responses=False`). Those with `-256-examples` carry real images of known classes and test networks on them.
 """
 
 

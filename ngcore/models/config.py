@@ -76,6 +76,7 @@ class GraphConfig(ModelConfig):
             see `JoinedModel`.
         reads_responses: Whether nodes then get statistics of their responses to the probes, see `ResponseFeatures`;
             without a join they always get means.
+        has_examples: Whether the probes of a join are real images of known classes; see `ExampleProbes`.
 
     Raises:
         NeuralGraphError: If a model that is invariant to signs or phases, or a joined one, is to have a parameter
@@ -97,6 +98,7 @@ class GraphConfig(ModelConfig):
     rows: RowsBy = "depth"
     joins_outputs: bool = False
     reads_responses: bool = False
+    has_examples: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sign", "phase"):
@@ -172,6 +174,7 @@ class OutputProbesConfig(BaselineConfig):
         has_lattice: Whether they are fixed instead, a grid over the image, and convolutions read what INRs answer.
         keeps_scale: Whether the size of the answers, by its logarithm, is read beside them: it shows how sure a network
             is. The answers themselves are brought to mean 0 and variance 1.
+        has_examples: Whether they are real images of known classes instead; see `ExampleProbes`.
     """
 
     kind: Literal["output-probes"] = "output-probes"
@@ -179,6 +182,7 @@ class OutputProbesConfig(BaselineConfig):
     generates_probes: bool = False
     has_lattice: bool = False
     keeps_scale: bool = False
+    has_examples: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,6 +235,7 @@ class SweepConfig(SweepReaderConfig):
         joins_outputs: Whether the answer is that of the branch of probes, which the sweeps correct (`JoinedModel`);
             else it is the mean of both.
         reads_responses: Whether neurons then get statistics of their responses to the probes.
+        has_examples: Whether the probes of a join are real images of known classes; see `ExampleProbes`.
 
     Raises:
         NeuralGraphError: If a width-stable model is to sweep back, or to read hidden neurons: both see the splits. If
@@ -245,6 +250,7 @@ class SweepConfig(SweepReaderConfig):
     is_width_stable: bool = False
     joins_outputs: bool = False
     reads_responses: bool = False
+    has_examples: bool = False
 
     def __post_init__(self) -> None:
         if self.is_width_stable and (self.num_layers, self.readout) != (1, "outputs"):
@@ -266,12 +272,15 @@ def output_probing(config: GraphConfig | SweepConfig) -> OutputProbesConfig:
         generates_probes=config.generates_probes,
         has_lattice=isinstance(config, SweepConfig) and config.has_lattice,
         keeps_scale=config.joins_outputs,
+        has_examples=config.has_examples,
     )
 
 
 def _expect_probes(config: GraphConfig | SweepConfig) -> None:
     if config.joins_outputs and (not config.num_probes or getattr(config, "has_lattice", False)):
         raise NeuralGraphError("Expected learned probes for a model that joins output probes, got none.")
+    if config.has_examples and not config.joins_outputs:
+        raise NeuralGraphError("Expected joins_outputs for a model that knows examples, got none.")
     if config.reads_responses and not config.joins_outputs:
         raise NeuralGraphError("Expected joins_outputs for a model that reads responses to its probes, got none.")
 

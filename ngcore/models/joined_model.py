@@ -11,7 +11,7 @@ from ngcore.models.config import GraphConfig, SweepConfig, output_probing
 from ngcore.models.input_spec import InputSpec
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.neural_graph_model import NeuralGraphModel
-from ngcore.models.output_probes import OutputProbes
+from ngcore.models.output_probes import LatticeProbes, output_probes
 from ngcore.models.sweep_model import SweepModel
 from ngcore.networks import Network
 
@@ -32,12 +32,17 @@ class JoinedModel(Model):
         super().__init__()
         self.config, self.spec = config, spec
         self.graph = NeuralGraphModel(config, spec) if isinstance(config, GraphConfig) else SweepModel(config, spec)
-        self.outputs = OutputProbes(output_probing(config), spec)
+        outputs = output_probes(output_probing(config), spec)
+        assert not isinstance(outputs, LatticeProbes)  # which the configuration refuses
+        self.outputs = outputs
         last = nn.Linear(config.d_hidden, config.d_out)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.correction = nn.Sequential(
-            nn.Linear(2 * config.d_hidden, config.d_hidden), nn.SiLU(), nn.Dropout(config.dropout), last
+            nn.Linear(config.d_hidden + outputs.head.in_features, config.d_hidden),
+            nn.SiLU(),
+            nn.Dropout(config.dropout),
+            last,
         )
 
     def fit_normalisation(self, networks: Networks) -> None:

@@ -4,7 +4,7 @@ import itertools
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError, ShapeMismatchError
@@ -16,6 +16,7 @@ from ngcore.models.probe_features import Answers, ask
 from ngcore.models.probes import probes_for, probes_of
 from ngcore.networks import Network
 
+NUM_MARKS = 9  # of `ExampleProbes.marks`, those by class aside
 SMALL = 1e-6  # added to the variance of answers, of which there is none where a network answers all alike
 
 
@@ -149,8 +150,114 @@ class LatticeProbes(Model):
         return self.head(self.embed(networks))
 
 
-def output_probes(config: OutputProbesConfig, spec: InputSpec) -> OutputProbes | LatticeProbes:
+class ExampleProbes(Model):
+    """Real images of known classes, which a classifier is run on, and an MLP on how it does.
+
+    It reads the share that the network is right about, surely and by a margin, the probability of the true class and
+    its logarithm, entropy and confidence, and the share of each class. An untrained model answers with the logit of the
+    first: it is a test on P images. Training learns what else to make of them.
+
+    Args:
+        config: Widths, and the number of images P.
+        spec: The networks to be asked; all read inputs of one shape and answer with one vector of logits.
+
+    Raises:
+        NeuralGraphError: If they read inputs of several shapes.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __init__(self, config: OutputProbesConfig, spec: InputSpec) -> None:
+        super().__init__()
+        if len(spec.inputs) != 1 or spec.inputs[0].tokens or len(spec.inputs[0].shapes) != 1:
+            raise NeuralGraphError(f"Expected networks that read images of one shape, got {len(spec.inputs)} shapes.")
+        self.spec, self.num_classes = spec, spec.num_answers
+        self.register_buffer("images", torch.zeros(config.num_probes, *spec.inputs[0].shapes[0]))
+        self.register_buffer("labels", torch.arange(config.num_probes) % self.num_classes)
+        sizes = (NUM_MARKS + self.num_classes, *(config.d_hidden,) * config.num_layers)
+        hidden = [
+            (nn.Linear(n_in, n_out), nn.SiLU(), nn.Dropout(config.dropout)) for n_in, n_out in itertools.pairwise(sizes)
+        ]
+        self.hidden = nn.Sequential(*itertools.chain.from_iterable(hidden))
+        self.head = nn.Linear(sizes[-1] + 1, config.d_out)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        nn.init.ones_(self.head.weight[:, -1])
+
+    @torch.no_grad()
+    def take_examples(self, images: Float[Tensor, "images ..."], labels: Int[Tensor, " images"]) -> None:
+        """Keep images: the first of each class.
+
+        Raises:
+            ShapeMismatchError: If they have another shape, or a class has too few.
+        """
+        if images.shape[1:] != self.images.shape[1:]:
+            raise ShapeMismatchError(
+                f"Expected images of shape {tuple(self.images.shape[1:])}, got {tuple(images.shape[1:])}."
+            )
+        for label in range(self.num_classes):
+            places = (self.labels == label).nonzero().flatten()
+            found = (labels == label).nonzero().flatten()[: len(places)]
+            if len(found) < len(places):
+                raise ShapeMismatchError(f"Expected {len(places)} images of class {label}, got {len(found)}.")
+            self.images[places] = images[found].to(self.images)
+
+    def ask(self, network: Network, *, with_statistics: bool = False) -> Answers:
+        """What N stacked networks answer to the images.
+
+        Raises:
+            ShapeMismatchError: If they read other inputs or answer with another number of logits.
+        """
+        self.spec.number_of_inputs(network.architecture)
+        answers = ask(network, [self.images], with_statistics=with_statistics)
+        if answers.outputs.shape[2] != self.num_classes:
+            raise ShapeMismatchError(
+                f"Expected networks with {self.num_classes} outputs, got {network} of {answers.outputs.shape[2]}."
+            )
+        return answers
+
+    def marks(self, answers: Answers) -> Float[Tensor, "networks marks"]:
+        """How each network does; the first mark is the share of images that it is right about."""
+        logits = answers.outputs.float()
+        labels = self.labels.expand(len(logits), -1)[..., None]
+        log_probabilities = logits.log_softmax(-1)
+        of_label = log_probabilities.gather(-1, labels).squeeze(-1)
+        others = logits.scatter(-1, labels, -torch.inf).amax(-1)
+        scale = logits.std(-1, correction=0).mean(-1, keepdim=True) + SMALL
+        margin = (logits.gather(-1, labels).squeeze(-1) - others) / scale
+        is_right = (margin > 0).float()
+        entropy = -(log_probabilities.exp() * log_probabilities).sum(-1)
+        columns = [
+            *(is_right, (4 * margin).sigmoid(), of_label.exp(), of_label.clamp(min=-10) / 5),
+            *(entropy, log_probabilities.amax(-1).exp(), margin.clamp(-3, 3)),
+        ]
+        means = torch.stack([column.mean(-1) for column in columns], dim=-1)
+        classes = nn.functional.one_hot(self.labels, self.num_classes).to(is_right)
+        by_class = is_right @ classes / classes.sum(0).clamp(min=1)
+        return torch.cat([means, of_label.exp().std(-1, correction=0)[:, None], scale.log() / 2, by_class], dim=-1)
+
+    def represent(self, network: Network, answers: Answers) -> Float[Tensor, "networks d"]:
+        """Representation of N stacked networks, before the last Linear, from their answers."""
+        del network
+        marks = self.marks(answers)
+        count = len(self.labels)
+        share = (marks[:, :1] * count + 0.5) / (count + 1)
+        return torch.cat([self.hidden(marks), share.logit()], dim=-1)
+
+    def embed(self, networks: Networks) -> Float[Tensor, "networks d"]:
+        """Representation of each network, of one stack or several, before the last Linear."""
+        return torch.cat([self.represent(stack, self.ask(stack)) for stack in stacks_of(networks)])
+
+    def forward(self, networks: Networks) -> Float[Tensor, "networks d_out"]:
+        """Answer for each network, of one stack or several."""
+        return self.head(self.embed(networks))
+
+
+def output_probes(config: OutputProbesConfig, spec: InputSpec) -> OutputProbes | LatticeProbes | ExampleProbes:
     """Output-only probing of a configuration, by itself or as a branch."""
+    if config.has_examples:
+        return ExampleProbes(config, spec)
     if not config.has_lattice:
         return OutputProbes(config, spec)
     return LatticeProbes(

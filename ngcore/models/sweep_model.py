@@ -15,7 +15,7 @@ from ngcore.models.heads import read_outputs
 from ngcore.models.input_spec import InputSpec, expect_ends, slope_columns
 from ngcore.models.model import Model, Networks, stacks_of
 from ngcore.models.normaliser import Normaliser, fold_statistics_and_biases
-from ngcore.models.output_probes import LatticeProbes, OutputProbes, output_probes
+from ngcore.models.output_probes import ExampleProbes, LatticeProbes, OutputProbes, output_probes
 from ngcore.models.places import StructuralEmbedding
 from ngcore.models.probe_features import ResponseFeatures
 from ngcore.models.signs import canonical_copies, whole_turns
@@ -158,7 +158,7 @@ class SweepModel(SweepReader):
         self.responses: ResponseFeatures | None = None
         if config.reads_responses:
             self.responses = ResponseFeatures(num_probes=config.num_probes, rows=self.rows, d=config.d_node)
-        self.outputs: OutputProbes | LatticeProbes | None = None
+        self.outputs: OutputProbes | LatticeProbes | ExampleProbes | None = None
         if config.num_probes and not config.joins_outputs:
             self.outputs = output_probes(output_probing(config), spec)
 

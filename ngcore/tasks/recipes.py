@@ -155,6 +155,8 @@ def _judges(zoo: str) -> dict[str, Recipe]:
         ),
         f"{zoo}-ng-gnn": _judge(zoo, "ng-gnn-accuracy", epochs=5),
         f"{zoo}-output-probes-16": _judge(zoo, "output-accuracy-16-probes", epochs=60),
+        f"{zoo}-256-examples": _judge(zoo, "output-accuracy-256-examples", epochs=3),
+        f"{zoo}-ng-sweep-256-examples": _judge(zoo, "ng-sweep-accuracy-256-examples", epochs=3, input_noise=0.05),
         f"{zoo}-statnn": Recipe.of("predict", zoo, "statnn", _schedule(60, **FULL)),
     }
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ngcore.device import choose_device
 from ngcore.errors import NotFiniteError
 from ngcore.models import Model, build_model
+from ngcore.models.output_probes import ExampleProbes
 from ngcore.networks import Architecture
 from ngcore.paths import work_folder
 from ngcore.tasks.calibration import calibrate
@@ -30,7 +31,7 @@ from ngcore.training import (
     save_checkpoint,
     train,
 )
-from ngcore.zoo import Zoo, find_zoo
+from ngcore.zoo import Zoo, find_zoo, read_training_sample
 
 SPLITS = ("validation", "test")
 ERRORS = ("cross_entropy", "mean_absolute_error", "mse")  # metrics that are not finite if any answer is not
@@ -227,6 +228,10 @@ def _new_model(recipe: Recipe, problem: Problem, corpora: Mapping[str, Corpus], 
     if config.head == "invariant":
         config = dataclasses.replace(config, d_out=problem.d_out(corpus.zoo))
     model = build_model(config, _architectures(corpora), seed=seed)
+    for module in model.modules():
+        if isinstance(module, ExampleProbes):
+            known = read_training_sample(corpus.zoo.card["recipe"]["images"])
+            module.take_examples(known.inputs(corpus.stacks[0].architecture), known.labels)
     if recipe.starts:
         prefixes = tuple(recipe.starts)
         weights = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(prefixes)}
