@@ -219,14 +219,14 @@ class ExampleProbes(Model):
 
     def marks(self, answers: Answers) -> Float[Tensor, "networks marks"]:
         """How each network does; the first mark is the share of images that it is right about."""
-        logits = answers.outputs.float()
+        logits = answers.outputs.to(self.images.dtype)
         labels = self.labels.expand(len(logits), -1)[..., None]
         log_probabilities = logits.log_softmax(-1)
         of_label = log_probabilities.gather(-1, labels).squeeze(-1)
         others = logits.scatter(-1, labels, -torch.inf).amax(-1)
         scale = logits.std(-1, correction=0).mean(-1, keepdim=True) + SMALL
         margin = (logits.gather(-1, labels).squeeze(-1) - others) / scale
-        is_right = (margin > 0).float()
+        is_right = (margin > 0).to(logits)
         entropy = -(log_probabilities.exp() * log_probabilities).sum(-1)
         columns = [
             *(is_right, (4 * margin).sigmoid(), of_label.exp(), of_label.clamp(min=-10) / 5),
