@@ -146,6 +146,12 @@ def _judge(zoo: str, name: str, *, epochs: int, **changes: Any) -> Recipe:
     return Recipe.of("predict", zoo, name, _schedule(epochs, **JUDGE), **changes)
 
 
+def _examined(zoo: str, name: str, **changes: Any) -> Recipe:
+    """A predictor that tests networks on real images: it begins close to what it will learn, so few passes do."""
+    config = _schedule(6, **JUDGE | {"warmup_steps": 20, "ema_decay": 0.98})
+    return Recipe.of("predict", zoo, name, config, **changes)
+
+
 def _judges(zoo: str) -> dict[str, Recipe]:
     """Predictors of the accuracy of networks of many architectures; the neurons' responses taught none of them more."""
     return {
@@ -155,8 +161,8 @@ def _judges(zoo: str) -> dict[str, Recipe]:
         ),
         f"{zoo}-ng-gnn": _judge(zoo, "ng-gnn-accuracy", epochs=5),
         f"{zoo}-output-probes-16": _judge(zoo, "output-accuracy-16-probes", epochs=60),
-        f"{zoo}-256-examples": _judge(zoo, "output-accuracy-256-examples", epochs=3),
-        f"{zoo}-ng-sweep-256-examples": _judge(zoo, "ng-sweep-accuracy-256-examples", epochs=3, input_noise=0.05),
+        f"{zoo}-256-examples": _examined(zoo, "output-accuracy-256-examples"),
+        f"{zoo}-ng-sweep-256-examples": _examined(zoo, "ng-sweep-accuracy-256-examples", input_noise=0.05),
         f"{zoo}-statnn": Recipe.of("predict", zoo, "statnn", _schedule(60, **FULL)),
     }
 
