@@ -14,7 +14,7 @@ class Question:
     Attributes:
         words: What is asked.
         zoo: Name of the zoo; the published figures are on networks that were fitted elsewhere.
-        reads: Whether models may run the networks on probes, or see weights alone.
+        reads: Whether models see weights alone, may run the networks on probes, or on real images of known classes.
         metric: Test figure that is compared; "final.kendall_tau" for that of final checkpoints.
         published: The best published figure; None if there is none.
         method: The authors' name for the method.
@@ -24,7 +24,7 @@ class Question:
 
     words: str
     zoo: str
-    reads: Literal["weights", "probes", "any"]
+    reads: Literal["weights", "probes", "examples", "any"]
     metric: str = "accuracy"
     published: float | None = None
     method: str = ""
@@ -134,6 +134,13 @@ QUESTIONS = (
         task="predict",
     ),
     Question(
+        words="Accuracy of CNNs of any architecture, all along training, tested on 256 real images (Kendall's τ)",
+        zoo="cnn-park",
+        reads="examples",
+        metric="kendall_tau",
+        task="predict",
+    ),
+    Question(
         words="Accuracy of MLPs, CNNs, GRUs, LSTMs and transformers at the end of training, from weights (Kendall's τ)",
         zoo="fashion-families",
         reads="weights",
@@ -144,6 +151,13 @@ QUESTIONS = (
         words="Accuracy of MLPs, CNNs, GRUs, LSTMs and transformers at the end of training, with probes (Kendall's τ)",
         zoo="fashion-families",
         reads="probes",
+        metric="final.kendall_tau",
+        task="predict",
+    ),
+    Question(
+        words="The same, tested on 256 real images (Kendall's τ)",
+        zoo="fashion-families",
+        reads="examples",
         metric="final.kendall_tau",
         task="predict",
     ),

@@ -25,7 +25,7 @@ def probe_rows(cards: Iterable[Card]) -> list[Row]:
     rows = []
     for row in result_rows(cards):
         config = configs[row["name"]]
-        if config["kind"] in PROBING:
+        if config["kind"] in PROBING and not config.get("has_examples"):
             figure = float(row["test"][PROBLEMS[row["task"]].monitor])
             family, probes = FAMILY_NAMES[config["kind"]], int(config.get("num_probes", 0))
             rows.append({**row, "family": family, "probes": probes, "figure": figure})

@@ -171,7 +171,7 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
         "edit": edit_of(card) if card["task"] == "edit" else None,
         "zoo": card["corpus"]["name"],
         "zoo_sha256": card["corpus"].get("sha256"),
-        "reads": "probes" if card["model"]["config"].get("num_probes") else "weights",
+        "reads": _reads(card["model"]["config"]),
         "test": dict(card["metrics"]["test"]),
         "validation": dict(card["metrics"].get("validation", {})),
         "mean": mean,
@@ -186,6 +186,13 @@ def _row(card: Card, by_name: Mapping[str, Card]) -> Row:
         "command": card["command"],
         **({"trust": trust} if (trust := trust_of(card)) else {}),
     }
+
+
+def _reads(config: Mapping[str, Any]) -> str:
+    """What a model sees: "weights" alone, "probes", or "examples", real images of known classes."""
+    if config.get("has_examples"):
+        return "examples"
+    return "probes" if config.get("num_probes") else "weights"
 
 
 def _final_over_seeds(card: Card) -> dict[str, Any] | None:
