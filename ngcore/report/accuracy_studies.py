@@ -45,11 +45,21 @@ class Base:
         self,
         zoo: Zoo,
         *,
-        noise: Augmentation = CNN_NOISE,
+        noise: Augmentation | None = None,
         name: str | None = None,
         changes: Mapping[str, Any] | None = None,
     ) -> Recipe:
-        """A short training on a zoo, of the preset or of another, with some numbers changed."""
+        """A short training on a zoo, of the preset or of another, with some numbers changed.
+
+        Args:
+            zoo: The networks.
+            noise: On the networks; None: `CNN_NOISE`, but none where outputs alone are read, which it would change.
+            name: Of another preset.
+            changes: Of its numbers.
+        """
+        chosen = name or self.preset
+        if noise is None:
+            noise = Augmentation() if preset(chosen).kind == "output-probes" else CNN_NOISE
         config = TrainConfig(
             steps=self.steps,
             batch_size=64,
@@ -59,7 +69,7 @@ class Base:
             ema_decay=0.99,
             validate_every=max(1, self.steps // 5),
         )
-        return Recipe.of("predict", zoo.name, name or self.preset, config, augmentation=noise, **(changes or {}))
+        return Recipe.of("predict", zoo.name, chosen, config, augmentation=noise, **(changes or {}))
 
 
 def _parts(zoo: Zoo, base: Base) -> Iterator[Cell]:
