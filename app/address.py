@@ -48,13 +48,20 @@ class Parameter(Generic[T]):
         An address that says nothing, or nothing valid, gets the session's value again. Call it once a run, where the
         page needs the value.
         """
-        asked = st.query_params.get(self.name)
+        self.news()
+        return st.session_state.get(self._value_key)
+
+    def news(self) -> T | None:
+        """The value that the address newly says, by a link, a reload or the back button; None where it says none.
+
+        For values that the page keeps itself, which it gives back with `set` in every run; else like `get`.
+        """
+        asked, value = st.query_params.get(self.name), None
         if asked is not None and asked != st.session_state.get(self._seen_key):
             value = self.parse(asked) if len(asked) <= MAX_LENGTH else None
             if value is not None:
                 st.session_state[self._value_key] = value
-        value = st.session_state.get(self._value_key)
-        self._show(value, asked)
+        self._show(st.session_state.get(self._value_key), asked)
         return value
 
     def set(self, value: T | None) -> None:
@@ -76,3 +83,13 @@ class Parameter(Generic[T]):
                 del st.query_params[self.name]
         elif text != asked:
             st.query_params[self.name] = text
+
+
+def whole_number(name: str, *, most: int) -> Parameter[int]:
+    """A parameter that is a whole number from 0 to `most`."""
+
+    def parse(text: str) -> int | None:
+        is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+        return int(text) if is_number and int(text) <= most else None
+
+    return Parameter(name, parse, str)

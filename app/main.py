@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import page_table, state
 from app.chunks import load_chunks_when_idle
+from app.components.copy_link import copy_link
 from app.errors import reported
 from app.preload import start_preload
 from app.sidebar import show_device, show_selection
@@ -45,6 +46,7 @@ finally:  # a page that stops early keeps its sidebar; what is slow to import co
     with below_pages:
         with reported():
             show_selection()
+            copy_link()
         with reported():
             show_device()
         load_chunks_when_idle()

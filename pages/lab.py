@@ -44,11 +44,7 @@ with reported(stop=True):
     if found is None:
         st.info("Press *Run checks* to check this network; it takes a few seconds.", icon=":material/info:")
 
-symmetry, probes, extremes = st.tabs(
-    [":material/compare_arrows: Symmetry", ":material/sensors: Probes", ":material/open_in_full: Extremes"],
-    on_change="rerun",
-    key="lab.tab",
-)
+symmetry, probes, extremes = st.tabs(["Symmetry", "Probes", "Extremes"], key="lab_tab", bind="query-params")
 if symmetry.open:
     with symmetry, reported():
         symmetry_tab(selection, found)

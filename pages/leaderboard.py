@@ -68,7 +68,8 @@ if task == CLASSIFY:
             list(comparable),
             default=next(iter(comparable)),
             required=True,
-            key="compare.zoo",
+            key="leaderboard_pair",
+            bind="query-params",
         )
         with reported():
             model_comparison(cached.zoo(name), comparable[name])

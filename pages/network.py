@@ -15,10 +15,10 @@ from app.network.shuffle_tab import shuffle_tab
 from app.network.weights_tab import weights_tab
 
 TABS = {
-    ":material/hub: Graph": graph_tab,
-    ":material/grid_on: Weights": weights_tab,
-    ":material/shuffle: Shuffle": shuffle_tab,
-    ":material/download: Export": export_tab,
+    "Graph": graph_tab,
+    "Weights": weights_tab,
+    "Shuffle": shuffle_tab,
+    "Export": export_tab,
 }
 
 st.title("Network graph")
@@ -32,7 +32,7 @@ elif selection is not None:
         network_facts(selection)
         show_coverage(selection)
         show_degeneracy(selection)
-    tabs = st.tabs(list(TABS), on_change="rerun", key="network.tab")
+    tabs = st.tabs(list(TABS), key="network_tab", bind="query-params")
     for tab, show in zip(tabs, TABS.values(), strict=True):
         if tab.open:
             with tab, reported():

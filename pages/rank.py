@@ -21,7 +21,13 @@ with st.expander("What am I looking at?", icon=":material/help:"):
     )
 show_damaged_zoos()
 source = st.segmented_control(
-    "Networks", [FILES, RUN], default=FILES, required=True, key="rank.source", persist_state="session"
+    "Networks",
+    [FILES, RUN],
+    default=FILES,
+    required=True,
+    key="rank_source",
+    bind="query-params",
+    persist_state="session",
 )
 entries: list[Entry] = []
 with reported(stop=True):
@@ -34,9 +40,11 @@ with reported(stop=True):
             show_error(problem)
     elif zoos := zoos_of_runs():
         with st.container(horizontal=True):
-            name = st.selectbox("Zoo", list(zoos), key="rank.zoo", width=220, persist_state="session")
+            name = st.selectbox(
+                "Zoo", list(zoos), key="rank_zoo", bind="query-params", width=220, persist_state="session"
+            )
             runs = sorted({int(run) for run in zoos[name].metadata["run"] if run >= 0})
-            run = st.selectbox("Run", runs, key=f"rank.run.{name}", width=140, persist_state="session")
+            run = st.selectbox("Run", runs, key="rank_run", bind="query-params", width=140, persist_state="session")
         entries = read_run(zoos[name], run)
 with reported():
     if entries:

@@ -1,21 +1,24 @@
 """Choosing the second network of a blend, and showing both ways to it."""
 
 import random
+from collections.abc import Callable, Collection
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from app import cached, state
-from app.blend.walk import Blend, blend, shuffled_copy
+from app.blend.walk import Blend, blend
 from app.charts.image_grid import draw_image_grid
 from app.charts.walks import draw_walks
 from app.components.appearance import theme
 from app.errors import plain
+from app.partner import MAX_SEED, PARTNER, Partner, key_of, network_of
 from app.state import Selection
 from ngcore.networks import Network
 
 ANOTHER, OWN, COPY = "another network", "one of this session", "a shuffled copy of it"
-KIND_KEY, SECOND_KEY, SEED_KEY = "blend.kind", "blend.second", "blend.seed"
+KIND_KEY, SHOWN_KEY, OWN_KEY = "blend.kind", "blend.shown", "blend.own"
 SHOWN = 82
 
 
@@ -23,9 +26,13 @@ def second_network(selection: Selection) -> tuple[Network, str, str]:
     """Let the user choose it: the network, a key for caches, and what to call it."""
     partners, own = _partners(selection), _of_session(selection)
     kinds = [*([ANOTHER] if partners else []), *([OWN] if own else []), COPY]
+    partner = PARTNER.get()
+    if partner is not None and _kind_of(partner, partners, own) not in kinds:
+        partner = None
+    is_from_elsewhere = partner is not None and partner != st.session_state.get(SHOWN_KEY)
+    if st.session_state.get(KIND_KEY) not in kinds or is_from_elsewhere:
+        st.session_state[KIND_KEY] = kinds[0] if partner is None else _kind_of(partner, partners, own)
     with st.container(horizontal=True, vertical_alignment="bottom", key="blend-second"):
-        if st.session_state.get(KIND_KEY) not in kinds:
-            st.session_state[KIND_KEY] = kinds[0]
         kind = st.segmented_control(
             "Blend with",
             kinds,
@@ -34,34 +41,70 @@ def second_network(selection: Selection) -> tuple[Network, str, str]:
             persist_state="session",
             help="The shuffled copy computes the same function with its hidden neurons in other places.",
         )
-        if kind == COPY:
-            return _shuffled_copy(selection)
-        if kind == OWN:
-            second = st.selectbox(
-                "Network of this session", list(own), key="blend.own", format_func=own.__getitem__, width=260
-            )
-        else:
-            second = _another(partners)
-    label = cached.label_name(second)
-    name = cached.title(second) + (f", label {label}" if label else "")
-    return cached.network(second), cached.content_key(second), name
+        known = partner if partner is not None and _kind_of(partner, partners, own) == kind else None
+        choose: dict[str, Callable[[Partner | None], Partner]] = {
+            COPY: _choose_copy,
+            OWN: partial(_choose_own, own),
+            ANOTHER: partial(_choose_another, partners),
+        }
+        chosen = choose[kind or kinds[0]](known)
+    if chosen != partner:
+        PARTNER.set(chosen)
+    st.session_state[SHOWN_KEY] = chosen
+    second = chosen.selection
+    label = cached.label_name(second) if second else None
+    name = (cached.title(second) if second else "its shuffled copy") + (f", label {label}" if label else "")
+    return network_of(chosen, selection), key_of(chosen, selection), name
 
 
-def _shuffled_copy(selection: Selection) -> tuple[Network, str, str]:
-    seed = st.session_state.setdefault(SEED_KEY, 1)
-    st.button("Shuffle again", icon=":material/shuffle:", key="blend.shuffle", on_click=_next_seed)
-    network = shuffled_copy(cached.network(selection), seed)
-    return network, f"{cached.content_key(selection)}#{seed}", "its shuffled copy"
+def _kind_of(partner: Partner, partners: Collection[str], own: Collection[Selection]) -> str | None:
+    """The way in which a second network would have been chosen; None where it cannot be blended with the first."""
+    if partner.selection is None:
+        return COPY
+    if partner.selection in own:
+        return OWN
+    return ANOTHER if partner.selection.id in partners else None
 
 
-def _another(partners: list[str]) -> Selection:
-    chosen = st.session_state.get(SECOND_KEY)
-    if chosen not in partners:
-        chosen = st.session_state[SECOND_KEY] = str(partners[len(partners) // 2])
+def _choose_copy(known: Partner | None) -> Partner:
+    copy = known or Partner()
+    following = Partner(None, copy.seed % MAX_SEED + 1)
+    st.button("Shuffle again", icon=":material/shuffle:", key="blend.shuffle", on_click=_pick, args=(following,))
+    return copy
+
+
+def _choose_own(own: dict[Selection, str], known: Partner | None) -> Partner:
+    chosen = known.selection if known and known.selection else next(iter(own))
+    st.session_state[OWN_KEY] = chosen
+    st.selectbox(
+        "Network of this session", list(own), key=OWN_KEY, format_func=own.__getitem__, width=260, on_change=_own_chosen
+    )
+    return Partner(chosen)
+
+
+def _choose_another(partners: list[str], known: Partner | None) -> Partner:
     st.button(
         "Another example", icon=":material/casino:", key="blend.another", on_click=_choose_at_random, args=(partners,)
     )
-    return Selection(chosen.partition("/")[0], chosen)
+    return known or _of_zoo(str(partners[len(partners) // 2]))
+
+
+def _of_zoo(network_id: str) -> Partner:
+    return Partner(Selection(network_id.partition("/")[0], network_id))
+
+
+def _own_chosen() -> None:
+    _pick(Partner(st.session_state[OWN_KEY]))
+
+
+def _choose_at_random(partners: list[str]) -> None:
+    _pick(_of_zoo(random.choice(partners)))
+
+
+def _pick(partner: Partner) -> None:
+    """Have this second network from now on; for callbacks."""
+    PARTNER.set(partner)
+    st.session_state[SHOWN_KEY] = partner
 
 
 def _partners(selection: Selection) -> list[str]:
@@ -84,14 +127,6 @@ def _of_session(selection: Selection) -> dict[Selection, str]:
         for own in reversed(state.kept().values())
         if own.selection != selection and own.network.architecture == architecture
     }
-
-
-def _next_seed() -> None:
-    st.session_state[SEED_KEY] += 1
-
-
-def _choose_at_random(partners: list[str]) -> None:
-    st.session_state[SECOND_KEY] = random.choice(partners)
 
 
 def show_blend(first: Network, second: Network, key: str, name: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from ngcore.inr import render
-from ngcore.networks import Network, align, draw_permutation, flip_signs, mix, permute_hidden
+from ngcore.networks import Network, align, mix
 
 NUM_SHARES = 9
 SIDE = 28
@@ -43,12 +43,6 @@ class Blend:
     pixels: np.ndarray
     plain: Walk
     aligned: Walk
-
-
-def shuffled_copy(network: Network, seed: int) -> Network:
-    """The same function with other neurons in each place, and other signs where these are free."""
-    generator = torch.Generator().manual_seed(seed)
-    return flip_signs(permute_hidden(network, draw_permutation(network, generator)), generator)
 
 
 @st.cache_data(max_entries=64, max_size="128MB", show_spinner=False)

@@ -11,9 +11,10 @@ from app.charts.image_grid import to_image
 from app.charts.run_curve import draw_run_curve
 from app.charts.tensor_pictures import histogram_picture, matrix_picture
 from app.charts.theme import key_line, scale_key
-from app.compare.partner import PARTNER, Partner, run_of, step_in_words
+from app.compare.partner import run_of, step_in_words
 from app.components.appearance import theme
 from app.errors import plain, reported
+from app.partner import PARTNER, Partner
 from app.state import Selection
 
 FRAME_KEY, TENSOR_KEY, PLAYING_KEY = "compare_frame", "compare_film", "pair.playing"

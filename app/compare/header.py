@@ -6,8 +6,8 @@ from streamlit.delta_generator import DeltaGenerator
 from app import cached, page_table, state
 from app.charts.image_grid import to_image
 from app.compare.pair import Pair
-from app.compare.partner import PARTNER, Partner
 from app.errors import plain
+from app.partner import PARTNER, Partner
 from app.state import Selection
 from ngcore.networks import Network
 

@@ -7,8 +7,8 @@ import streamlit as st
 import torch
 
 from app import cached, measured
-from app.compare.partner import Partner, key_of, network_of, title_of
 from app.errors import plain
+from app.partner import Partner, key_of, network_of, title_of
 from app.sample_inputs import random_inputs
 from app.state import Selection
 from ngcore.networks import Aligned, Network, aligned_with

@@ -12,9 +12,9 @@ from app.charts.gaps import full_colour
 from app.charts.picture_wall import draw_picture_wall, wall_height
 from app.charts.tensor_pictures import histogram_picture, matrix_picture
 from app.charts.theme import key_line, scale_key
-from app.compare.partner import PARTNER, Partner
 from app.components.appearance import theme
 from app.errors import fragment, plain
+from app.partner import PARTNER, Partner
 from app.state import Selection
 from ngcore.zoo import Zoo
 

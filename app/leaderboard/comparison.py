@@ -32,9 +32,9 @@ def model_comparison(zoo: Zoo, cards: Mapping[str, Card]) -> None:
     """Let the user choose two classifiers of a zoo's networks, and compare them."""
     names = list(cards)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = st.selectbox("First model", names, key=f"compare.first.{zoo.name}", width=300)
+        first = st.selectbox("First model", names, key="leaderboard_first", bind="query-params", width=300)
         others = [name for name in names if name != first]
-        second = st.selectbox("Second model", others, key=f"compare.second.{zoo.name}", width=300)
+        second = st.selectbox("Second model", others, key="leaderboard_second", bind="query-params", width=300)
     classes = [str(name) for name in zoo.card["class_names"]]
     table = compare(zoo, cards[first], cards[second])
     if not len(table):
@@ -62,7 +62,8 @@ def model_comparison(zoo: Zoo, cards: Mapping[str, Card]) -> None:
         default="neither",
         format_func=OUTCOMES.__getitem__,
         required=True,
-        key="compare.outcome",
+        key="leaderboard_outcome",
+        bind="query-params",
     )
     _show_pictures(zoo, table[table["outcome"] == outcome], classes)
 

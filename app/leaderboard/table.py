@@ -44,7 +44,8 @@ def leaderboard_table(rows: Sequence[Row]) -> None:
             zoos,
             default=_first(zoos),
             required=True,
-            key=f"leaderboard.zoo.{task}",
+            key=f"leaderboard_zoo_{task}",
+            bind="query-params",
             persist_state="session",
         )
         rows = [row for row in rows if row["zoo"] == zoo]

@@ -26,14 +26,17 @@ def worth_section(comparisons: Sequence[Comparison]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         zoo = next(iter(by_zoo))
         if len(by_zoo) > 1:
-            zoo = st.segmented_control("Networks of", list(by_zoo), default=zoo, required=True, key="worth.zoo")
+            zoo = st.segmented_control(
+                "Networks of", list(by_zoo), default=zoo, required=True, key="worth_zoo", bind="query-params"
+            )
         final = st.segmented_control(
             "Checkpoints",
             list(CHECKPOINTS),
             default=True,
             format_func=CHECKPOINTS.__getitem__,
             required=True,
-            key="worth.final",
+            key="worth_final",
+            bind="query-params",
         )
         figure = st.segmented_control(
             "Figure",
@@ -41,7 +44,8 @@ def worth_section(comparisons: Sequence[Comparison]) -> None:
             default="kendall_tau",
             format_func=FIGURES.__getitem__,
             required=True,
-            key="worth.figure",
+            key="worth_figure",
+            bind="query-params",
         )
     comparison = by_zoo[zoo]
     st.caption(_describe(comparison, final=final))

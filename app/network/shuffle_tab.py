@@ -5,6 +5,7 @@ import streamlit as st
 import torch
 
 from app import cached
+from app.address import whole_number
 from app.components.graph_viewer import Shown, graph_viewer, wish_for
 from app.components.render_panel import enlarged
 from app.errors import fragment, reported
@@ -16,7 +17,7 @@ from app.viewer.flight import pack_flight
 from ngcore.inr import render
 from ngcore.networks import Network, check_cost
 
-SEED_KEY = "shuffle.seed"
+SEED = whole_number("shuffle", most=9_999)
 DRAWING_HEIGHT = 380
 PICTURE_SIDE = 64
 MOVED_NOISE = 1e-3  # share of the outputs' size that float32 sums may differ by; far above it something is wrong
@@ -30,7 +31,7 @@ def shuffle_tab(selection: Selection) -> None:
         "network computes the same function. A model that reads networks should not notice either; one that reads "
         "neural graphs does not."
     )
-    seed = st.session_state.setdefault(SEED_KEY, 0)
+    seed = SEED.get() or 0
     st.button(
         "Shuffle hidden neurons" if not seed else "Shuffle again",
         type="primary",
@@ -51,7 +52,7 @@ def shuffle_tab(selection: Selection) -> None:
 
 
 def _next_seed() -> None:
-    st.session_state[SEED_KEY] += 1
+    SEED.set((SEED.get() or 0) % 9_999 + 1)
 
 
 def _numbers(shuffled: Shuffled) -> None:

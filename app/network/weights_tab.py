@@ -23,7 +23,9 @@ def weights_tab(selection: Selection) -> None:
     network, colours = cached.network(selection), theme()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = _tensor_picker(network)
-        is_log = st.toggle("Logarithmic counts", value=True, key="weights.log", persist_state="session")
+        is_log = st.toggle(
+            "Logarithmic counts", value=True, key="network_log", bind="query-params", persist_state="session"
+        )
     weight = network.parameters[name][0].float().cpu().numpy()
     matrix_place, spread_place = st.columns([1.35, 1], gap="medium")
     with matrix_place:
@@ -44,7 +46,11 @@ def _tensor_picker(network: Network) -> str:
     if architecture.chain is None or not names or len(names) > MAX_BUTTONS:
         shapes = architecture.parameter_shapes
         names = sorted(shapes, key=lambda name: len(shapes[name]) < 2)
-    options: Any = {"key": f"weights.layer{architecture.id}", "format_func": lambda name: _with_shape(network, name)}
+    options: Any = {
+        "key": "network_tensor",
+        "bind": "query-params",
+        "format_func": lambda name: _with_shape(network, name),
+    }
     if len(names) > MAX_BUTTONS:
         return st.selectbox("Tensor", names, width=420, **options)
     name = st.segmented_control("Weights of", names, default=names[0], required=True, **options)

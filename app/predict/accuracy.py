@@ -23,10 +23,10 @@ from ngcore.tasks import Interval, accuracy_interval, describe_images
 from ngcore.training import kendall_tau
 from ngcore.zoo import Zoo
 
-MODELS, WHY = ":material/table_rows: Models", ":material/troubleshoot: Why"
-WHAT_IF, ZOO = ":material/science: What if", ":material/scatter_plot: Its zoo"
+MODELS, WHY = "Models", "Why"
+WHAT_IF, ZOO = "What if", "Its zoo"
 TABS = (MODELS, WHY, WHAT_IF, ZOO)
-CARD_KEY = "predict.accuracy_model"
+CARD_KEY = "predict_model"
 PLOT_KEY = "predict.plot"
 
 
@@ -48,12 +48,12 @@ class Known:
 def accuracy_prediction(selection: Selection, said: Answered) -> None:
     """Show what the chosen model and all others predict for the selected classifier."""
     by_name = {card["name"]: i for i, card in enumerate(said.cards)}
-    name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
+    name = st.selectbox("Model", list(by_name), key=CARD_KEY, width=300, bind="query-params", persist_state="session")
     card, predicted = said.cards[by_name[name]], float(said.values[by_name[name]][0])
     true = cached.row(selection).get("accuracy")
     _show_numbers(selection, card, predicted, true)
     show_differences(card, selection)
-    tabs = dict(zip(TABS, st.tabs(list(TABS), on_change="rerun", key="predict.tab"), strict=True))
+    tabs = dict(zip(TABS, st.tabs(list(TABS), key="predict_tab", bind="query-params"), strict=True))
     if tabs[MODELS].open:
         with tabs[MODELS], reported():
             _show_models(selection, said, true)

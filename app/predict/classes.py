@@ -18,13 +18,13 @@ from app.state import Selection
 from ngcore.tasks import class_set
 
 PICTURE = 260
-CARD_KEY = "predict.class_model"
+CARD_KEY = "predict_model"
 
 
 def class_prediction(selection: Selection, said: Answered) -> None:
     """Show what the chosen model and all others say about the selected INR."""
     by_name = {card["name"]: i for i, card in enumerate(said.cards)}
-    name = st.selectbox("Model", list(by_name), key=f"{CARD_KEY}.{selection.zoo}", width=300, persist_state="session")
+    name = st.selectbox("Model", list(by_name), key=CARD_KEY, width=300, bind="query-params", persist_state="session")
     probabilities = said.values[by_name[name]]
     names = answers.class_names(said.cards[by_name[name]], len(probabilities))
     names_of = [answers.class_names(card, len(row)) for card, row in zip(said.cards, said.values, strict=True)]

@@ -13,7 +13,7 @@ from app.predict.damage import Damage, sweep
 from app.state import Selection
 from ngcore.tasks import WAYS, Measured, changeable_layers
 
-LAYER_KEY, WAY_KEY, STRENGTH_KEY, IMAGES_KEY = "what_if.layer", "what_if.way", "what_if.strength", "what_if.images"
+LAYER_KEY, WAY_KEY, STRENGTH_KEY, IMAGES_KEY = "what_if_layer", "what_if_way", "what_if_strength", "what_if.images"
 UNCHANGED = "as it is"
 LABELS = {
     "drop": "Drop",
@@ -81,7 +81,8 @@ def _controls(selection: Selection, layers: dict[str, str]) -> tuple[Damage, flo
     layer = st.selectbox(
         "Layer",
         list(layers),
-        key=f"{LAYER_KEY}.{'/'.join(layers)}",
+        key=LAYER_KEY,
+        bind="query-params",
         format_func=lambda name: f"{name}: {layers[name]}",
         width=240,
         persist_state="session",
@@ -93,6 +94,7 @@ def _controls(selection: Selection, layers: dict[str, str]) -> tuple[Damage, flo
         format_func=LABELS.__getitem__,
         required=True,
         key=WAY_KEY,
+        bind="query-params",
         persist_state="session",
         help="  \n".join(f"**{LABELS[way.name]}** – {way.does}" for way in WAYS.values()),
     )
@@ -103,7 +105,8 @@ def _controls(selection: Selection, layers: dict[str, str]) -> tuple[Damage, flo
         value=strengths[len(strengths) // 2],
         format_func=lambda value: describe(how, value),
         width=260,
-        key=f"{STRENGTH_KEY}.{how}",
+        key=f"{STRENGTH_KEY}_{how}",
+        bind="query-params",
         persist_state="session",
     )
     sets = measured.image_sets(cached.network(selection).architecture, selection)

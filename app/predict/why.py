@@ -21,7 +21,7 @@ from ngcore.tasks import Explanation, explain_by_gradient, explain_by_occlusion
 
 Method = Literal["gradient", "occlusion"]
 METHODS: dict[Method, str] = {"gradient": "Gradient × input", "occlusion": "Occlusion"}
-METHOD_KEY = "why.method"
+METHOD_KEY = "why_method"
 NUM_EDGES, NUM_NEURONS = 300, 8
 FULL_COLOUR = 0.98
 
@@ -36,6 +36,7 @@ def why_tab(selection: Selection, card: Card) -> None:
         format_func=METHODS.__getitem__,
         required=True,
         key=METHOD_KEY,
+        bind="query-params",
         persist_state="session",
         help="**Gradient × input** – each weight times the slope of the prediction in it.  \n"
         "**Occlusion** – how much the prediction falls when a part is set to 0.",

@@ -1,11 +1,14 @@
 """A chain of edits as plain data: steps to add, remove, move and change, and a history to go back and forth in."""
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 
-from ngcore.inr import find_image_edit
+from ngcore.inr import IMAGE_EDITS, find_image_edit
 
 MAX_STEPS = 12
+MAX_STRENGTH = 2.0
+STEP = re.compile(r"([a-z]{1,20})\*(\d{1,3}(?:\.\d{1,6})?)(?:@([\w+.-]{1,80}))?", re.ASCII)
 MAX_CHANGES = 200
 FULL_STRENGTH = 1.0
 START = "Start"
@@ -92,6 +95,32 @@ def describe(chain: Chain) -> list[str]:
         f"{number}. {step.edit}, strength {step.strength:g}" + (f", by {step.model}" if step.model else "")
         for number, step in enumerate(chain, start=1)
     ]
+
+
+def chain_text(chain: Chain) -> str:
+    """The chain in an address; inverse of `parse_chain`.
+
+    Example:
+        >>> chain_text((Step("rotate", 0.5), Step("dilate", model="mnist-dilate-ng-sweep")))
+        'rotate*0.5~dilate*1@mnist-dilate-ng-sweep'
+    """
+    makers = (f"@{step.model.replace(' ', '+')}" if step.model else "" for step in chain)
+    return "~".join(f"{step.edit}*{step.strength:g}{maker}" for step, maker in zip(chain, makers, strict=True))
+
+
+def parse_chain(text: str) -> Chain | None:
+    """The chain that a text of an address means; None if it means none. Whether its models exist is not asked."""
+    parts = text.split("~") if text else []
+    found = [STEP.fullmatch(part) for part in parts]
+    if len(parts) > MAX_STEPS or not all(found):
+        return None
+    steps = []
+    for number, match in enumerate(found, start=1):
+        edit, strength, model = match.groups()  # type: ignore[union-attr]
+        if edit not in IMAGE_EDITS or not float(strength) <= MAX_STRENGTH:
+            return None
+        steps.append(Step(edit, float(strength), model.replace("+", " ") if model else None, id=number))
+    return tuple(steps)
 
 
 def state_names(chain: Chain) -> list[str]:

@@ -8,8 +8,8 @@ from app import answers
 from app.answers import Card
 from app.errors import plain
 from app.studio import session
-from app.studio.chain import MAX_STEPS, Chain, Step, added, changed, moved, removed
-from app.studio.states import FITTING, FORMULA, MAX_STRENGTH, ImpossibleEditError, State, maker_of
+from app.studio.chain import MAX_STEPS, MAX_STRENGTH, Chain, Step, added, changed, moved, removed
+from app.studio.states import FITTING, FORMULA, ImpossibleEditError, State, maker_of
 from ngcore.inr import find_image_edit
 
 ADD_KEY = "edit.add"

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection
 
 import streamlit as st
 
-from app.studio.chain import Chain, History, added
+from app.address import Parameter
+from app.studio.chain import Chain, History, added, chain_text, parse_chain
 
 HISTORY_KEY = "edit.history"
 BEFORE_KEY, AFTER_KEY = "edit.before", "edit.after"
+CHAIN: Parameter[Chain] = Parameter("edits", parse_chain, chain_text)
 END = -1  # the place after the last step, wherever that is
 
 
@@ -17,9 +19,17 @@ def history() -> History:
 
 
 def begin(possible: Collection[str]) -> Chain:
-    """The chain; with the first possible edit where this session has none yet, so that there is something to see."""
+    """The chain: what the address newly says, which can be undone, or that of the session.
+
+    It has the first possible edit where this session has none yet, so that there is something to see.
+    """
+    asked = CHAIN.news()
     if HISTORY_KEY not in st.session_state:
-        st.session_state[HISTORY_KEY] = History(added((), next(iter(possible))) if possible else ())
+        first = added((), next(iter(possible))) if possible else ()
+        st.session_state[HISTORY_KEY] = History(first if asked is None else asked)
+    elif asked is not None:
+        change(lambda _: asked)
+    CHAIN.set(history().now)
     return history().now
 
 

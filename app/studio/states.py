@@ -20,7 +20,6 @@ from ngcore.zoo.originals import has_originals_at_hand, original_images
 SIDE = 28  # pixels at which pictures are compared where there is no original, as in training
 FORMULA = ""  # the maker of exact edits, among names of models
 FITTING = "fitting on"  # the maker that edits pixels and fits the network on to them
-MAX_STRENGTH = 2.0
 FIT_PASSES = 150  # 200 steps over a quarter of the pixels, each as much work as three forward passes
 MAX_FITTED_BYTES = 256 * 1024 * 1024
 

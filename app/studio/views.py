@@ -11,12 +11,11 @@ from app.components.siren_view import LiveStrength, siren_view
 from app.errors import plain
 from app.state import Selection
 from app.studio import session
-from app.studio.chain import changed
+from app.studio.chain import MAX_STRENGTH, changed
 from app.studio.session import AFTER_KEY, BEFORE_KEY, END
 from app.studio.states import (
     FITTING,
     FORMULA,
-    MAX_STRENGTH,
     State,
     aimed_at,
     at_strengths,

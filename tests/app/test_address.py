@@ -45,6 +45,15 @@ def test_a_value_that_is_none_is_replaced_by_the_last_valid_one(page, lie):
     assert state(asked(page, lie)) == ("42", "42")
 
 
+def test_whole_numbers_are_read_up_to_their_limit():
+    from app.address import whole_number
+
+    seed = whole_number("seed", most=99)
+    texts = ("0", "99", "007", "100", "-1", "1.5", "", "²", "٣")
+    assert [seed.parse(text) for text in texts] == [0, 99, None, None, None, None, None, None, None]
+    assert seed.write(7) == "7"
+
+
 def test_an_address_that_says_nothing_gets_the_value_of_the_session(page):
     asked(page, "42")
     del page.query_params["number"]

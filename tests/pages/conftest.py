@@ -16,6 +16,7 @@ def open_page(pages_folder, tiny_zoos, monkeypatch):
     monkeypatch.setenv("NGCORE_ZOOS", str(tiny_zoos))
     # Building models draws random numbers: a thread that does so would disturb whatever test comes next.
     monkeypatch.setattr("app.preload.start_preload", lambda: None)
+    monkeypatch.setattr("app.components.copy_link.copy_link", lambda: None)  # tests count the components of a page
 
     def run(name, *, net=None, address=None):
         app = AppTest.from_file(pages_folder.parent / "app" / "main.py", default_timeout=WAIT_S)

@@ -3,6 +3,11 @@
 import pytest
 
 
+def partner(app):
+    value = app.query_params["with"]
+    return value if isinstance(value, str) else value[0]
+
+
 def metrics(app):
     return {metric.label: float(metric.value) for metric in app.metric}
 
@@ -20,11 +25,11 @@ def test_a_shuffled_copy_is_reached_without_leaving_the_picture_once_aligned(ope
 def test_another_network_of_the_zoo_is_chosen_at_first_and_by_chance(open_page):
     app = open_page("blend", net="tiny-inrs/000007")
     assert not app.exception and len(app.image) == 3
-    first = app.session_state["blend.second"]
+    first = partner(app)
     assert first.startswith("tiny-inrs/") and first != "tiny-inrs/000007"
     for _ in range(5):
         app.button(key="blend.another").click().run()
-        assert app.session_state["blend.second"] != "tiny-inrs/000007"
+        assert partner(app) != "tiny-inrs/000007"
 
 
 def open_with_two_of_the_session(open_page, pages_folder, kind):
@@ -51,13 +56,29 @@ def test_a_network_of_the_session_is_blended_with_one_of_a_zoo(open_page, pages_
     app = open_with_two_of_the_session(open_page, pages_folder, "another network")
     from app import cached
 
-    zoo, _, _ = app.session_state["blend.second"].partition("/")
+    zoo, _, _ = partner(app).partition("/")
     assert zoo in cached.zoos()
 
 
 def test_a_network_of_the_session_is_blended_with_another_one_of_it(open_page, pages_folder):
     app = open_with_two_of_the_session(open_page, pages_folder, "one of this session")
     assert any("second \\*one\\*" in text.value for text in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("tiny-inrs/000002", "tiny-inrs/000002"),
+        ("copy:7", "copy:7"),
+        ("tiny-cnns/00000-000001", "tiny-inrs/000005"),  # cannot be blended with a picture
+        ("tiny-inrs/000007", "tiny-inrs/000005"),  # is the first itself
+        ("copy:-1", "tiny-inrs/000005"),
+    ],
+)
+def test_the_address_names_the_second_network(open_page, asked, shown):
+    app = open_page("blend", net="tiny-inrs/000007", address={"with": asked})
+    assert not app.exception and not app.error
+    assert partner(app) == shown
 
 
 def test_a_network_that_is_no_picture_is_refused(open_page):
@@ -69,7 +90,8 @@ def test_a_network_that_is_no_picture_is_refused(open_page):
 def test_both_ways_begin_and_end_at_the_two_networks():
     import torch
 
-    from app.blend.walk import blend, shuffled_copy
+    from app.blend.walk import blend
+    from app.partner import shuffled_copy
     from ngcore.inr import initial_siren, render
     from ngcore.networks import siren
 
@@ -81,6 +103,6 @@ def test_both_ways_begin_and_end_at_the_two_networks():
         assert walk.pictures[-1] == pytest.approx(ends[1], abs=1e-5)
         assert walk.errors[[0, -1]] == pytest.approx([0, 0], abs=1e-9)
     assert walked.aligned.distance <= walked.plain.distance
-    same = shuffled_copy(first, 3)
+    same = shuffled_copy.__wrapped__("key", 3, first)
     assert not same.equals(first)
     assert render(same)[0].numpy() == pytest.approx(render(first)[0].numpy(), abs=1e-5)

@@ -10,7 +10,12 @@ NET = "tiny-inrs/000007"
 @pytest.fixture
 def edit_page(open_page, checkpoints, monkeypatch):
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(checkpoints))
-    return lambda net=NET: open_page("edit", net=net)
+    return lambda net=NET, **address: open_page("edit", net=net, address=address)
+
+
+def pictures(app):
+    """The pictures that the browser draws."""
+    return [one for one in app.get("bidi_component") if "networks" in json.loads(one.proto.json)]
 
 
 def metric(app, label):
@@ -44,7 +49,7 @@ def test_an_inr_is_shown_before_and_after_with_target_differences_and_classes(ed
     app = edit_page()
     assert not app.exception and not app.error
     assert len(app.image) == 3 and chain(app) == [("dilate", 1.0)]
-    assert len(app.get("bidi_component")) == 1
+    assert len(pictures(app)) == 1
     assert [series["name"] for series in charts(app)[0]["series"]] == ["before", "after"]
     assert any("Reads as" in text.value and "→" in text.value for text in app.markdown)
     assert "MSE 0\\.0200 \\(n \\= 4\\) on test networks of tiny\\-inrs" in captions(app)
@@ -87,6 +92,33 @@ def test_strength_zero_changes_nothing_and_strengths_are_undone(edit_page):
     assert metric(app, "MSE to the target, edited").value == metric(app, "MSE to the target, unedited").value
     app.button(key="edit.undo").click().run()
     assert app.number_input(key="edit.strength.1").value == 1.0 and chain(app) == [("dilate", 1.0)]
+
+
+def said(app, parameter):
+    value = app.query_params[parameter]
+    return value if isinstance(value, str) else value[0]
+
+
+def test_the_address_holds_the_chain_and_a_new_one_can_be_undone(edit_page):
+    app = edit_page(edits="rotate*0.5~invert*1", edit_tab="Files and code")
+    assert not app.exception and chain(app) == [("rotate", 0.5), ("invert", 1.0)]
+    assert "edit_weights(network, 'rotate', 0.5)" in app.code[0].value
+    add(app, "mirror")
+    assert said(app, "edits") == "rotate*0.5~invert*1~mirror*1"
+    app.query_params["edits"] = "contrast*2"  # a link, or the back button
+    app.run()
+    assert not app.exception and chain(app) == [("contrast", 2.0)]
+    app.button(key="edit.undo").click().run()
+    assert said(app, "edits") == "rotate*0.5~invert*1~mirror*1"
+    app.button(key="edit.reset").click().run()
+    assert said(app, "edits") == "" and chain(app) == []
+
+
+@pytest.mark.parametrize("lie", ["explode*1", "rotate*3", "<script>", "rotate*1~" * 300])
+def test_a_chain_that_is_none_is_replaced_by_the_usual_one(edit_page, lie):
+    app = edit_page(edits=lie, edit_tab=lie, edit_mode=lie)
+    assert not app.exception and not app.error and chain(app) == [("dilate", 1.0)]
+    assert said(app, "edits") == "dilate*1" and "edit_tab" not in app.query_params
 
 
 def test_reset_leaves_no_step_and_can_be_undone(edit_page):
@@ -234,7 +266,7 @@ def test_a_classifier_that_is_damaged_is_reported_and_the_rest_stays(edit_page, 
     monkeypatch.setattr(answers, "answer_about", refuse)
     app = edit_page()
     assert not app.exception and [error.value for error in app.error] == ["Expected weights\\, got none\\."]
-    assert len(app.image) == 3 and len(app.get("bidi_component")) == 1
+    assert len(app.image) == 3 and len(pictures(app)) == 1
 
 
 def test_a_full_chain_offers_no_further_edit(edit_page):

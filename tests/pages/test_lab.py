@@ -21,7 +21,7 @@ def run_checks(app):
 
 
 def show(app, name):
-    app.session_state["lab.tab"] = next(tab.label for tab in app.tabs if name in tab.label)
+    app.session_state["lab_tab"] = next(tab.label for tab in app.tabs if name in tab.label)
     return app.run()
 
 

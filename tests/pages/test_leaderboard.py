@@ -47,7 +47,7 @@ def test_pictures_of_an_outcome_are_as_many_as_it_counts(open_page, with_tiny_mo
     app = open_page("leaderboard")
     counts = {metric.label: int(metric.value) for metric in app.metric}
     for outcome, title in (("neither", "Neither is right"), ("both", "Both are right")):
-        app.segmented_control(key="compare.outcome").set_value(outcome).run()
+        app.segmented_control(key="leaderboard_outcome").set_value(outcome).run()
         walls = [chart.proto for chart in app.get("echarts_chart") if chart.proto.alt.startswith("Pictures")]
         assert sum(len(json.loads(wall.spec)["series"][0]["data"]) for wall in walls) == counts[title]
 
@@ -91,7 +91,7 @@ def test_models_of_one_zoo_are_shown_at_a_time_and_the_best_beside_published_fig
     assert app.dataframe[0].value["model"].tolist() == [renamed["name"]]
     (line,) = app.table[0].value.to_dict("records")
     assert (line["Question"], line["Here"]) == (r"MNIST digits\, from weights", r"50\.00\%")
-    app.segmented_control(key="leaderboard.zoo.classify").set_value("tiny-inrs").run()
+    app.segmented_control(key="leaderboard_zoo_classify").set_value("tiny-inrs").run()
     assert app.dataframe[0].value["model"].tolist() == [second["name"]]
 
 
@@ -248,8 +248,8 @@ def test_what_a_prediction_is_worth_is_shown_beside_baselines_and_labelled_image
     chart = json.loads(app.get("echarts_chart")[-1].proto.spec)
     names = [series["name"] for series in chart["series"]]
     assert names == ["k labelled images", "tiny-predict", "hyper-parameters, boosted", "ceiling by ties"]
-    app.segmented_control(key="worth.figure").set_value("mean_absolute_error").run()
-    app.segmented_control(key="worth.final").set_value(False).run()
+    app.segmented_control(key="worth_figure").set_value("mean_absolute_error").run()
+    app.segmented_control(key="worth_final").set_value(False).run()
     assert not app.exception
     chart = json.loads(app.get("echarts_chart")[-1].proto.spec)
     assert (chart["yAxis"]["name"], chart["yAxis"]["type"]) == ("Mean absolute error", "log")

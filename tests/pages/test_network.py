@@ -125,7 +125,7 @@ def wants_activations(app):
 def test_every_tab_opens_for_every_kind_of_network(open_page, net, tab):
     app = open_page("network", net=net)
     label = next(tab_of_page.label for tab_of_page in app.tabs if tab_of_page.label.endswith(tab))
-    app.session_state["network.tab"] = label
+    app.session_state["network_tab"] = label
     app.run()
     assert not app.exception
     if tab == "Shuffle":
@@ -145,7 +145,7 @@ def test_trained_models_give_the_same_answer_for_a_shuffled_network(open_page, t
     write_tiny_checkpoints(tmp_path, Zoo.open(tiny_zoos / "tiny-inrs"), Zoo.open(tiny_zoos / "tiny-cnns"))
     monkeypatch.setenv("NGCORE_CHECKPOINTS", str(tmp_path))
     app = open_page("network", net="tiny-cnns/00000-000001")
-    app.session_state["network.tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Shuffle"))
+    app.session_state["network_tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Shuffle"))
     app.run()
     app.button(key="shuffle.go").click().run()
     assert not app.exception

@@ -57,7 +57,7 @@ def test_every_page_takes_every_network_or_says_what_it_needs(open_dag, page, na
 @pytest.mark.parametrize("icon", TABS)
 @pytest.mark.parametrize("name", DAGS)
 def test_every_tab_takes_every_network(open_dag, icon, name):
-    chosen = {"network.tab": f":material/{icon}: {TABS[icon]}", "shuffle.seed": 1, "export.show": True}
+    chosen = {"network_tab": TABS[icon], "address.shuffle": 1, "export.show": True}
     app = open_dag("network", name, **chosen)
     assert not app.exception and not app.error and not app.warning
     assert next(tab for tab in app.tabs if tab.label.endswith(TABS[icon])).children
@@ -96,7 +96,7 @@ def test_tokens_are_typed_and_wrong_ones_are_explained(open_dag):
 
 
 def test_heads_that_moved_are_counted(open_dag):
-    app = open_dag("network", "transformer", **{"network.tab": ":material/shuffle: Shuffle", "shuffle.seed": 2})
+    app = open_dag("network", "transformer", **{"network_tab": "Shuffle", "address.shuffle": 2})
     numbers = {metric.label: metric.value for metric in app.metric}
     assert numbers["Heads that moved"].endswith(" of 6") and numbers["Neurons that moved"].endswith(" of 76")
 

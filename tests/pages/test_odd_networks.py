@@ -87,7 +87,7 @@ TABS = {"grid_on": "Weights", "shuffle": "Shuffle", "download": "Export"}
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("icon", TABS)
 def test_every_tab_takes_a_network_of_any_weights(open_with, icon, size, network_of):
-    state = {"network.tab": f":material/{icon}: {TABS[icon]}", "shuffle.seed": 1}
+    state = {"network_tab": TABS[icon], "address.shuffle": 1}
     app = open_with("network", network_of(SIZES[size]), **state)
     assert not app.exception
     assert next(tab for tab in app.tabs if tab.label.endswith(TABS[icon])).children

@@ -78,7 +78,7 @@ def test_a_calibrated_model_gives_an_interval_and_says_how_many_images_it_is_wor
 
 def test_the_tab_of_the_zoo_shows_predicted_against_true_accuracy(open_page, with_models):
     app = open_page("predict", net="tiny-cnns/00000-000002")
-    app.session_state["predict.tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Its zoo"))
+    app.session_state["predict_tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Its zoo"))
     app.run()
     assert not app.exception and not app.error
     plot = next(spec for spec in specs(app) if spec["series"][0]["type"] == "scatter")

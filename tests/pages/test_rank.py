@@ -82,10 +82,10 @@ def test_what_files_leave_open_is_asked_once_for_all(open_page, with_models, cnn
 
 def test_a_run_of_a_zoo_is_ranked_beside_its_true_accuracies(open_page, with_models):
     app = open_page("rank")
-    (source,) = [one for one in app.button_group if one.key == "rank.source"]
+    (source,) = [one for one in app.button_group if one.key == "rank_source"]
     source.set_value("A run of a zoo").run()
-    app.selectbox(key="rank.zoo").set_value("tiny-cnns").run()
-    app.selectbox(key="rank.run.tiny-cnns").set_value(1).run()
+    app.selectbox(key="rank_zoo").set_value("tiny-cnns").run()
+    app.selectbox(key="rank_run").set_value(1).run()
     assert not app.exception and not app.error
     table = ranking(app).set_index("network")
     assert table["measured"].sort_index().tolist() == pytest.approx([40, 50, 60])

@@ -18,7 +18,7 @@ def open_tab(open_page):
 
     def run(net):
         app = open_page("predict", net=net)
-        app.session_state["predict.tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("What if"))
+        app.session_state["predict_tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("What if"))
         app.run()
         assert not app.exception and not app.error
         return app
@@ -52,10 +52,10 @@ def test_predictions_stand_beside_what_is_measured_on_images_that_ship(open_tab)
 @pytest.mark.parametrize("how", WAYS)
 def test_every_way_moves_the_prediction_of_a_model(open_tab, with_models, how):
     app = open_tab("tiny-cnns/00000-000002")
-    (way,) = [one for one in app.button_group if one.key == "what_if.way"]
+    (way,) = [one for one in app.button_group if one.key == "what_if_way"]
     way.set_value(how).run()
     strengths = WAYS[how].strengths
-    app.select_slider(key=f"what_if.strength.{how}").set_value(strengths[-1]).run()
+    app.select_slider(key=f"what_if_strength_{how}").set_value(strengths[-1]).run()
     assert not app.exception and not app.error
     row = table(app).loc["tiny-predict"]
     assert row["change"] == pytest.approx(row["damaged"] - row["as it is"]) and row["change"] != 0

@@ -22,7 +22,7 @@ def charts(app):
 @pytest.mark.parametrize("method", why.METHODS)
 def test_both_methods_explain_a_predicted_accuracy_on_layers_neurons_and_the_graph(open_page, with_models, method):
     app = open_page("predict", net="tiny-cnns/00000-000002")
-    app.session_state["predict.tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Why"))
+    app.session_state["predict_tab"] = next(tab.label for tab in app.tabs if tab.label.endswith("Why"))
     app.session_state[why.METHOD_KEY] = method
     app.run()
     assert not app.exception and not app.error

@@ -2,7 +2,19 @@
 
 import pytest
 
-from app.studio.chain import MAX_STEPS, History, Step, added, changed, describe, moved, removed, state_names
+from app.studio.chain import (
+    MAX_STEPS,
+    History,
+    Step,
+    added,
+    chain_text,
+    changed,
+    describe,
+    moved,
+    parse_chain,
+    removed,
+    state_names,
+)
 
 
 @pytest.fixture
@@ -59,3 +71,37 @@ def test_a_change_that_changes_nothing_leaves_no_trace(chain):
 def test_steps_and_states_are_described_in_words(chain):
     assert describe(changed(chain[:1], 1, model="tiny")) == ["1. rotate, strength 1, by tiny"]
     assert state_names(chain[:2]) == ["Start", "1. Rotate", "2. Invert"]
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        (),
+        (Step("rotate", 0.5), Step("dilate", model="mnist-dilate-ng-sweep"), Step("dilate", 2.0, "fitting on")),
+        tuple(Step("invert", 0.05) for _ in range(MAX_STEPS)),
+    ],
+)
+def test_a_chain_survives_the_way_through_an_address(chain):
+    found = parse_chain(chain_text(chain))
+    assert found == chain and [step.id for step in found] == list(range(1, len(chain) + 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rotate",
+        "rotate*",
+        "rotate*2.01",
+        "rotate*-1",
+        "rotate*nan",
+        "rotate*1e3",
+        "explode*1",
+        "rotate*1@",
+        "rotate*1@../../etc",
+        "rotate*1@<b>",
+        "rotate*1~",
+        "~".join(["rotate*1"] * (MAX_STEPS + 1)),
+    ],
+)
+def test_a_text_that_is_no_chain_is_not_believed(text):
+    assert parse_chain(text) is None
