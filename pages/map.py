@@ -7,8 +7,9 @@ from app.components.damaged_zoos import show_damaged_zoos
 from app.errors import reported
 from app.map import colourings, controls, filters
 from app.map.about import about_zoo
-from app.map.chart import MapView, fitting, map_chart, region_rows
+from app.map.chart import MapView, fitting, is_instant, map_chart, region_rows
 from app.map.imports import import_box
+from app.map.lasso_link import sync_lasso
 from app.map.network import map_network
 from app.map.newcomers import newcomer_box
 from app.map.quality import quality_line
@@ -71,12 +72,15 @@ with reported(stop=True):
             "Colour by",
             list(choices),
             key=f"map_colour_{zoo.name}_{name}",
+            bind="query-params",
             format_func=lambda text: text,
             width=200,
             persist_state="session",
         )
         view = fitting(controls.layout_settings(view))
         filters.filter_widgets(choices)
+    if dimensions == 2 and is_instant(view):
+        sync_lasso(view)
     views = [view]
     if second is not None:
         other = map_data.with_outliers(map_data.points(zoo, models.get(second), limit=limit))

@@ -90,9 +90,14 @@ def fitting(view: MapView) -> MapView:
     return view
 
 
+def is_instant(view: MapView) -> bool:
+    """Whether the layout needs no fit first."""
+    return map_data.is_instant(view.seen, view.method, view.parameters)
+
+
 def map_chart(view: MapView, choices: Mapping[str, Colouring], colouring: Colouring) -> None:
     """Draw a map; clicks select networks, and what is circled becomes the region."""
-    if not map_data.is_instant(view.seen, view.method, view.parameters):
+    if not is_instant(view):
         _fit_in_view(view, colouring)
     rows = region_rows(view)
     kept = filters.standing_out(view.zoo, view.seen, choices, colouring)

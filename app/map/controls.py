@@ -41,6 +41,7 @@ def model_choice(models: dict[str, Card], zoo: str) -> tuple[str, Card | None]:
         "Embedding of",
         [*models, RAW],
         key=f"map_model_{zoo}",
+        bind="query-params",
         format_func=lambda name: _described(name, models),
         width=250,
         help="The model whose embeddings are laid out. Models that see weights alone come first, the best on "
@@ -57,6 +58,7 @@ def second_choice(models: dict[str, Card], first: str, zoo: str) -> str | None:
         "Beside it",
         [NOTHING, *others],
         key=f"map_second_{zoo}",
+        bind="query-params",
         format_func=lambda name: _described(name, models),
         width=250,
         help="A second map of the same networks; what is selected on one shows on both.",

@@ -58,3 +58,16 @@ def test_an_address_that_says_nothing_gets_the_value_of_the_session(page):
     asked(page, "42")
     del page.query_params["number"]
     assert state(page.run()) == ("42", "42")
+
+
+def test_a_lasso_of_many_corners_keeps_its_shape_in_an_address():
+    import numpy as np
+
+    from app.map.lasso_link import MAX_CORNERS, parse_polygon, polygon_text
+
+    angles = np.linspace(0, 2 * np.pi, 500, endpoint=False)
+    circle = [(float(np.cos(angle)), float(np.sin(angle))) for angle in angles]
+    text = polygon_text(circle)
+    polygon = parse_polygon(text)
+    assert polygon is not None and len(polygon) <= MAX_CORNERS and len(text) < 1_500
+    assert np.abs(np.hypot(*np.array(polygon).T) - 1).max() < 1e-3 and polygon_text(polygon) == text

@@ -147,6 +147,24 @@ def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
     assert dimmed(app) == []
 
 
+def test_a_lasso_is_linked_as_a_polygon(open_page):
+    everything = "-900,-900~900,-900~900,900~-900,900"
+    app = open_page("map", net=NET, address={"map_layout": "PCA", "lasso": everything})
+    assert not app.exception and not app.error
+    assert len(app.session_state["map.region"].ids) == 12 and drawn(app)["canClear"]
+    assert drawn(app)["lasso"] == [[-900, -900], [900, -900], [900, 900], [-900, 900]]
+    del app.session_state["map.region"]  # as the browser clears it
+    app.run()
+    assert not app.exception and "lasso" not in app.query_params
+
+
+@pytest.mark.parametrize("lie", ["x", "0,0~1,1", "0,0~1,1~nan,2", "0,0~1,1~1e9,2", "0,0~1~2,2", "0,0~" * 400])
+def test_a_lasso_that_is_none_is_left_out(open_page, lie):
+    app = open_page("map", net=NET, address={"map_layout": "PCA", "lasso": lie, "map_model_tiny-inrs": lie})
+    assert not app.exception and not app.error
+    assert "map.region" not in app.session_state and "lasso" not in app.query_params
+
+
 def test_a_lasso_stays_where_it_was_drawn(open_page):
     app = open_page("map", net=NET)
     polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
