@@ -25,7 +25,7 @@ _TORCH: dict[str, Callable[[list[Tensor], float], torch.optim.Optimizer]] = {
     "adamw": lambda tensors, rate: torch.optim.AdamW(tensors, lr=rate),
 }
 METHODS: dict[Method, str] = {"sgd": "SGD, momentum", "adamw": "AdamW", "muon": "Muon", "graph": "Neural graph"}
-RATES: dict[Method, float] = {"sgd": 0.05, "adamw": 0.005, "muon": 1.0, "graph": 1.0}
+RATES: dict[Method, float] = {"sgd": 0.05, "adamw": 0.01, "muon": 1.0, "graph": 1.0}
 """Where to begin: of Muon and the graph's rule, factors of their own step sizes."""
 
 
