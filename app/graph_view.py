@@ -145,6 +145,15 @@ class GraphView:
         kept = np.linspace(0, len(others) - 1, min(len(others), MAX_STRUCTURAL_EDGES)).round().astype(int)
         return np.concatenate([self.order[:count], others[kept]])
 
+    def strongest_of_layers(self, count: int) -> np.ndarray:
+        """As `strongest`, but the same number of each edge block, so that no layer is left without."""
+        sizes = [
+            len(kernels) if block.parameter else 0 for kernels, block in zip(self.kernels, self.blocks, strict=True)
+        ]
+        own_block = self.block[self.order]
+        kept = [self.order[own_block == i][:share] for i, share in enumerate(shares(sizes, count))]
+        return np.concatenate([*kept, self.strongest(0)])
+
     def share(self, count: int) -> float:
         """Which part of the total |weight| the `count` strongest edges have."""
         sizes = np.abs(self.value[self.order])
@@ -181,6 +190,20 @@ class GraphView:
         """Where the tensors hold a neuron's bias, such as "2.bias[5]"; None if it has none."""
         layer = self.layers[int(self.node_layer[node])]
         return f"{layer.bias[0]}[{node - layer.start + layer.bias[1]}]" if layer.bias else None
+
+
+def shares(counts: Sequence[int], budget: int) -> list[int]:
+    """How many edges of each layer are sent: the same number for all, except that small layers are kept whole.
+
+    Example:
+        >>> shares([10, 1000, 1000], 410)
+        [10, 200, 200]
+    """
+    found, left = [0] * len(counts), budget
+    for position, number in enumerate(sorted(range(len(counts)), key=lambda i: counts[i])):
+        found[number] = min(counts[number], left // (len(counts) - position))
+        left -= found[number]
+    return found
 
 
 def view_of(network: "Network") -> GraphView:

@@ -1,10 +1,9 @@
-"""The tab of the exports: the network as a file, its graph as a page that works offline, its weights as a table."""
+"""The tab of the exports: network and tensors as files, the graph for other programs, the Python of the view."""
 
-import functools
 import io
-import itertools
+import re
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import streamlit as st
 from PIL import Image
 
@@ -13,9 +12,12 @@ from app.components.appearance import is_dark
 from app.components.render_panel import SIZES
 from app.errors import fragment
 from app.graph_view import GraphView
+from app.network.graph_files import graph_svg, graphml, npy, pyg_data, python_code
 from app.network.offline_graph import MAX_PAGE_EDGES, offline_page
+from app.network.weight_table import MAX_WEIGHTS, weight_table
 from app.state import Selection
 from app.viewer.sent import has_whole_view
+from ngcore.networks import Network
 from ngcore.upload import export_network
 
 PAGE_HEIGHT = 520
@@ -26,46 +28,89 @@ PNG_SIDE = 512
 def export_tab(selection: Selection) -> None:
     """Offer what of the selected network can be taken along."""
     network = cached.network(selection)
-    view = cached.graph_view(selection) if has_whole_view(network.architecture) else None
+    has_view = has_whole_view(network.architecture)
     name = selection.file_name
     with st.container(horizontal=True):
-        st.download_button(
+        _button(
             "Network (.safetensors)",
             lambda: _safetensors(selection),
             f"{name}.safetensors",
-            key="export.network",
-            icon=":material/download:",
-            on_click="ignore",
-            type="primary",
-            help="Its tensors and its architecture; this app and `ngcore` read it back bit for bit.",
+            icon="download",
+            is_main=True,
+            hint="Its tensors and its architecture; this app and `ngcore` read it back bit for bit.",
         )
-        if view is not None:
-            st.download_button(
+        if network.architecture.num_parameters <= MAX_WEIGHTS:
+            _button(
                 "Weights (.csv)",
-                functools.partial(weights_csv, view),
+                lambda: weight_table(network),
                 f"{name}-weights.csv",
-                "text/csv",
-                key="export.weights",
-                icon=":material/table:",
-                on_click="ignore",
-                help="One row per edge of the graph.",
+                icon="table",
+                hint="One row per edge of the graph.",
             )
         if cached.is_inr(network.architecture):
-            st.download_button(
-                f"Picture ({PNG_SIDE} × {PNG_SIDE}, .png)",
-                lambda: _png(selection),
-                f"{name}.png",
-                "image/png",
-                key="export.picture",
-                icon=":material/image:",
-                on_click="ignore",
+            _button(f"Picture ({PNG_SIDE} × {PNG_SIDE}, .png)", lambda: _png(selection), f"{name}.png", icon="image")
+    _tensor(network, name)
+    st.markdown("**Graph**")
+    with st.container(horizontal=True):
+        if has_view:
+            title = f"{cached.title(selection)}, {network.architecture.name}"
+            _button(
+                "Drawing (.svg)", lambda: graph_svg(cached.graph_view(selection), title), f"{name}.svg", icon="draw"
             )
-    st.caption("To save a chart as a picture, point at it: the buttons appear in its upper right corner.")
+            _button(
+                "GraphML",
+                lambda: graphml(cached.graph_view(selection)),
+                f"{name}.graphml",
+                icon="hub",
+                hint="For Gephi, yEd, Cytoscape and networkx.",
+            )
+        _button(
+            "PyTorch Geometric (.pt)",
+            lambda: pyg_data(network),
+            f"{name}-graph.pt",
+            icon="scatter_plot",
+            hint="A `Data` with x, edge_index and edge_attr.",
+        )
+    st.caption("The view as you see it is saved by PNG and SVG above the drawing in the graph tab.")
     st.markdown("**Stand-alone HTML**")
-    if view is None:
-        st.markdown("The network has too many weights for one drawing or table; the graph tab shows its blocks.")
+    if has_view:
+        _page(cached.graph_view(selection), name)
     else:
-        _page(view, name)
+        st.markdown("The network has too many weights for a page of its own; the graph tab shows its layers.")
+    st.markdown("**Python**")
+    st.code(python_code(selection, f"{name}.safetensors"), language="python")
+
+
+def _button(
+    label: str, data: Callable[[], bytes | str], file: str, *, icon: str, hint: str | None = None, is_main: bool = False
+) -> None:
+    """A button whose file is made when it is clicked."""
+    st.download_button(
+        label,
+        data,
+        file,
+        key=f"export.{file.rpartition('.')[2]}.{icon}",
+        icon=f":material/{icon}:",
+        on_click="ignore",
+        type="primary" if is_main else "secondary",
+        help=hint,
+    )
+
+
+def _tensor(network: Network, name: str) -> None:
+    """Any tensor as a file of numpy."""
+    shapes = network.architecture.parameter_shapes
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Tensor", list(shapes), key="export.tensor", width=360, format_func=lambda key: _with_shape(key, shapes)
+        )
+        if chosen is not None:
+            safe = re.sub(r"[^\w.-]", "-", chosen)
+            _button("Tensor (.npy)", lambda: npy(network, chosen), f"{name}-{safe}.npy", icon="data_array")
+
+
+def _with_shape(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return f"{name}  {'×'.join(map(str, shapes[name]))}"
 
 
 def _page(view: GraphView, name: str) -> None:
@@ -91,24 +136,6 @@ def _page(view: GraphView, name: str) -> None:
 
 def _safetensors(selection: Selection) -> bytes:
     return export_network(cached.network(selection))
-
-
-def weights_csv(view: GraphView) -> str:
-    """Every edge as a row: the names of both neurons, the tensor entry, and the weights of its kernel."""
-    import pandas
-
-    names = np.array([view.node_name(node) for node in range(view.num_nodes)])
-    weights = itertools.chain.from_iterable(map(_kernels_in_words, view.kernels))
-    ends = {"from": names[view.source], "to": names[view.target]}
-    table = pandas.DataFrame({**ends, "tensor": view.paths(), "weights": list(weights)})
-    return table.to_csv(index=False, lineterminator="\r\n")  # as RFC 4180 has it
-
-
-def _kernels_in_words(kernels: np.ndarray) -> list[str]:
-    """The numbers of each kernel, row by row, with spaces between them."""
-    rows = kernels.reshape(len(kernels), -1)
-    form = " ".join(["%.9g"] * rows.shape[1])
-    return [form % tuple(row) for row in rows.tolist()]
 
 
 def _png(selection: Selection) -> bytes:

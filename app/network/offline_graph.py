@@ -22,7 +22,7 @@ _STYLE = "<style>body{{margin:0;background:{0}}}.card,#mynetwork{{border:0!impor
 
 
 def offline_page(view: GraphView, count: int, *, dark: bool = False, title: str = "Neural graph") -> str:
-    """The page, with the `count` strongest weights.
+    """The page, with the `count` strongest weights, as many of each layer.
 
     Args:
         view: The graph.
@@ -45,7 +45,7 @@ def offline_page(view: GraphView, count: int, *, dark: bool = False, title: str 
         font_color=theme.text,
     )
     drawing.toggle_physics(False)
-    edges, place = view.strongest(count), positions(view)
+    edges, place = view.strongest_of_layers(count), positions(view)
     for node in drawn_nodes(view, edges).tolist():
         bias = f", bias {view.bias[node]:.4g}" if view.has_bias[node] else ""
         drawing.add_node(

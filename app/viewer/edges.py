@@ -8,6 +8,7 @@ import numpy as np
 
 import ngcore.graph
 from app.block_map import BlockMap, block_map
+from app.graph_view import shares
 from app.viewer.packing import pack
 from app.viewer.places import Layout, layout_of
 
@@ -57,20 +58,6 @@ class Strongest:
     value: np.ndarray
     count: int
     total: float
-
-
-def shares(counts: Sequence[int], budget: int) -> list[int]:
-    """How many edges of each layer are sent: the same number for all, except that small layers are sent whole.
-
-    Example:
-        >>> shares([10, 1000, 1000], 410)
-        [10, 200, 200]
-    """
-    found, left = [0] * len(counts), budget
-    for position, number in enumerate(sorted(range(len(counts)), key=lambda i: counts[i])):
-        found[number] = min(counts[number], left // (len(counts) - position))
-        left -= found[number]
-    return found
 
 
 def ends_of(structure: "GraphStructure", units: BlockMap, block: "EdgeBlock") -> tuple[End, End]:

@@ -43,19 +43,3 @@ def test_file_names_are_made_of_safe_letters():
 
     assert Selection("zoo", "zoo/../../etc").file_name == "zoo-------etc"
     assert Selection("upload", "ab" * 32).file_name == "network-abababababab"
-
-
-def test_the_table_of_weights_has_a_row_for_every_edge(view):
-    from app.network.export_tab import weights_csv
-
-    rows = weights_csv(view).splitlines()
-    assert len(rows) == 1 + 18
-    assert rows[1].startswith("input · 0,layer 1 · 0,")
-
-
-def test_the_table_of_weights_asks_for_no_edge_by_itself(view, monkeypatch):
-    from app.graph_view import GraphView
-    from app.network.export_tab import weights_csv
-
-    monkeypatch.setattr(GraphView, "edge", None)
-    assert len(weights_csv(view).splitlines()) == 1 + 18

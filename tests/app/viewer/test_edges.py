@@ -28,7 +28,7 @@ def random(architecture):
 
 
 def test_a_budget_is_shared_by_layers_and_small_ones_are_sent_whole():
-    from app.viewer.edges import shares
+    from app.graph_view import shares
 
     assert shares([10, 1_000, 1_000], 410) == [10, 200, 200]
     assert shares([5, 5], 100) == [5, 5]
