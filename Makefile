@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz browser benchmark page-speed lock clean
+.PHONY: help run test check fuzz browser benchmark page-speed graph-speed lock clean
 
 help:
 	@echo "make run        install what is missing and serve the app on http://127.0.0.1:$(PORT)  (PORT=8502 for another)"
@@ -20,6 +20,7 @@ help:
 	@echo "make fuzz       read damaged files of every format for a while  (SECONDS=120 for longer)"
 	@echo "make benchmark  measure the speed of the models on this machine"
 	@echo "make page-speed measure in a browser how fast the pages of the app are"
+	@echo "make graph-speed measure in a browser how fast large graphs are drawn"
 	@echo "make lock       write requirements.lock anew, with the newest versions that pyproject.toml allows"
 	@echo "make clean      remove .venv and all caches; what lies in work/ stays"
 
@@ -43,6 +44,9 @@ benchmark: $(VENV)/.installed
 
 page-speed: browser
 	$(BIN)/python tests/page_speed.py
+
+graph-speed: browser
+	$(BIN)/python tests/graph_speed.py
 
 # A browser for the tests: $NGCORE_BROWSER, an installed one, Debian's, or the one that playwright brings.
 browser: $(VENV)/.installed-dev

@@ -2,7 +2,8 @@
 
 const MARGIN = 46; // pixels around the whole network, for names
 const MAX_ZOOM = 60;
-const LEAST_WIDTH = 26; // pixels of the mean layer; where all of a network at once would be narrower, it is entered at its left
+const LEAST_WIDTH = 26; // pixels of the mean layer; of a long network that would be narrower the left end shows first
+const FEW_LAYERS = 12;
 const MAP_HEIGHT = 34;
 
 export class Camera {
@@ -26,7 +27,7 @@ export class Camera {
   enter(model, width, height) {
     this.fit(model.bounds, width, height);
     const mean = model.units.reduce((sum, unit) => sum + unit.box[2], 0) / model.units.length;
-    if (mean * this.zoom >= LEAST_WIDTH) return;
+    if (mean * this.zoom >= LEAST_WIDTH || model.units.length <= FEW_LAYERS) return;
     const [left, top, right, bottom] = model.bounds;
     const tall = (height - 2 * MARGIN - MAP_HEIGHT) / (bottom - top);
     this.zoom = Math.max(this.zoom, Math.min(tall, 2 * (LEAST_WIDTH / mean)));

@@ -71,8 +71,8 @@ export class Controls {
     const { view } = this;
     const held = view.model.held ?? 0;
     view.find(".k").disabled = held < 2;
-    view.find(".k").value = 100 * shareAt(view.k ?? 0, held);
-    view.find(".k-shown").textContent = inWords(Math.min(view.k ?? 0, held));
+    view.find(".k").value = 100 * shareAt(view.edgesPerLayer, held);
+    view.find(".k-shown").textContent = inWords(Math.min(view.edgesPerLayer, held));
     view.find(".least").value = 100 * Math.sqrt(view.model.largest ? view.least / view.model.largest : 0);
     view.find(".least-shown").textContent = inDigits(view.least);
   }
@@ -83,7 +83,7 @@ export class Controls {
     const { heldInAll = 0, total } = view.model;
     const limit = view.data.fullBudget;
     const isLeft = heldInAll < total.count && !view.isFull;
-    more.hidden = !isLeft && (view.k ?? 0) >= view.model.held;
+    more.hidden = !view.plan().length || (!isLeft && view.edgesPerLayer >= view.model.held);
     more.textContent = `Draw ${total.count > limit ? `the strongest ${inWords(limit)}` : `all ${inWords(total.count)}`} edges`;
     if (!total.count) more.hidden = true;
   }
@@ -94,11 +94,21 @@ export class Controls {
     const plan = view.plan().filter(({ part }) => part.isWeight);
     const count = countOf(plan);
     const share = view.model.shareOf(plan);
+    if (!plan.length) {
+      view.find(".count").textContent = `No two layers beside each other are open; the network has ${inWords(view.model.numEdges)} edges`;
+      return this.mark();
+    }
     const words = [`${inWords(count)} of ${inWords(view.model.isWhole ? total.count : Math.max(total.count, count))} edges, ${percent(share)} of the total |w|`];
     if (view.drawn?.isCancelled) words.push(`cancelled at ${inWords(view.drawn.done)}`);
     if (!view.model.isWhole) words[0] = `${words[0]} between open layers; the network has ${inWords(view.model.numEdges)}`;
-    else if (view.isFull && heldInAll < total.count) words.push(`more than ${inWords(view.data.fullBudget)} show nothing: close a layer to see its matrix`);
+    if (view.isFull && heldInAll < total.count) words.push(`beyond ${inWords(view.data.fullBudget)} a layer is clearer closed, as a matrix`);
     view.find(".count").textContent = words.join("; ");
+    this.mark();
+  }
+
+  // Say to scripts how far the picture is.
+  mark() {
+    const { view } = this;
     view.root.dataset.drawn = view.drawn?.done ?? 0;
     view.root.dataset.planned = view.drawn?.planned ?? 0;
     view.root.dataset.ready = view.job || view.isMoving ? "no" : "yes";

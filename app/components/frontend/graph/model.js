@@ -31,8 +31,10 @@ export class Model {
     this.values = new Float32Array(this.edges.buffer, this.edges.byteOffset, this.edges.length);
     this.parts = facts.blocks.map(([number, first, held, count, size]) => {
       const block = this.blocks[number];
-      const own = Float32Array.from({ length: held }, (_, i) => Math.abs(this.weightOf(first + i)));
-      return { block, first, held, count, size, sizes: own, limit: fullColour(own, EDGE_SHARE), isWeight: block.parameter !== null };
+      const sizes = new Float32Array(held);
+      for (let i = 0; i < held; i++) sizes[i] = Math.abs(this.weightOf(first + i));
+      const limit = sizes[Math.floor((1 - EDGE_SHARE) * held)] || sizes[0] || 1; // they come sorted
+      return { block, first, held, count, size, sizes, limit, isWeight: block.parameter !== null };
     });
     const weights = this.parts.filter((part) => part.isWeight);
     this.held = Math.max(0, ...weights.map((part) => part.held));

@@ -4,7 +4,7 @@ import { buildProgram, buildTexture, EDGE_FRAGMENT, EDGE_VERTEX, fillTexture, NO
 
 const QUADS = 6_000; // edges that are drawn with their widths
 const STEADY_MS = 60; // of a frame while the drawing moves
-const SLICE_MS = 90; // of a slice at rest
+const SLICE_MS = 180; // of a slice at rest
 
 export class Painter {
   constructor(canvas) {

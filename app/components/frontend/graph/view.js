@@ -97,6 +97,7 @@ export class View {
     this.hovered = this.neighbourhood = null;
     this.overlay.forget();
     this.arrange();
+    this.hasLookedAround = Boolean(old);
     if (old) Object.assign(this.camera, old.camera);
     else this.camera.enter(this.model, this.width0, this.height0);
     this.painter.fill("places", this.places);
@@ -107,8 +108,6 @@ export class View {
     this.model.takeEdges(found);
     this.painter.fill("edges", this.model.edges);
     this.neighbourhood = null;
-    const layers = Math.max(1, this.model.parts.filter((part) => part.isWeight).length);
-    this.k ??= Math.min(Math.max(Math.ceil(FIRST_EDGES / layers), 12), Math.max(this.model.held, 12));
     if (this.isFull && this.data.isFull && this.wantsAll) this.k = this.model.held;
     this.wantsAll = false;
     fillCard(this.find(".card"), this);
@@ -171,6 +170,7 @@ export class View {
       canvas.width = Math.round(this.width0 * this.ratio);
       canvas.height = Math.round(this.height0 * this.ratio);
     }
+    if (this.model && !this.hasLookedAround) this.camera.enter(this.model, this.width0, this.height0);
     this.invalidate();
   }
 
@@ -251,8 +251,15 @@ export class View {
 
   // Drawing --------------------------------------------------------------------------------------------------------------
 
+  // Edges of each layer: as chosen, or as many as make a clear picture of the layers that are open.
+  get edgesPerLayer() {
+    if (this.k !== null) return this.k;
+    const layers = this.model.plan(1, 0, this.open).filter(({ part }) => part.isWeight).length;
+    return Math.min(Math.max(Math.ceil(FIRST_EDGES / Math.max(layers, 1)), 12), Math.max(this.model.held, 1));
+  }
+
   plan() {
-    return this.model.plan(this.k ?? 0, this.least, this.open);
+    return this.model.plan(this.edgesPerLayer, this.least, this.open);
   }
 
   invalidate() {
