@@ -36,10 +36,10 @@ def import_box() -> None:
                 st.button("Import", icon=":material/play_arrow:", key="map.import.start", on_click=_start)
         if st.session_state.get(_RUNNING_KEY):
             _run()
-        if reason := st.session_state.get(_REFUSAL_KEY):
-            show_error(reason)
-        elif report := st.session_state.get(_REPORT_KEY):
-            st.info(report, icon=":material/info:")
+    if reason := st.session_state.get(_REFUSAL_KEY):
+        show_error(reason)
+    elif report := st.session_state.get(_REPORT_KEY):
+        st.info(report, icon=":material/info:")
 
 
 def _start() -> None:

@@ -7,8 +7,9 @@ function paintOver(map) {
   paintPaths(map);
   map.tiles = map.picturedPoints();
   if (map.tiles) paintTiles(map);
-  if (map.data.labels.length) paintLabels(map);
+  map.taken = []; // middles and half widths of the texts that are written; none covers another
   for (const mark of map.data.marks) paintMark(map, mark);
+  paintLabels(map);
   const outline = map.drawn?.corners ?? map.lasso;
   if (outline.length > 1) {
     trace(map, outline);
@@ -60,25 +61,23 @@ function paintTiles(map) {
   context.globalAlpha = 1;
 }
 
-// The names of the classes where most of their points are; one that would cover another is left out.
+// The names of the classes where most of their points are.
 function paintLabels(map) {
+  for (const { text, place, code } of map.data.labels) {
+    if (!map.legend.hidden.has(code)) write(map, text, ...map.toScreen(map.toUnit(place)));
+  }
+}
+
+// Write a text about a place, or beside it at `gap` pixels; one that would cover another is left out.
+function write(map, text, x, y, gap = 0) {
   const { context, data } = map;
   context.font = `600 ${LABEL_FONT}px ${getComputedStyle(map.root).fontFamily}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const taken = [];
-  for (const { text, place, code } of data.labels) {
-    if (map.legend.hidden.has(code)) continue;
-    const [x, y] = map.toScreen(map.toUnit(place));
-    const half = context.measureText(text).width / 2 + 3;
-    if (taken.some(([a, b, c]) => Math.abs(a - x) < c + half && Math.abs(b - y) < LABEL_FONT + 3)) continue;
-    taken.push([x, y, half]);
-    write(map, text, x, y);
-  }
-}
-
-function write(map, text, x, y) {
-  const { context, data } = map;
+  const half = context.measureText(text).width / 2 + 3;
+  if (gap) x += x > map.stage.clientWidth * 0.7 ? -gap - half : gap + half;
+  if (map.taken.some(([a, b, c]) => Math.abs(a - x) < c + half && Math.abs(b - y) < LABEL_FONT + 3)) return;
+  map.taken.push([x, y, half]);
   context.lineWidth = 4;
   context.lineJoin = "round";
   context.strokeStyle = data.theme.background;
@@ -101,13 +100,7 @@ function paintMark(map, { kind, points, texts }) {
       circle(context, place, reach + (kind === "selected" ? 5 : 2.5));
       stroke(context, data.theme.text, kind === "selected" ? 3 : 1.5);
     }
-    if (texts[i]) {
-      context.font = `600 ${LABEL_FONT}px ${getComputedStyle(map.root).fontFamily}`;
-      const isLeft = place[0] > map.stage.clientWidth * 0.7;
-      context.textAlign = isLeft ? "right" : "left";
-      context.textBaseline = "middle";
-      write(map, texts[i], place[0] + (isLeft ? -15 : 15), place[1]);
-    }
+    if (texts[i]) write(map, texts[i], ...place, 12);
   });
 }
 
