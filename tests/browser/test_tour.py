@@ -26,7 +26,7 @@ def test_from_the_start_to_an_exported_edit(visit, settle):
     page = visit("/")
     page.get_by_role("button", name="Look inside").click()
     page.get_by_role("heading", name="Network graph").wait_for()
-    page.locator(".st-key-network-chart canvas").first.wait_for()
+    page.locator(".graph-viewer canvas").first.wait_for()
     page.locator(".st-key-picker-random button").first.click()
     page.wait_for_url(re.compile("net=mnist-inrs"))
     settle(page)
