@@ -57,13 +57,25 @@ def reported(*, stop: bool = False) -> Iterator[None]:
 
 def fragment(function: Callable[P, None]) -> Callable[P, None]:
     """`st.fragment` for a part of a page; its errors are reported in its place and leave the rest of the page alone."""
+    return repeating(None)(function)
 
+
+def repeating(seconds: float | None) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """`fragment` that also runs by itself, this many seconds after it began; None: only when asked."""
+
+    def decorate(function: Callable[P, None]) -> Callable[P, None]:
+        return st.fragment(_reporting(function), run_every=seconds)
+
+    return decorate
+
+
+def _reporting(function: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(function)
     def part(*args: P.args, **kwargs: P.kwargs) -> None:
         with reported():
             function(*args, **kwargs)
 
-    return st.fragment(part)
+    return part
 
 
 def show_error(error: Exception | str) -> None:

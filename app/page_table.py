@@ -26,6 +26,7 @@ class Entry:
 
 TABLE: dict[str, Entry] = {
     HOME: Entry("Home", "home", "What this is, and where to go."),
+    "learn": Entry("Learn", "school", "Three guided lessons: graphs, probes, and editing by weights."),
     "network": Entry("Network graph", "hub", "Look at one network: its neurons, its weights and what it computes."),
     "map": Entry("Map", "scatter_plot", "See thousands of networks at once, neighbours close together."),
     "compare": Entry("Compare", "compare", "See where two networks differ, with their neurons aligned first."),

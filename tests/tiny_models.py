@@ -36,12 +36,14 @@ def tiny_model(name, architectures, *, seed=0, dtype=torch.float64, **changes):
 
 
 # Presets that differ in their sizes alone make one small model; the first of them stands for all.
-# A lattice of probes and learned descent look at an image, and are of no use to networks that draw none.
+# A lattice of probes and learned descent look at an image, and are of no use to networks that draw none; examples are
+# of use to classifiers alone (test_example_probes.py).
 ANY_NETWORK = [
     name
     for name, config in PRESETS.items()
     if config.kind.startswith("ng-")
     and not getattr(config, "has_lattice", False)
+    and not getattr(config, "has_examples", False)
     and not getattr(config, "num_steps", 0)
 ]
 GRAPH_PRESETS = list({tiny_config(name): name for name in reversed(ANY_NETWORK)}.values())[::-1]

@@ -6,6 +6,7 @@ from app.charts.colours import CATEGORIES
 from app.charts.graph_svg import draw_graph_svg
 from app.charts.race_curves import Curve, draw_race
 from app.components.appearance import theme
+from app.errors import repeating
 from app.graph_view import TooManyEdgesError, view_of
 from app.race.live import Live, advance, current, last_change
 
@@ -40,7 +41,7 @@ def _view_controls() -> None:
         )
 
 
-@st.fragment(run_every=TICK_S)
+@repeating(TICK_S)
 def _running() -> None:
     """A slice of the race, and how it stands then."""
     live = current()

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.charts.race_curves import draw_sweep
 from app.components.appearance import theme
+from app.errors import repeating
 from app.race.live import SWEEP, Live, advance, begin, current, stop
 from app.race.setup import MAX_RATE, MIN_RATE, Lane, Setup, methods
 from app.race.stage import TICK_S
@@ -43,7 +44,7 @@ def sweep_of(setup: Setup) -> Setup:
     return dataclasses.replace(setup, lanes=tuple(lanes), steps=STEPS)
 
 
-@st.fragment(run_every=TICK_S)
+@repeating(TICK_S)
 def _running() -> None:
     live = current(SWEEP)
     if live is None:

@@ -21,7 +21,7 @@ from ngcore.zoo.preprocessing import to_grey_splits
 IMAGE_SETS = ("mnist", "fashion-mnist")
 
 OPTIMISER_RECIPES: dict[str, tuple[MetaConfig, RuleConfig]] = {
-    "optimiser-ng-gnn": (MetaConfig(), RuleConfig()),
+    "optimiser-ng-gnn": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
 }
 
 

@@ -88,7 +88,7 @@ def names_of(example):
     from ngcore.zoo import CLASS_NAMES, CLASSIFIER_ZOOS, INR_ZOOS
 
     known = {
-        "data": {"names": CLASS_NAMES},
+        "data": {"name" if example.startswith("data sample") else "names": CLASS_NAMES},
         "map": {"zoo": [*INR_ZOOS, *CLASSIFIER_ZOOS]},
         "seeds": {"name": RECIPES},
         "study": {"name": study_names()},

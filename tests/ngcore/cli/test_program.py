@@ -38,6 +38,9 @@ COMMANDS = [
     ["check"],
     ["benchmark"],
     ["app"],
+    ["compare"],
+    ["data", "sample"],
+    ["zoo", "import"],
 ]
 
 

@@ -117,7 +117,7 @@ def test_without_responses_the_graph_does_not_see_the_probes():
 
 def test_presets_of_accuracy_read_architectures_of_any_kind():
     accuracy = {name: config.to_dict() for name, config in PRESETS.items() if "-accuracy" in name}
-    assert {fields["num_probes"] for fields in accuracy.values()} == {0, 16, 64, 128}
+    assert {fields["num_probes"] for fields in accuracy.values()} == {0, 16, 64, 128, 256}
     assert all(fields["rows"] == "kind" for fields in accuracy.values() if fields["kind"] != "output-probes")
 
 

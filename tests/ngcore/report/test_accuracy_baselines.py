@@ -41,7 +41,7 @@ def test_the_file_holds_all_baselines_and_numbers_of_images(runs):
     assert list(errors) == list(NUM_IMAGES)
     assert all(first > second for first, second in zip(errors.values(), list(errors.values())[1:], strict=False))
     assert curve_of(content["rows"], "r_squared", final=False)[4096] > 0.99
-    (listed,) = (study for study in list_studies() if study["name"] == "accuracy-baselines")
+    (listed,) = (study for study in list_studies() if study["zoo"] == "runs")
     assert listed == content
     assert study_command(listed) == "ngcore study accuracy-baselines --zoo runs"
 
