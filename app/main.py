@@ -37,7 +37,7 @@ st.html(STYLE)
 state.sync_with_address()
 with reported():
     state.take_handed_over()
-chosen = st.navigation(page_table.pages())
+chosen = st.navigation(page_table.pages(), expanded=True)
 below_pages = st.sidebar.container()
 try:
     with reported():
