@@ -86,7 +86,7 @@ def _orders(zoo: Zoo) -> list[str]:
 
 
 def _chosen(zoo: Zoo, selection: Selection, count: int, order: str) -> pandas.DataFrame:
-    """Rows of so many networks of the selected one's architecture, evenly spread over the zoo, in order."""
+    """Rows of this many networks of the selected one's architecture, evenly spread over the zoo, in order."""
     metadata = zoo.metadata
     own = metadata["architecture"].iloc[zoo.position(selection.id)]
     fitting = metadata[metadata["architecture"] == own].sort_values(order, kind="stable")

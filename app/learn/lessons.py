@@ -185,7 +185,7 @@ PROBES = Lesson(
                     "where there are more than 500",
                 ),
                 1,
-                "With 10,000 labelled images at hand one would simply measure.",
+                "With 10,000 labelled images available, one would simply measure.",
             ),
         ),
         Step(

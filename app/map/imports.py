@@ -57,7 +57,7 @@ def _cancel() -> None:
 def _run() -> None:
     """Read the files; the page starts again when they are a zoo, or with the reason why they are none.
 
-    A run of the page that is broken off, by whatever the reader does, is followed by one that goes on reading.
+    A run of the page that is broken off, by whatever the reader does, is followed by one that continues to read.
     """
     try:
         report = _import()

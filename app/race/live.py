@@ -32,7 +32,7 @@ class Live:
     Attributes:
         setup: What it is about.
         race: Where everyone is.
-        is_running: Whether it goes on by itself.
+        is_running: Whether it runs without clicks.
     """
 
     setup: Setup

@@ -71,7 +71,7 @@ class Coefficients:
 class UpdateRule(nn.Module):
     """Messages along the edges of the network in training, and from what arrives a factor for every step.
 
-    Neurons know statistics of the weights around them (values, gradients, moments, the step at hand), blocks of weights
+    Neurons know statistics of the weights around them (values, gradients, moments, the base step), blocks of weights
     those of all their edges, their shape and the time. Connections pass messages in both directions, weighted by their
     strength. The factor of a weight's step is the product of one of its block, one of its target and one of its source;
     block and target also say how much of `DIRECTIONS` is added. All of that is 0 at first, so that the hand-made step

@@ -19,7 +19,7 @@ def hide_activations(network: Network) -> Network:
 
 
 def hide_residuals(network: Network) -> Network:
-    """The same network without residual connections: of values that an `Add` joins, only the last goes on.
+    """The same network without residual connections: of values that an `Add` joins, only the last is kept.
 
     What is added that does not come from an input, as a table of positions, stays. Layers that nothing reads any more,
     as the projections of shortcuts, go.

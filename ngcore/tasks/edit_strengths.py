@@ -21,7 +21,7 @@ from ngcore.zoo.originals import has_originals_at_hand, original_images
 STRENGTHS = tuple(quarter / 4 for quarter in range(9))
 TIMES = (2, 3)
 MAX_NETWORKS = 1_000
-SIDE = 28  # pixels of pictures whose originals are not at hand
+SIDE = 28  # pixels of pictures whose originals are not available
 FIELD = "strengths"
 
 
@@ -79,7 +79,7 @@ class EditStrengths:
         return float(np.interp(strength, [0.0, *known], [shares[0], *shares])) if strength > 0 else 0.0
 
     def remains_repeated(self, times: int) -> float | None:
-        """The same after so many full edits, one after the other; None where it was not measured."""
+        """The same after this many full edits, one after the other; None where it was not measured."""
         if times == 1:
             return self.remains(1.0)
         return _share(*self.repeated[times]) if times in self.repeated else None
@@ -122,7 +122,7 @@ def measure_strengths(checkpoint: Checkpoint, corpus: Corpus) -> EditStrengths:
 
 
 def _with_images(corpus: Corpus, count: int, device: torch.device) -> Iterator[tuple[Network, Tensor]]:
-    """Networks in chunks, and the images that they were fitted to; what they show where those are not at hand."""
+    """Networks in chunks, and the images that they were fitted to; what they show where those are not available."""
     has_images = has_originals_at_hand(corpus.zoo)
     for index in torch.arange(count).split(128):
         for network, places in corpus.batch(index, device):
