@@ -217,7 +217,8 @@ def test_an_interrupt_during_the_start_is_code_130_without_a_traceback():
 
 def test_control_c_ends_a_running_command_with_code_130(tmp_path):
     code = (
-        "import ngcore.cli, ngcore.zoo, time\n"
+        "import ngcore.cli, ngcore.zoo, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where the tests run in the background
         "def wait():\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"
