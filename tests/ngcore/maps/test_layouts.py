@@ -19,6 +19,8 @@ from ngcore.maps.layouts import (
 )
 from ngcore.paths import cache_folder
 
+pytestmark = pytest.mark.xdist_group("umap")  # one process compiles it once
+
 
 @pytest.fixture
 def clusters(generator):
