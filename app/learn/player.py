@@ -6,8 +6,6 @@ from app import cached, page_table, state
 from app.learn.lessons import LESSONS, Lesson, Question, Step
 from app.state import Selection
 
-LETTERS = "ABC"
-
 
 def choose_lesson() -> str:
     """Key of the lesson that the user has chosen, or the address names."""

@@ -8,13 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError, UnknownNameError
-from ngcore.graph import graph_structure
 from ngcore.networks import from_module
 from ngcore.optim.checkpoint import load_rule
-from ngcore.optim.features import as_networks, clock, view
 from ngcore.optim.mapping import ModuleMap
 from ngcore.optim.moments import Moments, base_step, cosine
-from ngcore.optim.rule import Coefficients, UpdateRule, change_steps
+from ngcore.optim.rule import Coefficients, UpdateRule, ruled_steps
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +72,6 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         self.map = ModuleMap(module, from_module(module, *inputs, strict=False))
         self.rule = load_rule(rule) if isinstance(rule, str) else rule
         self.total_steps = total_steps
-        self.structure = graph_structure(self.map.network.architecture)
         inside = {id(parameter) for parameter in self.map.parameters}
         self._outside = {name: p for name, p in module.named_parameters() if id(p) not in inside}
         if self._outside:
@@ -122,18 +119,17 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
 
     def _steps(self) -> dict[str, Tensor]:
         """The steps of all parameters at the start of a schedule, (1, *shape); moments take in the gradients."""
-        made, values, inside = self.moments.count, self.map.values(), self.map.gradients()
+        values, inside = self.map.values(), self.map.gradients()
         outside = {_key(name): _gradient(parameter)[None] for name, parameter in self._outside.items()}
         self.moments = self.moments.after(inside | outside)
         steps = base_step(self.moments, inside | outside)
         if self.rule is None or not inside:
             return steps
         own = {name: steps[name] for name in inside}
-        if self.coefficients is None or made % self.rule.config.interval == 0:
-            networks = (as_networks(values, inside), as_networks(values, own))
-            seen = view(self.structure, values, networks[0], self.moments, networks[1])
-            self.coefficients = self.rule(seen, clock(made, self.total_steps))
-        return steps | dict(change_steps(self.structure, self.coefficients, values, self.moments, own))
+        self.coefficients, changed = ruled_steps(
+            self.rule, self.coefficients, values, inside, self.moments, own, total_steps=self.total_steps
+        )
+        return steps | changed
 
     def _step_with_adamw(self, factor: float) -> None:
         if self._adamw is None:

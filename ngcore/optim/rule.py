@@ -9,9 +9,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ngcore.graph import EdgeBlock, GraphStructure, edge_kernels, network_of, node_features
+from ngcore.graph import EdgeBlock, GraphStructure, edge_kernels, graph_structure, network_of, node_features
 from ngcore.networks import Network
-from ngcore.optim.features import NUM_CLOCK, NUM_FACTS, NUM_STATISTICS, TINY, View, as_networks, facts
+from ngcore.optim.features import (
+    NUM_CLOCK,
+    NUM_FACTS,
+    NUM_STATISTICS,
+    TINY,
+    View,
+    as_networks,
+    clock,
+    facts,
+    view,
+)
 from ngcore.optim.moments import Moments, Tensors
 
 DIRECTIONS = ("adam", "mean", "value")
@@ -179,6 +189,34 @@ def _bounded(x: Tensor) -> Tensor:
 def _mean(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
     """The mean of tensors alike; zeros of the shape of `like` where there are none."""
     return sum(tensors[1:], tensors[0]) / len(tensors) if tensors else torch.zeros_like(like)
+
+
+def ruled_steps(
+    rule: UpdateRule,
+    held: Coefficients | None,
+    values: Network,
+    gradients: Tensors,
+    moments: Moments,
+    steps: Tensors,
+    *,
+    total_steps: int | None,
+) -> tuple[Coefficients, dict[str, Tensor]]:
+    """What a rule makes of the hand-made steps, and the answer that it holds until it is asked again.
+
+    Args:
+        rule: Asked at the first step and at every multiple of its interval.
+        held: Its last answer; None before the first.
+        values: The networks.
+        gradients: Of their losses.
+        moments: With these gradients as the last.
+        steps: The hand-made steps of the parameters that are learned, at the start of a schedule.
+        total_steps: Of the whole training; None where that is not known.
+    """
+    structure, made = graph_structure(values.architecture), moments.count - 1
+    if held is None or made % rule.config.interval == 0:
+        seen = view(structure, values, as_networks(values, gradients), moments, as_networks(values, steps))
+        held = rule(seen, clock(made, total_steps))
+    return held, dict(change_steps(structure, held, values, moments, steps))
 
 
 def change_steps(

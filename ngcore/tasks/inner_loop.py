@@ -7,12 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ngcore.graph import graph_structure
 from ngcore.networks import Network
 from ngcore.optim import UpdateRule
-from ngcore.optim.features import as_networks, clock, view
 from ngcore.optim.moments import Moments, base_step, cosine
-from ngcore.optim.rule import Coefficients, change_steps
+from ngcore.optim.rule import Coefficients, ruled_steps
 from ngcore.zoo.stack_pass import loss_gradients
 from ngcore.zoo.stack_runs import fixed_parameters
 
@@ -75,12 +73,9 @@ class InnerRun:
         self.moments = self.moments.after(gradients)
         steps = base_step(self.moments, gradients)
         if rule is not None:
-            structure = graph_structure(self.network.architecture)
-            if self.coefficients is None or made % rule.config.interval == 0:
-                networks = (as_networks(self.network, gradients), as_networks(self.network, steps))
-                seen = view(structure, self.network, networks[0], self.moments, networks[1])
-                self.coefficients = rule(seen, clock(made, self.total_steps))
-            steps = dict(change_steps(structure, self.coefficients, self.network, self.moments, steps))
+            self.coefficients, steps = ruled_steps(
+                rule, self.coefficients, self.network, gradients, self.moments, steps, total_steps=self.total_steps
+            )
         factor = rate * cosine(made, self.total_steps if decays else None)
         subtracted = {name: factor * step for name, step in steps.items()}
         moved = {name: self.network.parameters[name] - step.detach() for name, step in subtracted.items()}

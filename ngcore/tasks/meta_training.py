@@ -117,11 +117,13 @@ def meta_train(
     if kept is not None:
         trainer.load(kept)
     folder.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
+    start = counted = time.monotonic()
     while trainer.update < config.updates:
         trainer.train()
         if trainer.update % config.validate_every == 0 or trainer.update == config.updates:
             trainer.validate()
+            trainer.seconds += time.monotonic() - counted
+            counted = time.monotonic()
             write_state(folder, {"settings": settings, **trainer.state()})
             if report is not None:
                 report(trainer.history[-1])
@@ -138,7 +140,7 @@ class _Trainer:
             raise NeuralGraphError(
                 f"Expected a window that is a multiple of the rule's interval {rule.interval}, got {config.window}."
             )
-        self.config, self.images, self.update, self.num_diverged = config, images, 0, 0
+        self.config, self.images, self.update, self.num_diverged, self.seconds = config, images, 0, 0, 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.rule = UpdateRule(rule)
@@ -210,6 +212,7 @@ class _Trainer:
         return {
             "update": self.update,
             "diverged": self.num_diverged,
+            "seconds": self.seconds,
             "rule": self.rule.state_dict(),
             "adam": self.adam.state_dict(),
             "runs": runs,
@@ -219,7 +222,7 @@ class _Trainer:
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Continue from a state."""
-        self.update, self.num_diverged = state["update"], state["diverged"]
+        self.update, self.num_diverged, self.seconds = state["update"], state["diverged"], state["seconds"]
         self.rule.load_state_dict(state["rule"])
         self.adam.load_state_dict(state["adam"])
         self.history, self.best = list(state["history"]), state["best"]

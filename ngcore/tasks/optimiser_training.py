@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,6 @@ def train_optimiser(
     config = MetaConfig(**{**config.__dict__, "seed": seed})
     sets = {images: fetch_images(images) for images in IMAGE_SETS}
     images = training_images(sets, SIDES)
-    start = time.monotonic()
     folder = folder_of_optimiser(name, seed)
     state = meta_train(
         config,
@@ -70,7 +68,6 @@ def train_optimiser(
     if state is None:
         return None
     card = _card(name, config, rule, sets, images, state) | {"seeds": [seed]}
-    card["training"]["seconds"] = time.monotonic() - start
     card["command"] = f"ngcore train {name}" + (f" --seed {seed}" if seed else "")
     return save_checkpoint(out or folder, state["best"]["rule"], card)
 
@@ -119,8 +116,8 @@ def _card(
             "config": dict(config.__dict__),
             "steps": state["update"],
             "best_step": state["best"]["update"],
-            "seconds": 0.0,
-            "networks_per_second": 0.0,
+            "seconds": state["seconds"],
+            "networks_per_second": config.window * config.num_networks * state["update"] / state["seconds"],
             "device": "cpu",
             "cores": torch.get_num_threads(),
         },
