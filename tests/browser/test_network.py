@@ -52,17 +52,23 @@ def test_the_page_of_a_graph_is_drawn_without_asking_anybody(visit, small_zoos, 
 
 def test_shuffling_shows_that_nothing_but_the_drawing_changes(visit, small_zoos, settle):
     page = visit("/network?net=small-inrs/000001")
+
+    def slowly(route):
+        """So that the rerun after the click overtakes the drawing."""
+        page.wait_for_timeout(1_000)
+        route.continue_()
+
+    page.route("**/media/**", slowly)
     page.get_by_role("tab", name="Shuffle").click()
     page.get_by_role("button", name="Shuffle hidden neurons").first.click()
     expect(page.get_by_text("Largest change of an output").first).to_be_visible()
     settle(page)
     viewer = page.locator(".st-key-shuffle-viewer .graph-viewer[data-ready=yes]")
     viewer.wait_for()
-    landed = (
-        "e => { const v = e.ngcoreGraph; return !v.flight && v.places.some((x, i) => x !== v.model.arrays.places[i]); }"
+    page.wait_for_function(
+        """viewer => {
+            const { flight, places, model } = viewer.ngcoreGraph;
+            return !flight && places.some((x, i) => x !== model.arrays.places[i]);
+        }""",
+        arg=viewer.element_handle(),
     )
-    for _ in range(100):
-        if viewer.evaluate(landed):
-            break
-        page.wait_for_timeout(100)
-    assert viewer.evaluate(landed)

@@ -37,6 +37,7 @@ export class View {
     this.controls = new Controls(this);
     this.input = new Input(this);
     this.aborts = new AbortController();
+    this.arrivals = Promise.resolve();
     this.resizes = new ResizeObserver(() => this.arrange());
     this.resizes.observe(this.find(".stage"));
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -53,21 +54,28 @@ export class View {
     this.setColours(data.colours);
     this.find(".stage").style.height = data.height ? `${data.height}px` : "";
     this.find(".problem").hidden = true;
-    try {
-      await this.take("scene", data.scene, (found) => this.takeScene(found));
-      await this.take("edges", data.edges, (found) => this.takeEdges(found));
-      await this.take("activations", data.activations, (found) => this.takeActivations(found));
-      await this.take("flight", data.flight, (found) => this.fly(found.arrays.target));
-    } catch (error) {
-      if (error.name === "AbortError" || this.isGone) return;
-      this.problem(`The drawing did not arrive: ${error.message} Reload the page.`);
-    }
+    this.arrivals = this.arrivals.then(() => this.receive(data)); // one after the other, however fast reruns follow
+    await this.arrivals;
     if (!this.model || this.isGone) return;
     if (!this.hasEcho) this.sent = data.echo;
     this.hasEcho = true;
     if (data.echo === this.sent) this.adopt(data.selected); // else an answer to what was selected before
     this.controls.show();
     this.invalidate();
+  }
+
+  async receive(data) {
+    if (this.isGone || data !== this.data) return;
+    try {
+      await this.take("scene", data.scene, (found) => this.takeScene(found, data));
+      await this.take("edges", data.edges, (found) => this.takeEdges(found));
+      await this.take("activations", data.activations, (found) => this.takeActivations(found));
+      await this.take("flight", data.flight, (found) => this.fly(found.arrays.target));
+    } catch (error) {
+      if (error.name === "AbortError" || this.isGone) return;
+      this.addresses = {};
+      this.problem(`The drawing did not arrive: ${error.message} Reload the page.`);
+    }
   }
 
   async take(name, address, use) {
@@ -81,9 +89,9 @@ export class View {
     if (this.addresses[name] === address && !this.isGone) use(found);
   }
 
-  takeScene(found) {
+  takeScene(found, data) {
     this.remember();
-    [this.key, this.shape] = [this.data.key, this.data.shape];
+    [this.key, this.shape] = [data.key, data.shape];
     this.model = new Model(found);
     this.places = Float32Array.from(found.arrays.places);
     this.activations = null;
