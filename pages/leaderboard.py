@@ -12,7 +12,7 @@ from app.leaderboard.worth import worth_section
 from ngcore.report.accuracy_table import compare_with_baselines
 from ngcore.report.results import result_rows
 from ngcore.report.studies import list_studies
-from ngcore.report.study_files import BASELINES_STUDY, EXTREMES, OF_ZOOS
+from ngcore.report.study_files import BASELINES_STUDY, EXTREMES, OF_ZOOS, OPTIMISERS
 
 st.title("Leaderboard")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -75,7 +75,7 @@ if task == CLASSIFY:
             model_comparison(cached.zoo(name), comparable[name])
 
 with reported():
-    trainings = [study for study in studies if study["name"] not in (BASELINES_STUDY, EXTREMES)]
+    trainings = [study for study in studies if study["name"] not in (BASELINES_STUDY, EXTREMES, OPTIMISERS)]
     if trainings := [study for study in trainings if study["name"].startswith(OF_ZOOS) == (task == PREDICT)]:
         st.subheader("Studies")
         study_section(trainings)

@@ -18,6 +18,7 @@ from ngcore.report.study_files import (
     BASELINES_STUDY,
     EDITING,
     EXTREMES,
+    OPTIMISERS,
     own_studies,
     read_study,
     rows_of,
@@ -137,6 +138,11 @@ STUDIES: dict[str, Study] = {
 
 def study_names() -> tuple[str, ...]:
     """All studies, in the order in which they are shown."""
+    return (*zoo_study_names(), OPTIMISERS)
+
+
+def zoo_study_names() -> tuple[str, ...]:
+    """Those that are about a zoo."""
     return (*STUDIES, EDITING, EXTREMES, BASELINES_STUDY, *ACCURACY_STUDIES)
 
 
@@ -144,10 +150,10 @@ def zoo_of_study(name: str) -> str:
     """Name of the zoo that a study is about unless another is named.
 
     Raises:
-        UnknownNameError: If there is no such study; the message lists the choices.
+        UnknownNameError: If there is no such study, or it is about no zoo; the message lists the choices.
     """
-    if name not in study_names():
-        raise UnknownNameError("study", name, study_names())
+    if name not in zoo_study_names():
+        raise UnknownNameError("study", name, zoo_study_names())
     if name in STUDIES:
         return STUDIES[name].zoo
     return EDITED_ZOO if name in (EDITING, EXTREMES) else PREDICTED_ZOO
@@ -167,7 +173,7 @@ def run_study(
     """Make the rows of a study and write them after each; rows that are there already are not made again.
 
     Args:
-        name: One of `study_names`.
+        name: One of `zoo_study_names`; for that of optimisers see `run_optimiser_study`.
         out: The .json file.
         zoo_folder: The zoo; None: the one found by name.
         device: See `ngcore.device`.
@@ -198,7 +204,7 @@ def study_head(name: str, zoo: Zoo, *, preset: str | None = None, steps: int | N
     """What the file of a study begins with: its name and zoo, and what is varied where it can be chosen.
 
     Args:
-        name: One of `study_names`.
+        name: One of `zoo_study_names`.
         zoo: What it is about.
         preset: See `run_study`.
         steps: See `run_study`.

@@ -8,9 +8,11 @@ from typing import Any
 from ngcore.errors import DataError
 from ngcore.files import read_json, reading, write_atomically
 from ngcore.paths import work_folder
+from ngcore.report.optimiser_table import optimisers_table
 
 EDITING = "editing"
 EXTREMES = "extremes"
+OPTIMISERS = "optimisers"
 BASELINES_STUDY = "accuracy-baselines"
 OF_ZOOS = "accuracy-"
 """Beginning of the names of studies that are made of any zoo with accuracies, each in a file of its own."""
@@ -88,6 +90,8 @@ def study_table(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     """Column heads and cells of a study's table, in words."""
     if content["name"] == EXTREMES:
         return _table_of_extremes(content["rows"])
+    if content["name"] == OPTIMISERS:
+        return optimisers_table(content["rows"])
     settings = list(content["rows"][0]["setting"])
     figures = _figures_of(content["name"])
     rows = [
