@@ -16,10 +16,10 @@ from ngcore.optim.moments import Moments
 QUANTITIES = ("value", "gradient", "fast", "slow", "step")
 PAIRS = (("gradient", "fast"), ("gradient", "slow"), ("fast", "slow"), ("value", "step"), ("gradient", "step"))
 NUM_STATISTICS = len(QUANTITIES) - 1 + len(PAIRS)
-NUM_CLOCK = 6
+NUM_CLOCK = 7
 NUM_FACTS = 5 + len(EDGE_KINDS)
 TINY = 1e-20
-CLIP = 4.0
+CLIP = 2.0
 """Largest logarithm, either way, that is told."""
 
 
@@ -115,8 +115,8 @@ def _statistics(squares: Tensor, products: Tensor, total: Tensor) -> Float[Tenso
 
 
 def _log_ratio(square: Tensor, other: Tensor) -> Tensor:
-    """Half the logarithm of a ratio of squares, cut off; 0 where both are 0."""
-    return (0.5 * ((square + TINY) / (other + TINY)).log()).clamp(-CLIP, CLIP)
+    """Half the logarithm of a ratio of sizes that are given as squares, cut off; 0 where both are 0."""
+    return (0.25 * ((square + TINY) / (other + TINY)).log()).clamp(-CLIP, CLIP)
 
 
 @functools.lru_cache(maxsize=256)
@@ -144,9 +144,10 @@ def clock(step: int, total_steps: int | None) -> Float[Tensor, " clock"]:
     """
     made = math.log10(1 + step) / 3
     if total_steps is None:
-        return torch.tensor([0.0, 0.0, 0.0, made, 0.0, 0.0])
+        return torch.tensor([0.0, 0.0, 0.0, 0.0, made, 0.0, 0.0])
     share = min(step / total_steps, 1.0)
-    return torch.tensor([1.0, share, share**2, made, math.log10(total_steps) / 3, float(share < 0.05)])
+    left = math.log(1.0 - share + 0.02) / 4
+    return torch.tensor([1.0, share, share**2, left, made, math.log10(total_steps) / 3, float(share < 0.05)])
 
 
 def as_networks(values: Network, tensors: Mapping[str, Tensor]) -> Network:

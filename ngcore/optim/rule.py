@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -57,25 +57,34 @@ class Coefficients:
 
     Attributes:
         gains: Logarithm of the factor of each edge's step, (networks, groups, sources, targets), by learned block.
-        mixes: What of `DIRECTIONS` is added, in sizes of the step, (networks, groups, 1, targets, 3), by learned block.
         node_gains: Logarithm of the factor of each bias's step, (networks, nodes).
-        node_mixes: What is added to it, (networks, nodes, 3).
+        mix: What of `DIRECTIONS` is added to all of them, in sizes of the step of their block, (networks, 3).
     """
 
     gains: Sequence[Tensor]
-    mixes: Sequence[Tensor]
     node_gains: Tensor
-    node_mixes: Tensor
+    mix: Tensor
 
     def tensors(self) -> list[Tensor]:
         """All of them in a row; inverse of `of`."""
-        return [*self.gains, *self.mixes, self.node_gains, self.node_mixes]
+        return [*self.gains, self.node_gains, self.mix]
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor]) -> "Coefficients":
         """From `tensors()`."""
-        half = (len(tensors) - 2) // 2
-        return cls(tensors[:half], tensors[half : 2 * half], tensors[-2], tensors[-1])
+        *gains, node_gains, mix = tensors
+        return cls(gains, node_gains, mix)
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What can be asked how the hand-made steps of networks are to be changed."""
+
+    config: RuleConfig
+
+    def __call__(self, view: View, clock: Float[Tensor, " clock"]) -> Coefficients:
+        """See `UpdateRule.forward`."""
+        ...
 
 
 class UpdateRule(nn.Module):
@@ -83,9 +92,10 @@ class UpdateRule(nn.Module):
 
     Neurons know statistics of the weights around them (values, gradients, moments, the base step), blocks of weights
     those of all their edges, their shape and the time. Connections pass messages in both directions, weighted by their
-    strength. The factor of a weight's step is the product of one of its block, one of its target and one of its source;
-    block and target also say how much of `DIRECTIONS` is added. All of that is 0 at first, so that the hand-made step
-    is made exactly; and nothing depends on the order of hidden neurons.
+    strength. The factor of a weight's step is the product of one of its block, one of its target and one of its source,
+    and its logarithm the sum of what the states say and of a linear function of what is told; how much of `DIRECTIONS`
+    is added depends on the time. All of that is 0 at first, so that the hand-made step is made exactly; and nothing
+    depends on the order of hidden neurons.
 
     Args:
         config: Its numbers.
@@ -94,13 +104,20 @@ class UpdateRule(nn.Module):
     def __init__(self, config: RuleConfig | None = None) -> None:
         super().__init__()
         self.config = config or RuleConfig()
-        d, answers = self.config.d, 1 + len(DIRECTIONS)
+        d, told = self.config.d, NUM_STATISTICS + 2 + NUM_FACTS + NUM_CLOCK
         self.nodes = nn.Linear(3 * NUM_STATISTICS + len(ROLES), d)
-        self.blocks = nn.Linear(NUM_STATISTICS + 2 + NUM_FACTS + NUM_CLOCK, d)
+        self.blocks = nn.Linear(told, d)
         self.rounds = nn.ModuleList(nn.Linear(3 * d, d) for _ in range(self.config.num_layers))
         self.block_hidden = nn.Linear(3 * d, d)
-        self.of_block, self.of_target, self.of_node = (_zero(nn.Linear(d, answers)) for _ in range(3))
-        self.of_source = _zero(nn.Linear(d, 1))
+        self.of_block, self.of_target, self.of_source, self.of_node = (_zero(nn.Linear(d, 1)) for _ in range(4))
+        self.of_told = _zero(nn.Linear(told, 1))
+        self.of_incoming, self.of_outgoing = (_zero(nn.Linear(NUM_STATISTICS, 1, bias=False)) for _ in range(2))
+        self.of_bias = _zero(nn.Linear(NUM_STATISTICS + len(ROLES) + NUM_CLOCK, 1))
+        self.of_time = _zero(nn.Linear(NUM_CLOCK, len(DIRECTIONS)))
+
+    def answers(self) -> list[str]:
+        """Names of the parameters that give the answers, those that are 0 at first; the others make states."""
+        return [name for name, _ in self.named_parameters() if name.startswith("of_")]
 
     def forward(self, view: View, clock: Float[Tensor, " clock"]) -> Coefficients:
         """What to change at a step, for N networks.
@@ -111,26 +128,28 @@ class UpdateRule(nn.Module):
         """
         structure = view.structure
         blocks = [structure.edge_blocks[i] for i in view.learned]
-        known = self._known_blocks(view, clock)
+        told = self._told(view, clock)
+        known = [functional.silu(self.blocks(row)) for row in told]
         states = self._known_nodes(view, blocks, known)
         for layer in self.rounds:
             states = self._round(layer, view, blocks, states)
-        gains, mixes = [], []
-        for block, own, links in zip(blocks, known, view.links, strict=True):
-            gain, mix = self._edges(own, states[block.source], states[block.target], links.shape)
-            gains.append(gain)
-            mixes.append(mix)
-        answer = self.of_node(functional.silu(torch.cat(states, dim=1)))
-        return Coefficients(gains, mixes, _bounded(answer[..., 0]), answer[..., 1:])
+        gains = []
+        for i, block in enumerate(blocks):
+            gain = self._edges(known[i], states[block.source], states[block.target], view.links[i].shape[1])
+            gain = gain + self.of_told(told[i])[:, :, None, None]
+            along = self.of_incoming(view.incoming[i]).mT + self.of_outgoing(view.outgoing[i])
+            gains.append(_bounded(gain + along))
+        own = self.of_node(functional.silu(torch.cat(states, dim=1))) + self.of_bias(_told_nodes(view, clock))
+        mix = self.of_time(clock.to(view.biases)).expand(len(view.biases), -1)
+        return Coefficients(gains, _bounded(own[..., 0]), mix)
 
-    def _known_blocks(self, view: View, clock: Tensor) -> list[Tensor]:
-        """The state of each learned block, (networks, d)."""
+    def _told(self, view: View, clock: Tensor) -> list[Tensor]:
+        """What is known of each learned block, (networks, numbers)."""
         rows = facts(view.structure).to(view.biases)
-        known = []
-        for row, whole in zip(rows, view.whole, strict=True):
-            told = torch.cat([row, clock.to(row)]).expand(len(whole), -1)
-            known.append(functional.silu(self.blocks(torch.cat([whole, told], dim=-1))))
-        return known
+        return [
+            torch.cat([whole, torch.cat([row, clock.to(row)]).expand(len(whole), -1)], dim=-1)
+            for row, whole in zip(rows, view.whole, strict=True)
+        ]
 
     def _known_nodes(self, view: View, blocks: Sequence[EdgeBlock], known: Sequence[Tensor]) -> list[Tensor]:
         """The state of the neurons of each node block before any message, (networks, neurons, d)."""
@@ -139,9 +158,8 @@ class UpdateRule(nn.Module):
             biases = view.biases[:, block.start : block.stop]
             entering = [i for i, edge in enumerate(blocks) if edge.target == number]
             leaving = [i for i, edge in enumerate(blocks) if edge.source == number]
-            role = biases.new_tensor([float(block.role == role) for role in ROLES]).expand(*biases.shape[:2], -1)
             told = [biases, _mean([view.incoming[i].flatten(1, 2) for i in entering], biases)]
-            told += [_mean([view.outgoing[i].flatten(1, 2) for i in leaving], biases), role]
+            told += [_mean([view.outgoing[i].flatten(1, 2) for i in leaving], biases), _role(block.role, biases)]
             state = self.nodes(torch.cat(told, dim=-1))
             around = [known[i][:, None] for i in (*entering, *leaving)]
             states.append(functional.silu(state + sum(around) / max(1, len(around))))
@@ -164,21 +182,34 @@ class UpdateRule(nn.Module):
             for state, along, against in zip(states, forward, reverse, strict=True)
         ]
 
-    def _edges(self, known: Tensor, source: Tensor, target: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Gains and mixes of the edges of a block."""
-        groups = shape[1]
+    def _edges(
+        self, known: Tensor, source: Tensor, target: Tensor, groups: int
+    ) -> Float[Tensor, "networks groups sources targets"]:
+        """What the states say of the edges of a block."""
         around = torch.cat([known, source.mean(1), target.mean(1)], dim=-1)
         whole = functional.silu(self.block_hidden(around))
-        of_block = self.of_block(whole)[:, None, None, None]
-        of_target = self.of_target(functional.silu(target + whole[:, None])).unflatten(1, (groups, 1, -1))
-        of_source = self.of_source(functional.silu(source + whole[:, None])).unflatten(1, (groups, -1, 1))
-        answer = of_block + of_target  # networks, groups, 1, targets, answers
-        return _bounded(answer[..., 0] + of_source[..., 0]), answer[..., 1:]
+        of_block = self.of_block(whole)[:, :, None, None]
+        of_target = self.of_target(functional.silu(target + whole[:, None])).unflatten(1, (groups, 1, -1))[..., 0]
+        of_source = self.of_source(functional.silu(source + whole[:, None])).unflatten(1, (groups, -1))
+        return of_block + of_target + of_source
+
+
+def _role(role: str, like: Tensor) -> Tensor:
+    """Which role neurons have, (networks, neurons, roles)."""
+    return torch.tensor([float(role == other) for other in ROLES]).to(like).expand(*like.shape[:2], -1)
+
+
+def _told_nodes(view: View, clock: Tensor) -> Tensor:
+    """What is known of the own parameters of each neuron, (networks, nodes, numbers)."""
+    blocks = [view.biases[:, block.start : block.stop] for block in view.structure.node_blocks]
+    roles = [_role(block.role, rows) for block, rows in zip(view.structure.node_blocks, blocks, strict=True)]
+    time = clock.to(view.biases).expand(*view.biases.shape[:2], -1)
+    return torch.cat([view.biases, torch.cat(roles, dim=1), time], dim=-1)
 
 
 def _zero(linear: nn.Linear) -> nn.Linear:
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
+    for parameter in linear.parameters():
+        nn.init.zeros_(parameter)
     return linear
 
 
@@ -192,7 +223,7 @@ def _mean(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
 
 
 def ruled_steps(
-    rule: UpdateRule,
+    rule: Rule,
     held: Coefficients | None,
     values: Network,
     gradients: Tensors,
@@ -238,11 +269,10 @@ def change_steps(
     step, *directions = (as_networks(values, own) for own in (steps, adam, mean, values.parameters))
     blocks = [block for block in structure.edge_blocks if block.parameter is not None]
     changed = iter(
-        _changed(own, others, gain[..., None, None], mix[:, :, :, :, None, None])
-        for own, gain, mix, *others in zip(
+        _changed(own, others, gain[..., None, None], coefficients.mix)
+        for own, gain, *others in zip(
             edge_kernels(step, blocks),
             coefficients.gains,
-            coefficients.mixes,
             *(edge_kernels(direction, blocks) for direction in directions),
             strict=True,
         )
@@ -259,13 +289,14 @@ def change_steps(
 
 
 def _changed(step: Tensor, directions: Sequence[Tensor], gain: Tensor, mix: Tensor) -> Tensor:
-    """Kernels of one block: (networks, groups, sources, targets, height, width)."""
+    """Numbers of one block: (networks, …)."""
     axes = tuple(range(1, step.dim()))
     size = step.square().mean(axes, keepdim=True)
     added = torch.zeros_like(step)
     for i, direction in enumerate(directions):
         own = direction.square().mean(axes, keepdim=True)
-        added = added + mix[..., i] * direction * (size / (own + TINY)).sqrt()
+        share = mix[:, i].view(-1, *(1 for _ in axes))
+        added = added + share * direction * (size / (own + TINY)).sqrt()
     return gain.exp() * (step + added)
 
 
@@ -280,7 +311,7 @@ def _changed_biases(
                 step[:, rows],
                 [direction[:, rows] for direction in directions],
                 coefficients.node_gains[:, rows],
-                coefficients.node_mixes[:, rows],
+                coefficients.mix,
             )
         )
     return torch.cat(parts, dim=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ngcore.networks import Network
 from ngcore.optim import UpdateRule
 from ngcore.optim.moments import Moments, base_step, cosine
-from ngcore.optim.rule import Coefficients, ruled_steps
+from ngcore.optim.rule import Coefficients, Rule, ruled_steps
 from ngcore.zoo.stack_pass import loss_gradients
 from ngcore.zoo.stack_runs import fixed_parameters
 
@@ -59,7 +59,7 @@ class InnerRun:
         return {name: piece.view_as(self.moments.fast[name]) for name, piece in pieces}
 
     def step(
-        self, gradients: Mapping[str, Tensor], rule: UpdateRule | None, *, rate: float = 1.0, decays: bool = True
+        self, gradients: Mapping[str, Tensor], rule: Rule | None, *, rate: float = 1.0, decays: bool = True
     ) -> dict[str, Tensor]:
         """Make one step; returns what was subtracted, with the gradient history of the rule.
 

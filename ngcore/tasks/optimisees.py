@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ NUM_VALIDATION = 5_000
 
 FAMILIES = ("cnn", "cnn", "mlp", "transformer")
 SIDES = (14, 28)
+WIDTHS = (8, 12, 16, 24)
 HORIZONS = (100.0, 1_000.0)
 
 
@@ -82,13 +83,28 @@ class Optimisee:
     batch_size: int = 128
 
 
-def draw_optimisee(number: int, *, seed: int) -> Optimisee:
-    """A task of meta-training; it depends on its number and the seed alone. CIFAR-10 is not among their images."""
+def draw_optimisee(
+    number: int,
+    *,
+    seed: int,
+    sides: Sequence[int] = SIDES,
+    widths: Sequence[int] = WIDTHS,
+    horizons: tuple[float, float] = HORIZONS,
+) -> Optimisee:
+    """A task of meta-training; it depends on its number and the seed alone. CIFAR-10 is not among their images.
+
+    Args:
+        number: Of the task.
+        seed: Root of every random draw.
+        sides: Of the images.
+        widths: Of the convolutions.
+        horizons: Least and greatest length of the training.
+    """
     draw = Draw(seed, "optimisee", number)
-    family, side = draw.choice(FAMILIES), draw.choice(SIDES)
+    family, side = draw.choice(FAMILIES), draw.choice(sides)
     shape = (1, side, side)
     if family == "cnn":
-        architecture = conv_net(draw.choice((8, 12, 16, 24)), depth=draw.whole(1, 4), input_shape=shape)
+        architecture = conv_net(draw.choice(widths), depth=draw.whole(1, 4), input_shape=shape)
     elif family == "mlp":
         architecture = perceptron(draw.choice((16, 32, 64)), draw.whole(1, 3), shape)
     else:
@@ -98,7 +114,7 @@ def draw_optimisee(number: int, *, seed: int) -> Optimisee:
         architecture=architecture,
         images=draw.choice(("mnist", "fashion-mnist", "fashion-mnist")),
         side=side,
-        total_steps=round(draw.log_uniform(*HORIZONS)),
+        total_steps=round(draw.log_uniform(*horizons)),
         batch_size=draw.choice((64, 128)),
     )
 

@@ -1,5 +1,6 @@
 """The trainings behind the optimisers that ship, and from the end of one to a checkpoint with its card."""
 
+import dataclasses
 import hashlib
 import math
 from pathlib import Path
@@ -11,7 +12,9 @@ from ngcore.errors import UnknownNameError
 from ngcore.optim import RuleConfig, UpdateRule
 from ngcore.optim.checkpoint import FOLDER, TASK
 from ngcore.paths import work_folder
-from ngcore.tasks.meta_training import MetaConfig, Report, meta_train, run_optimiser, validation_tasks
+from ngcore.tasks.evolution import EvolutionConfig, EvolutionTrainer
+from ngcore.tasks.meta_trainer import MetaTrainer, Report, run_optimiser, validation_tasks
+from ngcore.tasks.meta_training import MetaConfig, WindowTrainer
 from ngcore.tasks.optimisees import NUM_VALIDATION, SIDES, ImagesBySize, TrainingImages
 from ngcore.training.checkpoint import save_checkpoint
 from ngcore.zoo.images import ImageSet, fetch_images
@@ -19,8 +22,9 @@ from ngcore.zoo.preprocessing import to_grey_splits
 
 IMAGE_SETS = ("mnist", "fashion-mnist")
 
-OPTIMISER_RECIPES: dict[str, tuple[MetaConfig, RuleConfig]] = {
-    "optimiser-ng-gnn": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
+OPTIMISER_RECIPES: dict[str, tuple[EvolutionConfig | MetaConfig, RuleConfig]] = {
+    "optimiser-ng-gnn": (EvolutionConfig(), RuleConfig(d=8)),
+    "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
 }
 
 
@@ -53,15 +57,12 @@ def train_optimiser(
     if name not in OPTIMISER_RECIPES:
         raise UnknownNameError("recipe of an optimiser", name, OPTIMISER_RECIPES)
     config, rule = OPTIMISER_RECIPES[name]
-    config = MetaConfig(**{**config.__dict__, "seed": seed})
+    config = dataclasses.replace(config, seed=seed)
     sets = {images: fetch_images(images) for images in IMAGE_SETS}
     images = training_images(sets, SIDES)
     folder = folder_of_optimiser(name, seed)
-    state = meta_train(
-        config,
-        images,
+    state = _trainer(config, rule, images).run(
         work_folder() / "runs" / folder.name,
-        rule=rule,
         max_seconds=math.inf if max_seconds is None else max_seconds,
         report=report,
     )
@@ -70,6 +71,12 @@ def train_optimiser(
     card = _card(name, config, rule, sets, images, state) | {"seeds": [seed]}
     card["command"] = f"ngcore train {name}" + (f" --seed {seed}" if seed else "")
     return save_checkpoint(out or folder, state["best"]["rule"], card)
+
+
+def _trainer(config: EvolutionConfig | MetaConfig, rule: RuleConfig, images: ImagesBySize) -> MetaTrainer:
+    if isinstance(config, EvolutionConfig):
+        return EvolutionTrainer(config, images, rule)
+    return WindowTrainer(config, images, rule)
 
 
 def folder_of_optimiser(name: str, seed: int = 0) -> Path:
@@ -85,7 +92,7 @@ def training_images(sets: dict[str, ImageSet], sides: tuple[int, ...]) -> Images
 
 def _card(
     name: str,
-    config: MetaConfig,
+    config: EvolutionConfig | MetaConfig,
     rule: RuleConfig,
     sets: dict[str, ImageSet],
     images: ImagesBySize,
@@ -113,11 +120,11 @@ def _card(
             "counts": {key: len(found.train_labels) - NUM_VALIDATION for key, found in sets.items()},
         },
         "training": {
-            "config": dict(config.__dict__),
+            "config": dataclasses.asdict(config),
             "steps": state["update"],
             "best_step": state["best"]["update"],
             "seconds": state["seconds"],
-            "networks_per_second": config.window * config.num_networks * state["update"] / state["seconds"],
+            "networks_per_second": config.networks_of_update * state["update"] / state["seconds"],
             "device": "cpu",
             "cores": torch.get_num_threads(),
         },

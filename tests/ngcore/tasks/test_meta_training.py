@@ -7,9 +7,9 @@ import torch
 
 from ngcore.errors import NeuralGraphError
 from ngcore.optim import RuleConfig, UpdateRule
-from ngcore.tasks import meta_training
+from ngcore.tasks import meta_trainer
 from ngcore.tasks.inner_loop import InnerRun, meta_loss
-from ngcore.tasks.meta_training import MetaConfig, meta_train
+from ngcore.tasks.meta_training import MetaConfig, WindowTrainer, meta_train
 from ngcore.tasks.optimisees import (
     SIDES,
     Optimisee,
@@ -43,7 +43,7 @@ def images():
 def short(monkeypatch):
     """Validation by one short training."""
     task = Optimisee(architecture=perceptron(4, 1, (1, 14, 14)), images="mnist", side=14, total_steps=4, batch_size=8)
-    monkeypatch.setattr(meta_training, "validation_tasks", lambda: (task,))
+    monkeypatch.setattr(meta_trainer, "validation_tasks", lambda: (task,))
 
 
 def test_the_papers_networks_have_its_numbers_of_parameters():
@@ -96,9 +96,9 @@ def test_a_stopped_run_ends_with_the_same_numbers(images, tmp_path):
     rest = meta_train(FEW, images, tmp_path / "parts", rule=SMALL)
     assert rest["history"] == whole["history"] and len(whole["history"]) == 2
     assert all(torch.equal(rest["rule"][name], tensor) for name, tensor in whole["rule"].items())
-    untrained = meta_training._Trainer(FEW, images, SMALL).rule.state_dict()
+    untrained = WindowTrainer(FEW, images, SMALL).rule.state_dict()
     assert any(not torch.equal(untrained[name], tensor) for name, tensor in whole["rule"].items())
-    assert whole["best"]["accuracy"] == max(entry["accuracy"] for entry in whole["history"])
+    assert whole["best"]["log_loss"] == min(entry["log_loss"] for entry in whole["history"])
 
 
 def test_a_window_that_ends_between_answers_is_refused(images, tmp_path):

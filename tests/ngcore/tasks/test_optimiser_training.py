@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.optim import NeuralGraphOptimizer, RuleConfig, find_rules, load_rule
-from ngcore.tasks import meta_training, optimisees, optimiser_training
+from ngcore.tasks import meta_trainer, optimisees, optimiser_training
 from ngcore.tasks.meta_training import MetaConfig
 from ngcore.tasks.optimisees import Optimisee, perceptron
 from ngcore.zoo import ImageSet
@@ -31,7 +31,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setenv("NGCORE_WORK", str(tmp_path))
     for module in (optimisees, optimiser_training):
         monkeypatch.setattr(module, "NUM_VALIDATION", 10)
-    for module in (meta_training, optimiser_training):
+    for module in (meta_trainer, optimiser_training):
         monkeypatch.setattr(module, "validation_tasks", lambda: (task,))
     monkeypatch.setattr(optimiser_training, "fetch_images", fetch)
     recipe = (numbers, RuleConfig(d=4, num_layers=1, interval=2))
