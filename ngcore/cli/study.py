@@ -57,6 +57,10 @@ def study(
     seeds: Annotated[
         int | None, typer.Option(help="Networks that each optimiser trains.", min=1, show_default="5")
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="Of what optimisers train: float32 or bfloat16.", show_default="float32"),
+    ] = None,
     replace: Replace = False,
     device: Device = "auto",
     limit: Limit = None,
@@ -75,11 +79,18 @@ def study(
     if name == OPTIMISERS:
         _expect_none(name, {"--zoo": zoo, "--preset": preset, "--limit": limit})
         content = _study_optimisers(
-            out, tasks=task, widths=width, steps=steps, seeds=seeds, replace=replace, device=device
+            out,
+            tasks=task,
+            widths=width,
+            steps=steps,
+            seeds=seeds,
+            precision=precision,
+            replace=replace,
+            device=device,
         )
         _print(content, as_json=as_json)
         return
-    _expect_none(name, {"--task": task, "--width": width, "--seeds": seeds})
+    _expect_none(name, {"--task": task, "--width": width, "--seeds": seeds, "--precision": precision})
     opened = Zoo.open(find_zoo(zoo or zoo_of_study(name)))
     head = study_head(name, opened, preset=preset, steps=steps)
     path = out or own_studies() / study_file(head)
@@ -106,6 +117,7 @@ def _study_optimisers(
     widths: list[int] | None,
     steps: int | None,
     seeds: int | None,
+    precision: str | None,
     replace: bool,
     device: str,
 ) -> dict[str, Any]:
@@ -119,6 +131,7 @@ def _study_optimisers(
         widths=tuple(widths or Plan.widths),
         steps=steps or Plan.steps,
         num_seeds=seeds or Plan.num_seeds,
+        precision=precision or Plan.precision,
     )
     head = optimisers_head()
     path = out or own_studies() / study_file(head)

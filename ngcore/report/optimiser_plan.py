@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ngcore.errors import NeuralGraphError
+from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.tasks.hand_made import HAND_MADE, HandMadeMethod
-from ngcore.tasks.optimiser_trials import TRIAL_TASKS, trial_task
+from ngcore.tasks.optimiser_trials import PRECISIONS, TRIAL_TASKS, trial_task
 
 SCHEDULES = ("constant", "cosine")
 BASES = ("fashion-mnist", "cifar10")
@@ -33,9 +33,10 @@ class Plan:
         widths: Factors of the width.
         steps: Length of every training; rates are tuned at `STEPS` at most.
         num_seeds: Networks of each trial.
+        precision: Of the passes through the networks, one of `PRECISIONS`.
 
     Raises:
-        UnknownNameError: If there is no such task.
+        UnknownNameError: If there is no such task or precision.
         NeuralGraphError: If a number is below 1, or nothing is asked for.
     """
 
@@ -43,10 +44,13 @@ class Plan:
     widths: tuple[int, ...] = (1,)
     steps: int = STEPS
     num_seeds: int = 5
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for task in self.tasks:
             trial_task(task)
+        if self.precision not in PRECISIONS:
+            raise UnknownNameError("precision", self.precision, PRECISIONS)
         if not (self.tasks and self.widths):
             raise NeuralGraphError("Expected at least one task and one width, got none.")
         least = min(*self.widths, self.steps, self.num_seeds)

@@ -107,7 +107,8 @@ class _Study:
         found = self.images(TRIAL_TASKS[tuning.task].images)
         rates = RATES[tuning.method]
         kept = self.content["tunings"].get(tuning.key)
-        if kept is not None and kept["images_sha256"] == found.digest and kept["rates"] == list(rates):
+        facts = {"rates": list(rates), "images_sha256": found.digest, "precision": self.plan.precision}
+        if kept is not None and all(kept.get(name) == fact for name, fact in facts.items()):
             return
         network = start_networks(tuning.task, trial_task(tuning.task).architecture(), [TUNING_SEED]).to(self.device)
         network = network.map(lambda tensor: tensor.expand(len(rates), *tensor.shape[1:]).contiguous())
@@ -122,12 +123,11 @@ class _Study:
         worth = [_or_chance(accuracy) for accuracy in accuracies]
         best = max(range(len(rates)), key=worth.__getitem__)
         self.content["tunings"][tuning.key] = {
-            "rates": list(rates),
+            **facts,
             "accuracies": worth,
             "losses": [_finite(loss) for loss in losses],
             "best": rates[best],
             "is_at_edge": best in (0, len(rates) - 1),
-            "images_sha256": found.digest,
             "seconds": round(outcome.seconds, 1),
         }
         self._write()
@@ -143,6 +143,7 @@ class _Study:
             "images_sha256": found.digest,
             "is_sample": found.is_sample,
             "weights_sha256": weights,
+            "precision": self.plan.precision,
         }
         alike = [row for row in self.rows.values() if all(row.get(name) == facts[name] for name in facts)]
         figures = alike[0] if alike else self._measured(trial, found)
@@ -189,7 +190,11 @@ class _Study:
         batches = trial_batches(task, _on(found.images.train, self.device), seeds, len(stack.network))
         self._report(note)
         return train_stack(
-            stack, batches, steps=steps, report=lambda step: self._report(f"{note}, step {step:,} of {steps:,}")
+            stack,
+            batches,
+            steps=steps,
+            precision=self.plan.precision,
+            report=lambda step: self._report(f"{note}, step {step:,} of {steps:,}"),
         )
 
     def _report(self, note: str) -> None:

@@ -32,6 +32,7 @@ SMOOTHING = 50
 HELD_OUT_OF_SAMPLE = 1_000
 """Images of a sample that are kept for validation, and again as many for tests."""
 
+PRECISIONS = ("float32", "bfloat16")
 Shape = tuple[int, int, int]
 
 
@@ -205,7 +206,12 @@ def trial_batches(
 
 
 def train_stack(
-    stack: Stack, batches: Iterator[tuple[Tensor, Tensor]], *, steps: int, report: Callable[[int], object] | None = None
+    stack: Stack,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    *,
+    steps: int,
+    precision: str = "float32",
+    report: Callable[[int], object] | None = None,
 ) -> Outcome:
     """Train a stack to the end; a network that diverges does not touch the others.
 
@@ -213,6 +219,7 @@ def train_stack(
         stack: Networks and optimiser.
         batches: See `trial_batches`.
         steps: How many.
+        precision: Of the passes through the networks, one of `PRECISIONS`; weights and optimisers keep float32.
         report: Called with the number of steps made, now and then.
     """
     fixed = fixed_parameters(stack.network.architecture)
@@ -220,7 +227,8 @@ def train_stack(
     losses, start = [], time.perf_counter()
     for step in range(steps):
         images, labels = next(batches)
-        loss, gradients, statistics = losses_and_gradients(stack.network, images, labels, names)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            loss, gradients, statistics = losses_and_gradients(stack.network, images, labels, names)
         if statistics:
             stack.network = stack.network.having({**stack.network.parameters, **statistics})
         stack.step(gradients)
@@ -240,7 +248,7 @@ def losses_and_gradients(
     logits, statistics = training_logits(
         network.architecture, parameters, images, num_networks=len(network), factors={}
     )
-    each = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    each = functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="none")
     losses = each.view(len(network), -1).mean(1)
     gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
     return losses.detach(), dict(zip(leaves, gradients, strict=True)), statistics

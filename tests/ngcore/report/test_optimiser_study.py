@@ -85,3 +85,8 @@ def test_a_plan_of_nothing_is_refused():
         Plan(widths=())
     with pytest.raises(NeuralGraphError, match="of at least 1, got 0"):
         Plan(steps=0)
+
+
+def test_a_precision_that_is_unknown_is_refused():
+    with pytest.raises(UnknownNameError, match="precision"):
+        Plan(precision="float16")
