@@ -45,16 +45,16 @@ class EvolutionConfig(MetaSettings):
         horizons: Least and greatest length of a training.
     """
 
-    updates: int = 400
-    num_pairs: int = 8
+    updates: int = 220
+    num_pairs: int = 6
     spread: float = 0.04
-    learning_rate: float = 0.01
+    learning_rate: float = 0.015
     weight_decay: float = 0.2
     average: float = 0.95
-    validate_every: int = 40
-    sides: tuple[int, ...] = (14,)
-    widths: tuple[int, ...] = (8, 12, 16)
-    horizons: tuple[float, float] = (100.0, 600.0)
+    validate_every: int = 44
+    sides: tuple[int, ...] = (8, 14)
+    widths: tuple[int, ...] = (8, 16, 32)
+    horizons: tuple[float, float] = (150.0, 800.0)
 
     @property
     def networks_of_update(self) -> int:

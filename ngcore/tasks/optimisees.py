@@ -26,7 +26,7 @@ NUM_VALIDATION = 5_000
 """Last training images, on which everything is chosen."""
 
 FAMILIES = ("cnn", "cnn", "mlp", "transformer")
-SIDES = (14, 28)
+SIDES = (8, 14, 28)
 WIDTHS = (8, 12, 16, 24)
 HORIZONS = (100.0, 1_000.0)
 
@@ -109,7 +109,7 @@ def draw_optimisee(
         architecture = perceptron(draw.choice((16, 32, 64)), draw.whole(1, 3), shape)
     else:
         heads, depth, norm = draw.choice((1, 2, 4)), draw.whole(1, 2), draw.choice(("layer_norm", "rms_norm"))
-        architecture = vision_transformer(shape, patch=7, width=8 * heads, heads=heads, depth=depth, norm=norm)
+        architecture = vision_transformer(shape, patch=side // (4 if side >= 28 else 2), width=8 * heads, heads=heads, depth=depth, norm=norm)
     return Optimisee(
         architecture=architecture,
         images=draw.choice(("mnist", "fashion-mnist", "fashion-mnist")),
