@@ -109,7 +109,9 @@ def draw_optimisee(
         architecture = perceptron(draw.choice((16, 32, 64)), draw.whole(1, 3), shape)
     else:
         heads, depth, norm = draw.choice((1, 2, 4)), draw.whole(1, 2), draw.choice(("layer_norm", "rms_norm"))
-        architecture = vision_transformer(shape, patch=side // (4 if side >= 28 else 2), width=8 * heads, heads=heads, depth=depth, norm=norm)
+        architecture = vision_transformer(
+            shape, patch=side // (4 if side >= 28 else 2), width=8 * heads, heads=heads, depth=depth, norm=norm
+        )
     return Optimisee(
         architecture=architecture,
         images=draw.choice(("mnist", "fashion-mnist", "fashion-mnist")),
