@@ -61,6 +61,9 @@ def study(
         str | None,
         typer.Option(help="Of what optimisers train: float32 or bfloat16.", show_default="float32"),
     ] = None,
+    only_moved: Annotated[
+        bool, typer.Option("--only-moved", help="Take rates of optimisers that are best on Fashion-MNIST everywhere.")
+    ] = False,
     replace: Replace = False,
     device: Device = "auto",
     limit: Limit = None,
@@ -85,12 +88,15 @@ def study(
             steps=steps,
             seeds=seeds,
             precision=precision,
+            only_moved=only_moved,
             replace=replace,
             device=device,
         )
         _print(content, as_json=as_json)
         return
-    _expect_none(name, {"--task": task, "--width": width, "--seeds": seeds, "--precision": precision})
+    _expect_none(
+        name, {"--task": task, "--width": width, "--seeds": seeds, "--precision": precision, "--only-moved": only_moved}
+    )
     opened = Zoo.open(find_zoo(zoo or zoo_of_study(name)))
     head = study_head(name, opened, preset=preset, steps=steps)
     path = out or own_studies() / study_file(head)
@@ -118,6 +124,7 @@ def _study_optimisers(
     steps: int | None,
     seeds: int | None,
     precision: str | None,
+    only_moved: bool,
     replace: bool,
     device: str,
 ) -> dict[str, Any]:
@@ -132,6 +139,7 @@ def _study_optimisers(
         steps=steps or Plan.steps,
         num_seeds=seeds or Plan.num_seeds,
         precision=precision or Plan.precision,
+        only_moved=only_moved,
     )
     head = optimisers_head()
     path = out or own_studies() / study_file(head)

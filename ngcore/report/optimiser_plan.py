@@ -34,6 +34,7 @@ class Plan:
         steps: Length of every training; rates are tuned at `STEPS` at most.
         num_seeds: Networks of each trial.
         precision: Of the passes through the networks, one of `PRECISIONS`.
+        only_moved: Whether all tasks take the rates that are best on Fashion-MNIST, and none is tuned elsewhere.
 
     Raises:
         UnknownNameError: If there is no such task or precision.
@@ -45,6 +46,7 @@ class Plan:
     steps: int = STEPS
     num_seeds: int = 5
     precision: str = "float32"
+    only_moved: bool = False
 
     def __post_init__(self) -> None:
         for task in self.tasks:
@@ -64,7 +66,7 @@ class Plan:
 
     def tunings(self) -> list["Tuning"]:
         """All tunings that the trials need."""
-        bases = dict.fromkeys(base for task in self.tasks for base in _bases(task))
+        bases = dict.fromkeys(base for task in self.tasks for base in self._bases(task))
         return [
             Tuning(task=task, method=method, schedule=schedule, steps=self.tuning_steps)
             for task in bases
@@ -82,8 +84,11 @@ class Plan:
         for task in self.tasks:
             for width in self.widths:
                 where: dict[str, Any] = {"task": task, "width": width, "steps": self.steps, "seeds": self.num_seeds}
-                for tuning in self.tunings():
-                    if tuning.task in _bases(task):
+                for rule in rules:
+                    yield Trial(**where, rule=rule)
+                yield Trial(**where, method="muon", schedule="cosine", rate=1.0)
+                for tuning in reversed(self.tunings()):
+                    if tuning.task in self._bases(task):
                         yield Trial(
                             **where,
                             method=tuning.method,
@@ -91,9 +96,11 @@ class Plan:
                             rate=best[tuning.key],
                             tuned_on=tuning.task,
                         )
-                yield Trial(**where, method="muon", schedule="cosine", rate=1.0)
-                for rule in rules:
-                    yield Trial(**where, rule=rule)
+
+    def _bases(self, task: str) -> tuple[str, ...]:
+        """The tasks whose best rates are tried on a task: that with its images, and Fashion-MNIST."""
+        own = () if self.only_moved else (TRIAL_TASKS[task].images,)
+        return tuple(dict.fromkeys((*own, BASES[0])))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -163,11 +170,6 @@ class Trial:
             name = f"{NAMES[self.method]}, {self.schedule}, {'× ' * (self.method == 'muon')}{self.rate:g}"
         task = self.task if self.width == 1 else f"{self.task}, {self.width} × wide"
         return {"task": task, "steps": self.steps, "optimiser": name, "tuned on": self.tuned_on}
-
-
-def _bases(task: str) -> tuple[str, ...]:
-    """The tasks whose best rates are tried on a task: that with its images, and Fashion-MNIST."""
-    return tuple(dict.fromkeys((TRIAL_TASKS[task].images, BASES[0])))
 
 
 PUBLISHED: tuple[tuple[str, str, float], ...] = (

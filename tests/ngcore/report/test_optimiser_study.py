@@ -90,3 +90,12 @@ def test_a_plan_of_nothing_is_refused():
 def test_a_precision_that_is_unknown_is_refused():
     with pytest.raises(UnknownNameError, match="precision"):
         Plan(precision="float16")
+
+
+def test_with_moved_rates_nothing_is_tuned_but_on_fashion_mnist():
+    plan = Plan(tasks=("cifar10",), only_moved=True)
+    assert {tuning.task for tuning in plan.tunings()} == {"fashion-mnist"}
+    best = dict.fromkeys((tuning.key for tuning in plan.tunings()), 0.5)
+    trials = list(plan.trials(best, ["a-rule"]))
+    assert {trial.task for trial in trials} == {"cifar10"} and len(trials) == 8
+    assert {trial.tuned_on for trial in trials} == {"fashion-mnist", optimiser_plan.NOT_TUNED}
