@@ -12,6 +12,7 @@ from ngcore.networks import from_module
 from ngcore.optim.checkpoint import load_rule
 from ngcore.optim.mapping import ModuleMap
 from ngcore.optim.moments import Moments, base_step, cosine
+from ngcore.optim.paper_form import Memory, PaperRule
 from ngcore.optim.rule import Coefficients, UpdateRule, ruled_steps
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
 
     Without a rule it is Muon (Jordan et al. 2024) for matrices and kernels and Adam for vectors, with cosine decay over
     `total_steps`. A rule changes each of these steps by what it sees of the whole network; see `UpdateRule`. What it
-    does is the same for any order of hidden neurons.
+    does is the same for any order of hidden neurons. A `PaperRule` makes the steps of all that is in the graph itself,
+    without a schedule.
 
     Example:
         >>> optimizer = NeuralGraphOptimizer(model, images[:2], total_steps=1000)
@@ -56,7 +58,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         module: nn.Module,
         example_inputs: Tensor | Sequence[Tensor],
         *,
-        rule: UpdateRule | str | None = None,
+        rule: UpdateRule | PaperRule | str | None = None,
         total_steps: int | None = None,
         lr: float = 1.0,
         weight_decay: float = 0.0,
@@ -79,6 +81,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         outside = {_key(name): parameter.detach()[None] for name, parameter in self._outside.items()}
         self.moments = Moments.zero({name: self.map.network.parameters[name] for name in self.map.names} | outside)
         self.coefficients: Coefficients | None = None
+        self.memory: Memory | None = None
         adamw = [{**group} for group in self._groups("adamw")]
         self._adamw = torch.optim.AdamW(adamw) if adamw else None
         if self.rule is not None:
@@ -105,31 +108,33 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
                 loss = closure()
         factor = cosine(self.moments.count, self.total_steps)
         self._step_with_adamw(factor)
-        steps = self._steps()
+        steps = self._steps(factor)
         changes = self.map.in_module(steps)
         changes |= {id(parameter): steps[_key(name)][0] for name, parameter in self._outside.items()}
         for group in self._groups("graph"):
-            scale = group["lr"] * factor
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     if parameter.dim() > 1:
-                        parameter.mul_(1 - scale * group["weight_decay"])
-                    parameter.sub_((scale * changes[id(parameter)]).to(parameter.dtype))
+                        parameter.mul_(1 - group["lr"] * factor * group["weight_decay"])
+                    parameter.sub_((group["lr"] * changes[id(parameter)]).to(parameter.dtype))
         return loss
 
-    def _steps(self) -> dict[str, Tensor]:
-        """The steps of all parameters at the start of a schedule, (1, *shape); moments take in the gradients."""
+    def _steps(self, factor: float) -> dict[str, Tensor]:
+        """The steps of all parameters, (1, *shape), hand-made ones times a factor; moments take in the gradients."""
         values, inside = self.map.values(), self.map.gradients()
         outside = {_key(name): _gradient(parameter)[None] for name, parameter in self._outside.items()}
         self.moments = self.moments.after(inside | outside)
+        if isinstance(self.rule, PaperRule) and inside:
+            self.memory, own = self.rule(values, inside, self.memory)
+            return own | {name: factor * step for name, step in base_step(self.moments, outside).items()}
         steps = base_step(self.moments, inside | outside)
-        if self.rule is None or not inside:
-            return steps
-        own = {name: steps[name] for name in inside}
-        self.coefficients, changed = ruled_steps(
-            self.rule, self.coefficients, values, inside, self.moments, own, total_steps=self.total_steps
-        )
-        return steps | changed
+        if isinstance(self.rule, UpdateRule) and inside:
+            own = {name: steps[name] for name in inside}
+            self.coefficients, changed = ruled_steps(
+                self.rule, self.coefficients, values, inside, self.moments, own, total_steps=self.total_steps
+            )
+            steps |= changed
+        return {name: factor * step for name, step in steps.items()}
 
     def _step_with_adamw(self, factor: float) -> None:
         if self._adamw is None:
@@ -145,6 +150,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
             **super().state_dict(),
             "moments": {**moments, "count": self.moments.count},
             "coefficients": None if self.coefficients is None else self.coefficients.tensors(),
+            "memory": None if self.memory is None else self.memory.tensors(),
             "adamw": None if self._adamw is None else self._adamw.state_dict(),
             "total_steps": self.total_steps,
         }
@@ -168,6 +174,8 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         self.moments = Moments(fast, slow, square, kept["count"])
         tensors = state_dict["coefficients"]
         self.coefficients = None if tensors is None else Coefficients.of([tensor.clone() for tensor in tensors])
+        memory = state_dict.get("memory")
+        self.memory = None if memory is None else Memory.of([tensor.clone() for tensor in memory])
         self.total_steps = state_dict["total_steps"]
         if self._adamw is not None:
             self._adamw.load_state_dict(state_dict["adamw"])

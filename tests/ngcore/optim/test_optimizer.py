@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from small_trainings import conv_net, data, train
 from torch import nn
 from torch.nn import functional
 
@@ -12,25 +13,6 @@ from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.networks import draw_permutation, from_module, permute_hidden, to_module, to_state_dict
 from ngcore.optim import NeuralGraphOptimizer, RuleConfig, UpdateRule
 from ngcore.optim.moments import orthogonalise
-
-
-def conv_net(width=4, dtype=torch.float32):
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(1, width, 3, 2),
-        nn.ReLU(),
-        nn.Conv2d(width, 2 * width, 3, 1, 1),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(2 * width, 3),
-    ).to(dtype)
-
-
-def data(dtype=torch.float32, count=16):
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randn(count, 1, 9, 9, generator=generator, dtype=torch.float64).to(dtype)
-    return images, torch.randint(3, (count,), generator=generator)
 
 
 def random_rule(interval=3, dtype=torch.float32):
@@ -41,18 +23,6 @@ def random_rule(interval=3, dtype=torch.float32):
         nn.init.normal_(linear.weight, std=0.3)
         nn.init.normal_(linear.bias, std=0.3)
     return rule.to(dtype)
-
-
-def train(module, optimizer, steps, *, start=0, images=None, labels=None):
-    if images is None:
-        images, labels = data(next(module.parameters()).dtype)
-    for step in range(start, start + steps):
-        some = [(step + i) % len(images) for i in range(8)]
-        loss = functional.cross_entropy(module(images[some]), labels[some])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return [parameter.detach().clone() for parameter in module.parameters()]
 
 
 def by_hand(module, images, labels, steps, total):
