@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ngcore.errors import CheckpointError, UnknownNameError
+from ngcore.optim.paper_form import PaperConfig, PaperRule
 from ngcore.optim.rule import RuleConfig, UpdateRule
 from ngcore.paths import ASSETS, work_folder
 from ngcore.training.checkpoint import CARD_FILE, load_weights, read_card
@@ -18,7 +19,12 @@ def find_rules() -> dict[str, Path]:
     return {card.parent.name: card.parent for root in roots for card in sorted(root.glob(f"*/{CARD_FILE}"))}
 
 
-def load_rule(name: str | Path) -> UpdateRule:
+def make_rule(config: RuleConfig | PaperConfig) -> UpdateRule | PaperRule:
+    """An untrained rule."""
+    return PaperRule(config) if isinstance(config, PaperConfig) else UpdateRule(config)
+
+
+def load_rule(name: str | Path) -> UpdateRule | PaperRule:
     """A trained rule, in evaluation mode.
 
     Args:
@@ -37,6 +43,7 @@ def load_rule(name: str | Path) -> UpdateRule:
         raise CheckpointError(
             f"Expected the rule of an optimiser in {folder}, got a model whose task is {card['task']!r}."
         )
-    rule = UpdateRule(RuleConfig(**card["model"]))
+    fields = card["model"]
+    rule = make_rule(PaperConfig(**fields) if "kind" in fields else RuleConfig(**fields))
     load_weights(rule, folder)
     return rule.eval()

@@ -10,6 +10,7 @@ from torch import Tensor
 from ngcore.networks import Network
 from ngcore.optim import UpdateRule
 from ngcore.optim.moments import Moments, base_step, cosine
+from ngcore.optim.paper_form import Memory, PaperRule
 from ngcore.optim.rule import Coefficients, Rule, ruled_steps
 from ngcore.zoo.stack_pass import loss_gradients
 from ngcore.zoo.stack_runs import fixed_parameters
@@ -25,13 +26,15 @@ class InnerRun:
         network: The networks as they are.
         total_steps: Length of the training.
         moments: Of their gradients.
-        coefficients: The last answer of the rule.
+        coefficients: The last answer of an `UpdateRule`.
+        memory: What a `PaperRule` keeps of past gradients; the moments then only count.
     """
 
     network: Network
     total_steps: int
     moments: Moments
     coefficients: Coefficients | None = None
+    memory: Memory | None = None
 
     @classmethod
     def start(cls, network: Network, total_steps: int) -> "InnerRun":
@@ -59,16 +62,20 @@ class InnerRun:
         return {name: piece.view_as(self.moments.fast[name]) for name, piece in pieces}
 
     def step(
-        self, gradients: Mapping[str, Tensor], rule: Rule | None, *, rate: float = 1.0, decays: bool = True
+        self, gradients: Mapping[str, Tensor], rule: Rule | PaperRule | None, *, rate: float = 1.0, decays: bool = True
     ) -> dict[str, Tensor]:
         """Make one step; returns what was subtracted, with the gradient history of the rule.
 
         Args:
             gradients: Of each parameter, (networks, *shape).
-            rule: What changes the hand-made step; None: nothing.
+            rule: What changes the hand-made step, or makes its own; None: nothing.
             rate: Factor of the step.
-            decays: Whether steps fall to 0 by half a cosine; else they keep their size.
+            decays: Whether hand-made steps fall to 0 by half a cosine; else they keep their size.
         """
+        if isinstance(rule, PaperRule):
+            self.memory, steps = rule(self.network, gradients, self.memory)
+            self.moments = dataclasses.replace(self.moments, count=self.count + 1)
+            return self._subtract(steps, rate)
         made = self.count
         self.moments = self.moments.after(gradients)
         steps = base_step(self.moments, gradients)
@@ -76,14 +83,16 @@ class InnerRun:
             self.coefficients, steps = ruled_steps(
                 rule, self.coefficients, self.network, gradients, self.moments, steps, total_steps=self.total_steps
             )
-        factor = rate * cosine(made, self.total_steps if decays else None)
+        return self._subtract(steps, rate * cosine(made, self.total_steps if decays else None))
+
+    def _subtract(self, steps: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
         subtracted = {name: factor * step for name, step in steps.items()}
         moved = {name: self.network.parameters[name] - step.detach() for name, step in subtracted.items()}
         self.network = self.network.having({**self.network.parameters, **moved})
         return subtracted
 
 
-def meta_loss(run: InnerRun, batches: Sequence[Batch], rule: UpdateRule) -> tuple[Tensor, bool]:
+def meta_loss(run: InnerRun, batches: Sequence[Batch], rule: UpdateRule | PaperRule) -> tuple[Tensor, bool]:
     """Make a step on each batch but the last, and give a loss whose gradient is that of what the steps led to.
 
     The gradient of the loss at step k by the change made at step s < k is, without second derivatives, minus the
@@ -98,6 +107,7 @@ def meta_loss(run: InnerRun, batches: Sequence[Batch], rule: UpdateRule) -> tupl
     Returns:
         The loss, a mean over networks and steps, and whether all stayed finite.
     """
+    run.memory = None if run.memory is None else run.memory.detach()
     changes, gradients = [], []
     for batch in batches[:-1]:
         gradient = run.gradients(batch)
