@@ -11,7 +11,7 @@ from app.address import Parameter
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, cost_of
-from ngcore.optim import PaperRule, UpdateRule, find_rules, load_rule
+from ngcore.optim import AnyRule, find_rules, load_rule
 from ngcore.tasks.optimisees import conv_net, perceptron
 from ngcore.tasks.racing import METHODS, RATES, Method, Schedule
 from ngcore.zoo import fitting_image_sets, training_samples
@@ -111,7 +111,7 @@ def rule_name() -> str:
     return min(find_rules())
 
 
-def trained_rule() -> UpdateRule | PaperRule:
+def trained_rule() -> AnyRule:
     """The rule of the optimiser that reads the network."""
     return load_rule(rule_name())
 

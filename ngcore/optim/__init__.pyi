@@ -1,5 +1,8 @@
+from .checkpoint import AnyRule as AnyRule
+from .checkpoint import AnyRuleConfig as AnyRuleConfig
 from .checkpoint import find_rules as find_rules
 from .checkpoint import load_rule as load_rule
+from .checkpoint import make_rule as make_rule
 from .optimizer import NeuralGraphOptimizer as NeuralGraphOptimizer
 from .paper_form import PAPER_PRESETS as PAPER_PRESETS
 from .paper_form import PaperConfig as PaperConfig

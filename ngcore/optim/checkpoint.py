@@ -12,6 +12,9 @@ from ngcore.training.checkpoint import CARD_FILE, load_weights, read_card
 FOLDER = "optimisers"
 TASK = "optimise"
 
+AnyRule = UpdateRule | PaperRule
+AnyRuleConfig = RuleConfig | PaperConfig
+
 
 def find_rules() -> dict[str, Path]:
     """Folders of trained rules by name: those in the work folder, then those that ship."""
@@ -19,12 +22,12 @@ def find_rules() -> dict[str, Path]:
     return {card.parent.name: card.parent for root in roots for card in sorted(root.glob(f"*/{CARD_FILE}"))}
 
 
-def make_rule(config: RuleConfig | PaperConfig) -> UpdateRule | PaperRule:
+def make_rule(config: AnyRuleConfig) -> AnyRule:
     """An untrained rule."""
     return PaperRule(config) if isinstance(config, PaperConfig) else UpdateRule(config)
 
 
-def load_rule(name: str | Path) -> UpdateRule | PaperRule:
+def load_rule(name: str | Path) -> AnyRule:
     """A trained rule, in evaluation mode.
 
     Args:

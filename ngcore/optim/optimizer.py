@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.networks import from_module
-from ngcore.optim.checkpoint import load_rule
+from ngcore.optim.checkpoint import AnyRule, load_rule
 from ngcore.optim.mapping import ModuleMap
 from ngcore.optim.moments import Moments, base_step, cosine
 from ngcore.optim.paper_form import Memory, PaperRule
@@ -58,7 +58,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         module: nn.Module,
         example_inputs: Tensor | Sequence[Tensor],
         *,
-        rule: UpdateRule | PaperRule | str | None = None,
+        rule: AnyRule | str | None = None,
         total_steps: int | None = None,
         lr: float = 1.0,
         weight_decay: float = 0.0,

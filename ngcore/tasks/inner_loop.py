@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ngcore.networks import Network
-from ngcore.optim import UpdateRule
 from ngcore.optim.moments import Moments, base_step, cosine
 from ngcore.optim.paper_form import Memory, PaperRule
 from ngcore.optim.rule import Coefficients, Rule, ruled_steps
@@ -92,7 +91,7 @@ class InnerRun:
         return subtracted
 
 
-def meta_loss(run: InnerRun, batches: Sequence[Batch], rule: UpdateRule | PaperRule) -> tuple[Tensor, bool]:
+def meta_loss(run: InnerRun, batches: Sequence[Batch], rule: Rule | PaperRule) -> tuple[Tensor, bool]:
     """Make a step on each batch but the last, and give a loss whose gradient is that of what the steps led to.
 
     The gradient of the loss at step k by the change made at step s < k is, without second derivatives, minus the

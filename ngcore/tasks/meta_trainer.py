@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from ngcore.optim import RuleConfig, UpdateRule
+from ngcore.optim import AnyRule, AnyRuleConfig, make_rule
 from ngcore.tasks.inner_loop import InnerRun
 from ngcore.tasks.optimisees import ImagesBySize, Optimisee, conv_net, draw_batch, initial_parameters, perceptron
 from ngcore.training.state import read_state, write_state
+from ngcore.zoo.cnn_stack import keep_freed_memory
 from ngcore.zoo.runs import keyed_generator
 from ngcore.zoo.stack_training import measure_stack
 
@@ -39,6 +40,11 @@ class MetaSettings:
         """Networks that are in training for one update."""
         raise NotImplementedError
 
+    @property
+    def image_sets(self) -> tuple[str, ...]:
+        """The images that are learned from."""
+        return ("mnist", "fashion-mnist")
+
 
 def validation_tasks() -> tuple[Optimisee, ...]:
     """What a rule is chosen by: full trainings on networks that it was not trained on."""
@@ -50,7 +56,7 @@ def validation_tasks() -> tuple[Optimisee, ...]:
 
 
 def run_optimiser(
-    rule: UpdateRule | None, task: Optimisee, images: ImagesBySize, *, num_networks: int, seed: int
+    rule: AnyRule | None, task: Optimisee, images: ImagesBySize, *, num_networks: int, seed: int
 ) -> tuple[float, float]:
     """Mean accuracy and loss on validation images after a full training of N networks."""
     data = images[task.images, task.side]
@@ -75,11 +81,11 @@ class MetaTrainer:
         rule: Numbers of the rule.
     """
 
-    def __init__(self, config: MetaSettings, images: ImagesBySize, rule: RuleConfig) -> None:
+    def __init__(self, config: MetaSettings, images: ImagesBySize, rule: AnyRuleConfig) -> None:
         self._settings, self.images, self.update, self.num_diverged, self.seconds = config, images, 0, 0, 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.rule = UpdateRule(rule)
+            self.rule: AnyRule = make_rule(rule)
         self.optimizer: torch.optim.Optimizer
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None
@@ -88,14 +94,18 @@ class MetaTrainer:
         """Make one update of the rule."""
         raise NotImplementedError
 
-    def candidate(self) -> UpdateRule:
+    def candidate(self) -> AnyRule:
         """What is validated: the rule as it is, or a mean of what it was."""
         return self.rule
+
+    def validation_tasks(self) -> tuple[Optimisee, ...]:
+        """What the candidate is chosen by."""
+        return validation_tasks()
 
     def validate(self) -> None:
         """Measure the candidate by full trainings, and keep it if its loss is the least so far."""
         candidate, rows = self.candidate(), {}
-        for number, task in enumerate(validation_tasks()):
+        for number, task in enumerate(self.validation_tasks()):
             rows[str(number)] = run_optimiser(candidate, task, self.images, num_networks=4, seed=self._settings.seed)
         found = {
             "update": self.update,
@@ -141,6 +151,7 @@ class MetaTrainer:
         Raises:
             CheckpointError: If the folder holds the state of a run with other settings.
         """
+        keep_freed_memory()
         config = self._settings
         settings = {key: list(x) if isinstance(x, tuple) else x for key, x in dataclasses.asdict(config).items()}
         settings |= {f"rule_{key}": value for key, value in self.rule.config.to_dict().items()}

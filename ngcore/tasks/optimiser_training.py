@@ -9,22 +9,27 @@ from typing import Any
 import torch
 
 from ngcore.errors import UnknownNameError
-from ngcore.optim import RuleConfig, UpdateRule
+from ngcore.optim import PAPER_PRESETS, AnyRuleConfig, PaperConfig, RuleConfig, make_rule
 from ngcore.optim.checkpoint import FOLDER, TASK
 from ngcore.paths import work_folder
 from ngcore.tasks.evolution import EvolutionConfig, EvolutionTrainer
-from ngcore.tasks.meta_trainer import MetaTrainer, Report, run_optimiser, validation_tasks
+from ngcore.tasks.meta_trainer import MetaTrainer, Report, run_optimiser
 from ngcore.tasks.meta_training import MetaConfig, WindowTrainer
 from ngcore.tasks.optimisees import NUM_VALIDATION, SIDES, ImagesBySize, TrainingImages
+from ngcore.tasks.paper_training import PaperMetaConfig, PaperTrainer
 from ngcore.training.checkpoint import save_checkpoint
 from ngcore.zoo.images import ImageSet, fetch_images
 from ngcore.zoo.preprocessing import to_grey_splits
 
-IMAGE_SETS = ("mnist", "fashion-mnist")
+AnyConfig = EvolutionConfig | MetaConfig | PaperMetaConfig
 
-OPTIMISER_RECIPES: dict[str, tuple[EvolutionConfig | MetaConfig, RuleConfig]] = {
+OPTIMISER_RECIPES: dict[str, tuple[AnyConfig, AnyRuleConfig]] = {
     "optimiser-ng-gnn": (EvolutionConfig(), RuleConfig(d=8)),
     "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
+    "optimiser-ng-gnn-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-gnn-paper"]),
+    "optimiser-ng-t-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-t-paper"]),
+    "optimiser-per-parameter-mlp": (PaperMetaConfig(), PAPER_PRESETS["per-parameter-mlp"]),
+    "optimiser-per-parameter-lstm": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["per-parameter-lstm"]),
 }
 
 
@@ -58,22 +63,27 @@ def train_optimiser(
         raise UnknownNameError("recipe of an optimiser", name, OPTIMISER_RECIPES)
     config, rule = OPTIMISER_RECIPES[name]
     config = dataclasses.replace(config, seed=seed)
-    sets = {images: fetch_images(images) for images in IMAGE_SETS}
+    sets = {images: fetch_images(images) for images in config.image_sets}
     images = training_images(sets, SIDES)
     folder = folder_of_optimiser(name, seed)
-    state = _trainer(config, rule, images).run(
+    trainer = _trainer(config, rule, images)
+    state = trainer.run(
         work_folder() / "runs" / folder.name,
         max_seconds=math.inf if max_seconds is None else max_seconds,
         report=report,
     )
     if state is None:
         return None
-    card = _card(name, config, rule, sets, images, state) | {"seeds": [seed]}
+    card = _card(name, trainer, config, sets, state) | {"seeds": [seed]}
     card["command"] = f"ngcore train {name}" + (f" --seed {seed}" if seed else "")
     return save_checkpoint(out or folder, state["best"]["rule"], card)
 
 
-def _trainer(config: EvolutionConfig | MetaConfig, rule: RuleConfig, images: ImagesBySize) -> MetaTrainer:
+def _trainer(config: AnyConfig, rule: AnyRuleConfig, images: ImagesBySize) -> MetaTrainer:
+    if isinstance(config, PaperMetaConfig):
+        assert isinstance(rule, PaperConfig)
+        return PaperTrainer(config, images, rule)
+    assert isinstance(rule, RuleConfig)
     if isinstance(config, EvolutionConfig):
         return EvolutionTrainer(config, images, rule)
     return WindowTrainer(config, images, rule)
@@ -92,25 +102,27 @@ def training_images(sets: dict[str, ImageSet], sides: tuple[int, ...]) -> Images
 
 def _card(
     name: str,
-    config: EvolutionConfig | MetaConfig,
-    rule: RuleConfig,
+    trainer: MetaTrainer,
+    config: AnyConfig,
     sets: dict[str, ImageSet],
-    images: ImagesBySize,
     state: dict[str, Any],
 ) -> dict[str, Any]:
     """What a card says but for time, seeds and command."""
-    best = UpdateRule(rule)
+    rule = trainer.rule.config
+    best = make_rule(rule)
     best.load_state_dict(state["best"]["rule"])
     rows = []
-    for task in validation_tasks():
-        measured = (run_optimiser(one, task, images, num_networks=4, seed=config.seed + 1) for one in (best, None))
+    for task in trainer.validation_tasks():
+        measured = (
+            run_optimiser(one, task, trainer.images, num_networks=4, seed=config.seed + 1) for one in (best, None)
+        )
         (accuracy, loss), (base_accuracy, base_loss) = measured
         row = {"architecture": task.architecture.name, "images": task.images, "steps": task.total_steps}
         rows.append(row | {"accuracy": accuracy, "loss": loss, "base_accuracy": base_accuracy, "base_loss": base_loss})
     digest = hashlib.sha256("".join(images.hash for images in sets.values()).encode()).hexdigest()
     return {
         "name": name,
-        "preset": "ng-gnn",
+        "preset": name.removeprefix("optimiser-"),
         "task": TASK,
         "model": rule.to_dict(),
         "corpus": {

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ngcore.errors import DataError, UnknownNameError
 from ngcore.networks import Architecture, Network
-from ngcore.optim import PaperRule, UpdateRule
+from ngcore.optim import AnyRule
 from ngcore.tasks.hand_made import HandMadeStack
 from ngcore.tasks.inner_loop import InnerRun
 from ngcore.tasks.optimisees import TrainingImages, conv_net, initial_parameters, perceptron
@@ -119,7 +119,7 @@ class RuledStack:
         total_steps: Length of the training.
     """
 
-    def __init__(self, rule: UpdateRule | PaperRule, network: Network, total_steps: int) -> None:
+    def __init__(self, rule: AnyRule, network: Network, total_steps: int) -> None:
         self.rule, self._run = rule, InnerRun.start(network, total_steps)
 
     @property

@@ -33,21 +33,26 @@ class PaperMetaConfig(MetaSettings):
         clip_norm: Largest norm of its gradient.
     """
 
-    updates: int = 3_000
-    validate_every: int = 500
+    updates: int = 1_200
+    validate_every: int = 300
     window: int = 10
     num_networks: int = 8
     num_runs: int = 6
-    sides: tuple[int, ...] = (14, 14, 14, 28)
-    widths: tuple[int, ...] = (8, 12, 16)
+    sides: tuple[int, ...] = (14, 14, 14, 14, 14, 14, 14, 28)
+    widths: tuple[int, ...] = (8, 12)
     horizons: tuple[float, float] = (100.0, 1_000.0)
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     clip_norm: float = 1.0
 
     @property
     def networks_of_update(self) -> int:
         """Networks that an update trains for a window."""
         return self.num_networks
+
+    @property
+    def image_sets(self) -> tuple[str, ...]:
+        """The images that are learned from."""
+        return ("fashion-mnist",)
 
 
 def paper_optimisee(number: int, config: PaperMetaConfig) -> Optimisee:
@@ -82,7 +87,7 @@ class PaperTrainer(MetaTrainer):
         """A full training of the paper's network on small images."""
         return (
             Optimisee(
-                architecture=conv_net(16, input_shape=(1, 14, 14)), images="fashion-mnist", side=14, total_steps=1_000
+                architecture=conv_net(16, input_shape=(1, 14, 14)), images="fashion-mnist", side=14, total_steps=500
             ),
         )
 

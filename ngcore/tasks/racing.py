@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.networks import Network
-from ngcore.optim import PaperRule, UpdateRule
+from ngcore.optim import AnyRule
 from ngcore.optim.moments import Moments, cosine
 from ngcore.tasks.inner_loop import Batch, InnerRun
 from ngcore.tasks.optimisees import Optimisee, draw_batch, initial_parameters
@@ -47,7 +47,7 @@ class Entrant:
     method: Method
     learning_rate: float
     schedule: Schedule = "cosine"
-    rule: UpdateRule | PaperRule | None = None
+    rule: AnyRule | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
