@@ -19,28 +19,37 @@ def register(program: typer.Typer) -> None:
 
 
 def models(
-    task: Annotated[str | None, typer.Option(help="classify, predict or edit.", show_default="all")] = None,
+    task: Annotated[str | None, typer.Option(help="classify, predict, edit or optimise.", show_default="all")] = None,
     as_json: Json = False,
 ) -> None:
-    """List presets, recipes and trained models.
+    """List presets, recipes and trained models, optimisers included.
 
     Of two models with the same name, the first in $NGCORE_CHECKPOINTS, work/checkpoints and the shipped ones is used.
     """
     from ngcore.errors import UnknownNameError
     from ngcore.models import PRESETS
-    from ngcore.tasks import PROBLEMS, RECIPES, survey_checkpoints
+    from ngcore.optim import PAPER_PRESETS, find_rules
+    from ngcore.optim.checkpoint import TASK
+    from ngcore.tasks import PROBLEMS, RECIPES, survey, survey_checkpoints
+    from ngcore.tasks.optimiser_training import OPTIMISER_RECIPES
 
-    if task is not None and task not in PROBLEMS:
-        raise UnknownNameError("task", task, PROBLEMS)
+    if task not in (None, TASK, *PROBLEMS):
+        raise UnknownNameError("task", str(task), (*PROBLEMS, TASK))
     recipes = {name: recipe for name, recipe in RECIPES.items() if task in (None, recipe.task)}
-    listing = survey_checkpoints(task)
+    is_about_optimisers = task in (None, TASK)
+    listings = (survey_checkpoints(task), survey(find_rules() if is_about_optimisers else {}))
     result = {
-        "checkpoints": list(listing.cards.values()),
-        "folders": {name: str(folder) for name, folder in listing.folders.items()},
-        "damaged": listing.damaged,
+        "checkpoints": [card for listing in listings for card in listing.cards.values()],
+        "folders": {name: str(folder) for listing in listings for name, folder in listing.folders.items()},
+        "damaged": {name: reason for listing in listings for name, reason in listing.damaged.items()},
         "recipes": {name: {"task": r.task, "zoo": r.zoo, "preset": r.preset} for name, r in recipes.items()},
-        "presets": {name: config.to_dict() for name, config in PRESETS.items()},
+        "presets": {name: config.to_dict() for name, config in (PRESETS | PAPER_PRESETS).items()},
     }
+    if is_about_optimisers:
+        result["recipes"] |= {
+            name: {"task": TASK, "zoo": " and ".join(config.image_sets), "preset": name.removeprefix("optimiser-")}
+            for name, (config, _) in OPTIMISER_RECIPES.items()
+        }
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 
 
@@ -72,7 +81,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
 
 def _origin(folder: str) -> str:
     """The folder of a checkpoint, in short."""
-    return "shipped" if Path(folder).parent == ASSETS / "checkpoints" else str(Path(folder).parent)
+    return "shipped" if ASSETS in Path(folder).parents else str(Path(folder).parent)
 
 
 def _figures(card: dict[str, Any]) -> tuple[Text, int | None]:

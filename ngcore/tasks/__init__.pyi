@@ -17,6 +17,7 @@ from .checkpoints import find_checkpoints as find_checkpoints
 from .checkpoints import folder_of_training as folder_of_training
 from .checkpoints import list_checkpoints as list_checkpoints
 from .checkpoints import load_checkpoint as load_checkpoint
+from .checkpoints import survey as survey
 from .checkpoints import survey_checkpoints as survey_checkpoints
 from .comparing import AnswersOnImages as AnswersOnImages
 from .comparing import compare_on_images as compare_on_images

@@ -72,8 +72,12 @@ def survey_checkpoints(task: str | None = None, *, shipped: bool = False) -> Che
         task: Only those of this task: "classify", "predict" or "edit".
         shipped: Only those that ship, even where others of their names are here.
     """
+    return survey(_folders(checkpoint_roots()[-1:]) if shipped else find_checkpoints(), task)
+
+
+def survey(found: Mapping[str, Path], task: str | None = None) -> CheckpointListing:
+    """Look at the cards in folders; see `survey_checkpoints`."""
     cards, folders, damaged = {}, {}, {}
-    found = _folders(checkpoint_roots()[-1:]) if shipped else find_checkpoints()
     for name, folder in sorted(found.items()):
         try:
             card = read_card(folder)

@@ -83,7 +83,13 @@ def test_models_lists_trained_ones_with_their_figures_recipes_and_presets(run):
     assert {recipe["task"] for recipe in listed["recipes"].values()} == {"predict"}
     assert listed["presets"]["ng-gnn"]["d_node"] == 32
     assert "kendall_tau 0.2500" in run("models").stdout
-    assert run("models", "--task", "x").stderr == "Error: Unknown task 'x'; choose from: classify, edit, predict.\n"
+    optimisers = run("models", "--task", "optimise", "--json").json
+    assert optimisers["recipes"]["optimiser-per-parameter-mlp"]["preset"] == "per-parameter-mlp"
+    assert optimisers["presets"]["per-parameter-mlp"]["kind"] == "mlp"
+    assert (
+        run("models", "--task", "x").stderr
+        == "Error: Unknown task 'x'; choose from: classify, edit, optimise, predict.\n"
+    )
 
 
 def test_a_benchmark_is_shown_as_tables_and_kept_in_a_file(run, tmp_path, monkeypatch):

@@ -31,8 +31,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setenv("NGCORE_WORK", str(tmp_path))
     for module in (optimisees, optimiser_training):
         monkeypatch.setattr(module, "NUM_VALIDATION", 10)
-    for module in (meta_trainer, optimiser_training):
-        monkeypatch.setattr(module, "validation_tasks", lambda: (task,))
+    monkeypatch.setattr(meta_trainer, "validation_tasks", lambda: (task,))
     monkeypatch.setattr(optimiser_training, "fetch_images", fetch)
     recipe = (numbers, RuleConfig(d=4, num_layers=1, interval=2))
     monkeypatch.setitem(optimiser_training.OPTIMISER_RECIPES, NAME, recipe)
