@@ -35,21 +35,25 @@ def models(
 
     if task not in (None, TASK, *PROBLEMS):
         raise UnknownNameError("task", str(task), (*PROBLEMS, TASK))
-    recipes = {name: recipe for name, recipe in RECIPES.items() if task in (None, recipe.task)}
+    recipes = {
+        name: {"task": recipe.task, "zoo": recipe.zoo, "preset": recipe.preset}
+        for name, recipe in RECIPES.items()
+        if task in (None, recipe.task)
+    }
     is_about_optimisers = task in (None, TASK)
+    if is_about_optimisers:
+        recipes |= {
+            name: {"task": TASK, "zoo": " and ".join(config.image_sets), "preset": name.removeprefix("optimiser-")}
+            for name, (config, _) in OPTIMISER_RECIPES.items()
+        }
     listings = (survey_checkpoints(task), survey(find_rules() if is_about_optimisers else {}))
     result = {
         "checkpoints": [card for listing in listings for card in listing.cards.values()],
         "folders": {name: str(folder) for listing in listings for name, folder in listing.folders.items()},
         "damaged": {name: reason for listing in listings for name, reason in listing.damaged.items()},
-        "recipes": {name: {"task": r.task, "zoo": r.zoo, "preset": r.preset} for name, r in recipes.items()},
+        "recipes": recipes,
         "presets": {name: config.to_dict() for name, config in (PRESETS | PAPER_PRESETS).items()},
     }
-    if is_about_optimisers:
-        result["recipes"] |= {
-            name: {"task": TASK, "zoo": " and ".join(config.image_sets), "preset": name.removeprefix("optimiser-")}
-            for name, (config, _) in OPTIMISER_RECIPES.items()
-        }
     print_result(result, as_json=as_json, show=lambda console: _show(console, result))
 
 

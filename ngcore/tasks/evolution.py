@@ -154,6 +154,8 @@ def evolve(
 class EvolutionTrainer(MetaTrainer):
     """A rule that is trained by where whole trainings with perturbed copies of it end."""
 
+    rule: UpdateRule
+
     def __init__(self, config: EvolutionConfig, images: ImagesBySize, rule: RuleConfig) -> None:
         super().__init__(config, images, rule)
         self.config = config
