@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import streamlit as st
 import torch
 
-from app.race.setup import BATCH_SIZE, Setup, trained_rule
+from app.race.setup import BATCH_SIZE, Setup
 from ngcore.networks import Network
+from ngcore.optim import load_rule
 from ngcore.tasks.optimisees import Optimisee
 from ngcore.tasks.racing import Entrant, Race
 from ngcore.zoo import read_training_sample, sample_images
@@ -62,10 +63,10 @@ def begin(setup: Setup, key: str = RACE) -> None:
     )
     entrants = [
         Entrant(
-            method=lane.method,
+            method=lane.kind,
             learning_rate=lane.learning_rate,
             schedule=lane.schedule,
-            rule=trained_rule() if lane.method == "graph" else None,
+            rule=load_rule(lane.rule) if lane.rule else None,
         )
         for lane in setup.lanes
     ]

@@ -5,7 +5,7 @@ import streamlit as st
 
 from app import page_table, state
 from app.race.live import OPENED_KEY, Live, current
-from app.race.setup import BATCH_SIZE, rule_name
+from app.race.setup import BATCH_SIZE
 
 CODE = """from ngcore.networks import Architecture
 from ngcore.tasks.optimisees import Optimisee
@@ -116,9 +116,9 @@ def code_of(live: Live) -> str:
     setup = live.setup
     entrants = []
     for lane in setup.lanes:
-        rule = f', rule=load_rule("{rule_name()}")' if lane.method == "graph" else ""
+        rule = f', rule=load_rule("{lane.rule}")' if lane.rule else ""
         numbers = f'learning_rate={lane.learning_rate!r}, schedule="{lane.schedule}"{rule}'
-        entrants.append(f'    Entrant(method="{lane.method}", {numbers}),')
+        entrants.append(f'    Entrant(method="{lane.kind}", {numbers}),')
     text = CODE.format(
         architecture=setup.architecture.to_dict(),
         images=setup.images,
@@ -129,5 +129,5 @@ def code_of(live: Live) -> str:
         seed=setup.seed,
         every=live.race.measure_every,
     )
-    has_rule = any(lane.method == "graph" for lane in setup.lanes)
+    has_rule = any(lane.rule for lane in setup.lanes)
     return f"from ngcore.optim import load_rule\n{text}" if has_rule else text

@@ -11,7 +11,7 @@ from app.address import Parameter
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, cost_of
-from ngcore.optim import AnyRule, find_rules, load_rule
+from ngcore.optim import find_rules
 from ngcore.tasks.optimisees import conv_net, perceptron
 from ngcore.tasks.racing import METHODS, RATES, Method, Schedule
 from ngcore.zoo import fitting_image_sets, training_samples
@@ -39,20 +39,32 @@ MAX_SEED, MAX_RATE, MIN_RATE = 9_999, 10.0, 1e-5
 MAX_COST = 5_000_000  # multiply-adds of one image: above that a step takes seconds
 BATCH_SIZE = 64
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+LEARNED: Method = "graph"
+HAND_MADE: tuple[Method, ...] = tuple(method for method in METHODS if method != LEARNED)
 
 
 class Lane(NamedTuple):
-    """One entrant as it is asked for."""
+    """One entrant as it is asked for; its method is one of `methods()`."""
 
-    method: Method
+    method: str
     learning_rate: float
     schedule: Schedule
 
     @property
     def name(self) -> str:
         """What to call it: "AdamW 0.005, cosine"."""
-        factor = "× " if self.method in ("muon", "graph") else ""
-        return f"{METHODS[self.method]} {factor}{self.learning_rate:g}, {self.schedule}"
+        factor = "× " if is_relative(self.method) else ""
+        return f"{title_of(self.method)} {factor}{self.learning_rate:g}, {self.schedule}"
+
+    @property
+    def kind(self) -> Method:
+        """Of the optimiser: what a trained rule is asked by, or the method itself."""
+        return next((kind for kind in HAND_MADE if kind == self.method), LEARNED)
+
+    @property
+    def rule(self) -> str | None:
+        """Name of the trained rule; None of what is made by hand."""
+        return self.method if self.kind == LEARNED else None
 
 
 DEFAULT_LANES = (Lane("adamw", RATES["adamw"], "cosine"), Lane("muon", RATES["muon"], "cosine"))
@@ -101,19 +113,25 @@ def write_lanes(lanes: tuple[Lane, ...]) -> str:
 LANES = Parameter("race", parse_lanes, write_lanes)
 
 
-def methods() -> tuple[Method, ...]:
-    """Optimisers that can take part; those that read the network only where a trained rule is there."""
-    return tuple(method for method in METHODS if method != "graph" or find_rules())
+def methods() -> tuple[str, ...]:
+    """Optimisers that can take part: those made by hand, and every trained rule by its name."""
+    return (*HAND_MADE, *find_rules())
 
 
-def rule_name() -> str:
-    """The trained rule that takes part: the first by name."""
-    return min(find_rules())
+def title_of(method: str) -> str:
+    """What to call an optimiser: "AdamW", or "learned: ng-gnn"."""
+    known = (METHODS[kind] for kind in HAND_MADE if kind == method)
+    return next(known, f"learned: {method.removeprefix('optimiser-')}")
 
 
-def trained_rule() -> AnyRule:
-    """The rule of the optimiser that reads the network."""
-    return load_rule(rule_name())
+def is_relative(method: str) -> bool:
+    """Whether a rate is a factor of step sizes that the optimiser has itself."""
+    return method not in ("sgd", "adamw")
+
+
+def first_rate(method: str) -> float:
+    """The rate to begin with."""
+    return next((RATES[kind] for kind in HAND_MADE if kind == method), RATES[LEARNED])
 
 
 def ask_setup(selection: Selection | None) -> Setup | None:
@@ -195,18 +213,18 @@ def _ask_lane(number: int, before: Lane) -> Lane:
         f"Optimiser {number + 1}",
         choices,
         choices.index(before.method),
-        format_func=lambda name: METHODS[name],
+        format_func=title_of,
         key=f"{key}.method",
     )
-    is_relative = method in ("muon", "graph")
+    has_factor = is_relative(method)
     rate = st.number_input(
-        "Rate (factor)" if is_relative else "Learning rate",
+        "Rate (factor)" if has_factor else "Learning rate",
         MIN_RATE,
         MAX_RATE,
-        before.learning_rate if method == before.method else RATES[method],
+        before.learning_rate if method == before.method else first_rate(method),
         format="%.5g",
         key=f"{key}.rate.{method}",
-        help="Of its own step sizes: .05 for matrices, .01 for vectors." if is_relative else None,
+        help="A factor of the step sizes that the optimiser has itself." if has_factor else None,
     )
     schedule = st.segmented_control(
         "Schedule", SCHEDULES, default=before.schedule, required=True, key=f"{key}.schedule"
@@ -216,8 +234,8 @@ def _ask_lane(number: int, before: Lane) -> Lane:
 
 def _add(lanes: tuple[Lane, ...]) -> None:
     here = {lane.method for lane in lanes}
-    missing: Method = next((method for method in methods() if method not in here), "sgd")
-    LANES.set((*lanes, Lane(missing, RATES[missing], "cosine")))
+    missing = next((method for method in methods() if method not in here), "sgd")
+    LANES.set((*lanes, Lane(missing, first_rate(missing), "cosine")))
 
 
 def _remove(lanes: tuple[Lane, ...]) -> None:

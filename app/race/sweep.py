@@ -8,9 +8,8 @@ from app.charts.race_curves import draw_sweep
 from app.components.appearance import theme
 from app.errors import repeating
 from app.race.live import SWEEP, Live, advance, begin, current, stop
-from app.race.setup import MAX_RATE, MIN_RATE, Lane, Setup, methods
+from app.race.setup import MAX_RATE, MIN_RATE, Lane, Setup, first_rate, methods, title_of
 from app.race.stage import TICK_S
-from ngcore.tasks.racing import METHODS, RATES
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 STEPS = 100
@@ -37,7 +36,7 @@ def sweep(setup: Setup) -> None:
 def sweep_of(setup: Setup) -> Setup:
     """The race of many that a sweep is."""
     lanes = [
-        Lane(method, min(max(factor * RATES[method], MIN_RATE), MAX_RATE), "cosine")
+        Lane(method, min(max(factor * first_rate(method), MIN_RATE), MAX_RATE), "cosine")
         for method in methods()
         for factor in FACTORS
     ]
@@ -57,7 +56,7 @@ def _running() -> None:
 
 def _heat_map(live: Live) -> None:
     accuracies = [100 * runner.standings[-1].accuracy[0] for runner in live.race.runners]
-    names = list(dict.fromkeys(METHODS[lane.method] for lane in live.setup.lanes))
+    names = list(dict.fromkeys(title_of(lane.method) for lane in live.setup.lanes))
     rates = [f"{lane.learning_rate:.2g}" for lane in live.setup.lanes]
     rows = [accuracies[i : i + len(FACTORS)] for i in range(0, len(accuracies), len(FACTORS))]
     texts = [rates[i : i + len(FACTORS)] for i in range(0, len(rates), len(FACTORS))]

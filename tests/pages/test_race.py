@@ -91,14 +91,16 @@ def test_texts_of_addresses_are_checked(open_page):
 @pytest.mark.usefixtures("still")
 def test_a_trained_rule_takes_part_under_its_own_name(open_page, monkeypatch):
     monkeypatch.setattr("app.race.setup.find_rules", lambda: {"optimiser-x": None})
-    monkeypatch.setattr("app.race.setup.load_rule", lambda name: UpdateRule())
-    app = open_page("race", address={"race": "graph:1:cosine,muon:1:cosine"})
+    monkeypatch.setattr("app.race.live.load_rule", {"optimiser-x": UpdateRule()}.__getitem__)
+    app = open_page("race", address={"race": "optimiser-x:1:cosine,muon:1:cosine"})
     click(app, "race.start")
     click(app, "race.pause")
     click(app, "race.step")
     graph, muon = curves(app)
-    assert graph["name"] == "Neural graph × 1, cosine"
+    assert graph["name"] == "learned: x × 1, cosine"
     assert graph["data"] == muon["data"]  # what is untrained changes no step
+    (code,) = app.code
+    assert 'Entrant(method="graph"' in code.value and 'rule=load_rule("optimiser-x")' in code.value
 
 
 @pytest.mark.usefixtures("still")
