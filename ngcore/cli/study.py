@@ -19,6 +19,7 @@ def register(program: typer.Typer) -> None:
         "study number-of-probes",
         "study accuracy-baselines --zoo cifar10-gs-cnns",
         "study optimisers --task fashion-mnist --width 1 --width 2",
+        "study optimisers --cost",
     )
     program.command(epilog=example(*examples))(study)
 
@@ -64,6 +65,9 @@ def study(
     only_moved: Annotated[
         bool, typer.Option("--only-moved", help="Take rates of optimisers that are best on Fashion-MNIST everywhere.")
     ] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Measure instead the time of optimisers' steps, and what they keep.")
+    ] = False,
     replace: Replace = False,
     device: Device = "auto",
     limit: Limit = None,
@@ -81,6 +85,9 @@ def study(
         raise UnknownNameError("study", name, study_names())
     if name == OPTIMISERS:
         _expect_none(name, {"--zoo": zoo, "--preset": preset, "--limit": limit})
+        if cost:
+            _cost_of_optimisers(out, as_json=as_json)
+            return
         content = _study_optimisers(
             out,
             tasks=task,
@@ -95,7 +102,15 @@ def study(
         _print(content, as_json=as_json)
         return
     _expect_none(
-        name, {"--task": task, "--width": width, "--seeds": seeds, "--precision": precision, "--only-moved": only_moved}
+        name,
+        {
+            "--task": task,
+            "--width": width,
+            "--seeds": seeds,
+            "--precision": precision,
+            "--only-moved": only_moved,
+            "--cost": cost,
+        },
     )
     opened = Zoo.open(find_zoo(zoo or zoo_of_study(name)))
     head = study_head(name, opened, preset=preset, steps=steps)
@@ -149,6 +164,20 @@ def _study_optimisers(
         return run_optimiser_study(
             path, plan, device=device, progress=lambda done, of, trial: bar(done, of, note=trial)
         )
+
+
+def _cost_of_optimisers(out: Path | None, *, as_json: bool) -> None:
+    """Measure costs, and add them to the file of the study."""
+    from ngcore.report.optimiser_study import add_costs, optimisers_head
+    from ngcore.report.optimiser_table import costs_table
+    from ngcore.report.study_files import own_studies, study_file
+
+    path = out or own_studies() / study_file(optimisers_head())
+    with progress_bar("Cost of optimisers") as bar:
+        costs = add_costs(path, lambda done, of, what: bar(done, of, note=what))["costs"]
+    heads, rows = costs_table(costs)
+    title = "Processor time of a training step (Fashion-MNIST, 128 images, one thread), and memory"
+    print_result(costs, as_json=as_json, show=lambda console: console.print(table_of(heads, rows, title=title)))
 
 
 def _expect_none(study: str, options: Mapping[str, object]) -> None:

@@ -79,7 +79,9 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         if self._outside:
             logger.info("Not in the graph, so moved by the hand-made steps alone: %s.", ", ".join(self._outside))
         outside = {_key(name): parameter.detach()[None] for name, parameter in self._outside.items()}
-        self.moments = Moments.zero({name: self.map.network.parameters[name] for name in self.map.names} | outside)
+        has_own_memory = isinstance(self.rule, PaperRule)
+        graph = {} if has_own_memory else {name: self.map.network.parameters[name] for name in self.map.names}
+        self.moments = Moments.zero(graph | outside)
         self.coefficients: Coefficients | None = None
         self.memory: Memory | None = None
         adamw = [{**group} for group in self._groups("adamw")]
@@ -123,10 +125,14 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         """The steps of all parameters, (1, *shape), hand-made ones times a factor; moments take in the gradients."""
         values, inside = self.map.values(), self.map.gradients()
         outside = {_key(name): _gradient(parameter)[None] for name, parameter in self._outside.items()}
+        if isinstance(self.rule, PaperRule):
+            self.moments = self.moments.after(outside)
+            steps = {name: factor * step for name, step in base_step(self.moments, outside).items()}
+            if inside:
+                self.memory, own = self.rule(values, inside, self.memory)
+                steps |= own
+            return steps
         self.moments = self.moments.after(inside | outside)
-        if isinstance(self.rule, PaperRule) and inside:
-            self.memory, own = self.rule(values, inside, self.memory)
-            return own | {name: factor * step for name, step in base_step(self.moments, outside).items()}
         steps = base_step(self.moments, inside | outside)
         if isinstance(self.rule, UpdateRule) and inside:
             own = {name: steps[name] for name in inside}
@@ -161,10 +167,8 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         Raises:
             NeuralGraphError: If it is that of another optimiser or of another module.
         """
-        kept = state_dict.get("moments")
-        if kept is None or {name: tuple(x.shape) for name, x in kept["fast"].items()} != {
-            name: tuple(x.shape) for name, x in self.moments.fast.items()
-        }:
+        kept, memory = state_dict.get("moments"), state_dict.get("memory")
+        if kept is None or not self._is_of_same(kept["fast"], memory):
             raise NeuralGraphError("Expected the state of a NeuralGraphOptimizer of the same module, got another one.")
         super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})
         like = self.moments.fast
@@ -174,11 +178,18 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         self.moments = Moments(fast, slow, square, kept["count"])
         tensors = state_dict["coefficients"]
         self.coefficients = None if tensors is None else Coefficients.of([tensor.clone() for tensor in tensors])
-        memory = state_dict.get("memory")
         self.memory = None if memory is None else Memory.of([tensor.clone() for tensor in memory])
         self.total_steps = state_dict["total_steps"]
         if self._adamw is not None:
             self._adamw.load_state_dict(state_dict["adamw"])
+
+    def _is_of_same(self, means: Mapping[str, Tensor], memory: Sequence[Tensor] | None) -> bool:
+        """Whether what was kept has the shapes of what is kept here."""
+        own = self.moments.fast
+        if {name: x.shape for name, x in means.items()} != {name: x.shape for name, x in own.items()}:
+            return False
+        count = sum(self.map.network.parameters[name].numel() for name in self.map.names)
+        return memory is None or (isinstance(self.rule, PaperRule) and memory[0].shape[-1] == count)
 
 
 def _key(name: str) -> str:

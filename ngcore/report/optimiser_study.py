@@ -1,5 +1,6 @@
 """The study of optimisers: learned and hand-made ones on the same networks and minibatches, with rates tuned fairly."""
 
+import dataclasses
 import functools
 import logging
 import math
@@ -17,6 +18,7 @@ from ngcore.optim import find_rules, load_rule
 from ngcore.report.optimiser_plan import RATES, Plan, Trial, Tuning, published_rows
 from ngcore.report.study_files import OPTIMISERS, read_study, write_study
 from ngcore.tasks.hand_made import HandMadeStack
+from ngcore.tasks.optimiser_cost import measure_costs
 from ngcore.tasks.optimiser_trials import (
     TRIAL_TASKS,
     Outcome,
@@ -34,6 +36,7 @@ from ngcore.zoo.cnn_stack import keep_freed_memory
 QUESTION = "Which optimiser learns most in the same steps, learned or made by hand and tuned?"
 TUNING_SEED = 1_000
 CURVE_POINTS = 100
+ROUNDS = 5
 CHANCE = 0.1
 """Accuracy that networks count with whose numbers are no longer finite."""
 
@@ -67,6 +70,23 @@ def run_optimiser_study(
     keep_freed_memory()
     with only_one(out, f"the study {OPTIMISERS}"):
         return _Study(out, plan or Plan(), choose_device(device), progress).run()
+
+
+def add_costs(out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Measure what optimisers cost (see `measure_costs`), and put it into the file of the study under "costs".
+
+    Args:
+        out: The .json file.
+        progress: As in `run_optimiser_study`.
+    """
+    with only_one(out, f"the study {OPTIMISERS}"):
+        kept = read_study(out) if out.is_file() else {"tunings": {}, "rows": published_rows()}
+        costs = measure_costs(
+            rounds=ROUNDS, report=lambda done: progress and progress(done, ROUNDS, "rounds of training steps")
+        )
+        content = {**kept, **optimisers_head(), "costs": [dataclasses.asdict(cost) for cost in costs]}
+        write_study(out, content)
+    return content
 
 
 class _Study:

@@ -31,6 +31,23 @@ def optimisers_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     return list(HEADS), [_cells(row, rows) for row in ordered]
 
 
+def costs_table(costs: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Column heads and cells of what optimisers cost, see `ngcore.tasks.optimiser_cost.Cost`."""
+    heads = ["optimiser", ">ms per step", ">of them its own", ">× Adam's step", ">kB kept", ">numbers per parameter"]
+    rows = [
+        [
+            cost["optimiser"],
+            f"{cost['milliseconds']:.1f}",
+            f"{cost['own_milliseconds']:.1f}",
+            f"{cost['ratio']:.2f}",
+            f"{cost['state_bytes'] / 1e3:,.0f}",
+            f"{cost['state_bytes'] / 4 / cost['parameters']:.1f}",
+        ]
+        for cost in costs
+    ]
+    return heads, rows
+
+
 def reference_loss(rows: Sequence[Row], row: Row, method: str) -> float | None:
     """The lowest loss in training that a tuned method ended with on the task of a row; None where it was not tried."""
     ends = [

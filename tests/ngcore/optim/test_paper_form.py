@@ -8,6 +8,7 @@ import torch
 from small_trainings import conv_net, data, train
 from torch import nn
 
+from ngcore.errors import NeuralGraphError
 from ngcore.networks import draw_permutation, from_module, permute_hidden, to_module
 from ngcore.optim import NeuralGraphOptimizer
 from ngcore.optim.paper_form import MOMENTA, PAPER_PRESETS, PaperConfig, PaperRule, features
@@ -114,3 +115,13 @@ def test_every_parameter_of_other_networks_moves(kind):
     before = [parameter.detach().clone() for parameter in module.parameters()]
     after = train(module, NeuralGraphOptimizer(module, images, rule=random_rule(kind, torch.float32)), 2)
     assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_state_of_another_module_is_refused():
+    images, _ = data()
+    small, large = (
+        NeuralGraphOptimizer(conv_net(width), images, rule=random_rule("mlp", torch.float32)) for width in (4, 6)
+    )
+    large.step()
+    with pytest.raises(NeuralGraphError, match="of the same module, got another one"):
+        small.load_state_dict(large.state_dict())

@@ -9,11 +9,12 @@ from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.optim import RuleConfig, UpdateRule
 from ngcore.report import optimiser_plan, optimiser_study
 from ngcore.report.optimiser_plan import Plan
-from ngcore.report.optimiser_study import run_optimiser_study
+from ngcore.report.optimiser_study import add_costs, run_optimiser_study
 from ngcore.report.studies import list_studies
 from ngcore.report.study_files import read_study
 from ngcore.tasks import optimiser_trials
 from ngcore.tasks.optimisees import TrainingImages, perceptron
+from ngcore.tasks.optimiser_cost import Cost
 from ngcore.tasks.optimiser_trials import TrialImages, TrialTask
 
 PLAN = Plan(tasks=("fashion-mnist", "cifar10"), steps=3, num_seeds=2)
@@ -99,3 +100,13 @@ def test_with_moved_rates_nothing_is_tuned_but_on_fashion_mnist():
     trials = list(plan.trials(best, ["a-rule"]))
     assert {trial.task for trial in trials} == {"cifar10"} and len(trials) == 8
     assert {trial.tuned_on for trial in trials} == {"fashion-mnist", optimiser_plan.NOT_TUNED}
+
+
+def test_costs_are_added_to_what_the_file_holds(made, tmp_path, monkeypatch):
+    out = tmp_path / "optimisers.json"
+    content = run_optimiser_study(out, dataclasses.replace(PLAN, tasks=("fashion-mnist",)), device="cpu")
+    cost = Cost("Adam", 2.0, 1.0, 1.0, 80, 10)
+    monkeypatch.setattr(optimiser_study, "measure_costs", lambda **_: [cost])
+    assert add_costs(out) == content | {"costs": [dataclasses.asdict(cost)]}
+    assert run_optimiser_study(out, dataclasses.replace(PLAN, tasks=("fashion-mnist",)), device="cpu") == add_costs(out)
+    assert add_costs(tmp_path / "other.json")["rows"]

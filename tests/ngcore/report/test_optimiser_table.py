@@ -1,7 +1,7 @@
 """The table of the study of optimisers, worked by hand."""
 
 from ngcore.report.optimiser_plan import published_rows
-from ngcore.report.optimiser_table import optimisers_table, steps_to
+from ngcore.report.optimiser_table import costs_table, optimisers_table, steps_to
 
 
 def test_the_table_says_how_soon_each_reaches_the_loss_of_tuned_ones():
@@ -33,3 +33,9 @@ def test_the_table_says_how_soon_each_reaches_the_loss_of_tuned_ones():
     assert by_name["none", "fashion-mnist"] == ["10.0% ± 1.0", "–", "–", "–"]
     assert [line[2] for line in cells][:2] == ["mine", "Muon, cosine, × 1"]
     assert steps_to(rows[0], 0.1) is None
+
+
+def test_costs_are_told_beside_adam_and_by_parameter():
+    cost = {"optimiser": "Muon", "milliseconds": 12.34, "own_milliseconds": 3.0, "ratio": 1.25}
+    heads, (row,) = costs_table([cost | {"state_bytes": 12_000, "parameters": 1_000}])
+    assert row == ["Muon", "12.3", "3.0", "1.25", "12", "3.0"] and len(heads) == len(row)
