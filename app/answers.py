@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 import torch
 
-from app import cached
+from app import cached, state
 from app.byte_cache import remembered
-from app.state import Selection
+from app.state import UPLOAD, Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture, Network
 from ngcore.tasks import (
@@ -40,7 +40,7 @@ def cards_for(task: str, selection: Selection) -> list[Card]:
     """Cards of the models that answer a question about the selected network, the best first.
 
     For a network of a zoo these are the models that were trained on that zoo; for any other, all that read networks
-    with inputs and outputs like its own.
+    with inputs and outputs like its own, those of the zoo that it is most like first.
     """
     return cards_that_read(task, cached.network(selection).architecture, zoo=selection.zoo)
 
@@ -73,7 +73,19 @@ def editors_for(zoo: str, architecture: Architecture) -> dict[str, list[Card]]:
 def _fitting(cards: Sequence[Card], zoo: str, architecture: Architecture) -> list[Card]:
     readable = [card for card in cards if can_read(card, architecture)]
     fitting = [card for card in readable if card["corpus"]["name"] == zoo] or readable
-    return sorted(fitting, key=lambda card: score(card) if card["task"] == EDIT else -score(card))
+    near = _closest_zoo() if zoo == UPLOAD else None
+    return sorted(fitting, key=lambda card: (card["corpus"]["name"] != near, _rank(card)))
+
+
+def _closest_zoo() -> str | None:
+    """The zoo that the selected network is most like."""
+    selection = state.selected()
+    return cached.closest_zoo(selection) if selection is not None and cached.exists(selection) else None
+
+
+def _rank(card: Card) -> float:
+    """The score, so that lower is better."""
+    return score(card) if card["task"] == EDIT else -score(card)
 
 
 def score(card: Card) -> float:

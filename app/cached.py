@@ -123,6 +123,22 @@ def title(selection: Selection) -> str:
     return selection.id
 
 
+def closest_zoo(selection: Selection) -> str | None:
+    """The zoo that a network of this session is most like; None where none has such inputs and outputs.
+
+    For a network of a zoo it is that zoo.
+    """
+    if not selection.is_upload:
+        return selection.zoo
+    known = zoos()
+    return _closest_zoo(content_key(selection), tuple(zoo.hash for zoo in known.values()), network(selection), known)
+
+
+@st.cache_data(max_entries=MAX_NETWORKS, show_spinner=False)
+def _closest_zoo(key: str, hashes: tuple[str, ...], _network: "Network", _zoos: "dict[str, Zoo]") -> str | None:
+    return ngcore.tasks.closest_zoo(_network, _zoos)
+
+
 def label_name(selection: Selection) -> str | None:
     """The name of the selected network's class, such as "7" or "Sandal"; None if it has none."""
     label = row(selection).get("label")

@@ -7,6 +7,7 @@ import streamlit as st
 from app import page_table, state
 from app.chunks import load_chunks_when_idle
 from app.components.copy_link import copy_link
+from app.components.drop_anywhere import drop_anywhere, expect_no_target
 from app.errors import reported
 from app.preload import start_preload
 from app.sidebar import show_device, show_selection
@@ -39,6 +40,7 @@ with reported():
     state.take_handed_over()
 chosen = st.navigation(page_table.pages(), expanded=True)
 below_pages = st.sidebar.container()
+expect_no_target()
 try:
     with reported():
         chosen.run()
@@ -49,5 +51,6 @@ finally:  # a page that stops early keeps its sidebar; what is slow to import co
             copy_link()
         with reported():
             show_device()
+        drop_anywhere()
         load_chunks_when_idle()
 start_preload()

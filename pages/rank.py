@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.components.damaged_zoos import show_damaged_zoos
+from app.components.drop_anywhere import drop_target
 from app.components.upload_box import ENDINGS
 from app.errors import reported, show_error
 from app.rank.entries import Entry, read_files, read_run, zoos_of_runs
@@ -32,9 +33,10 @@ source = st.segmented_control(
 entries: list[Entry] = []
 with reported(stop=True):
     if source == FILES:
-        files = st.file_uploader(
-            "Checkpoints", type=list(ENDINGS), accept_multiple_files=True, key="rank.files", help="At least two."
-        )
+        with drop_target():
+            files = st.file_uploader(
+                "Checkpoints", type=list(ENDINGS), accept_multiple_files=True, key="rank.files", help="At least two."
+            )
         entries, problems = read_files(files)
         for problem in problems:
             show_error(problem)

@@ -8,6 +8,7 @@ import streamlit as st
 from app import answers, map_data
 from app.answers import Card
 from app.compare.pair import Pair
+from app.components.doubts import doubts_about
 from app.errors import fragment, plain
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network
@@ -61,16 +62,21 @@ def _cards(pair: Pair) -> list[Card]:
 def _row(card: Card, pair: Pair) -> tuple[dict[str, Any], list[str]]:
     """What a model says of both, and why it does not."""
     said, embedded, reasons = [], [], []
-    for network, key in zip((pair.first, pair.second), pair.keys, strict=True):
+    zoos = (pair.selection.zoo, pair.partner.selection.zoo if pair.partner.selection else "")
+    doubts = {}
+    for network, key, zoo, which in zip((pair.first, pair.second), pair.keys, zoos, ("first", "second"), strict=True):
         try:
             said.append(in_words(card, answers.answer_about(card, network, key=key)))
             embedded.append(_embedding(card, network, key))
+            doubts[which] = doubts_about(card, network, key=key, zoo=zoo)
         except NeuralGraphError as error:
             said.append("–")
             reasons.append(f"{card['name']}: {error}")
     row: dict[str, Any] = {"model": card["name"], "first": said[0], "second": said[1]}
     far = _distances(*embedded) if len(embedded) == 2 else (None, None)
-    return {**row, "cosine distance": far[0], "embedding distance": far[1]}, reasons
+    said_against = " ".join(f"{which.capitalize()}: {text}" for which, text in doubts.items() if text)
+    row |= {"cosine distance": far[0], "embedding distance": far[1]}
+    return row | ({"doubts": said_against} if said_against else {}), reasons
 
 
 def _embedding(card: Card, network: Network, key: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from app import answers, cached
 from app.answers import Card
 from app.errors import plain
 from app.state import Selection
+from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network
 from ngcore.tasks import Degeneracy, Familiarity, Ranges, find_degeneracy, find_ranges, judge_familiarity
 
@@ -41,6 +42,23 @@ def familiarity(card: Card, selection: Selection) -> Familiarity:
     network = cached.network(selection)
     is_own = selection.zoo == card["corpus"]["name"]
     return judge(card, network, key=cached.content_key(selection), ranges=None if is_own else ranges_for(card, network))
+
+
+def doubts_about(card: Card, network: Network, *, key: str, zoo: str = "") -> str:
+    """What speaks against a model's answer about a network from anywhere, in sentences; empty where nothing does.
+
+    Args:
+        card: Of the model.
+        network: A stack of one.
+        key: Identifies the network.
+        zoo: Name of its zoo; about networks of the zoo that the model was trained on there is no doubt.
+    """
+    if zoo == card["corpus"]["name"]:
+        return ""
+    try:
+        return " ".join(judge(card, network, key=key, ranges=ranges_for(card, network)).sentences)
+    except NeuralGraphError:
+        return ""
 
 
 def judge(card: Card, network: Network, *, key: str, ranges: Ranges | None = None) -> Familiarity:

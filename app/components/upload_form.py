@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.errors import plain
+from app.uploads import build_once
 from ngcore.errors import AmbiguousNetworkError, NeuralGraphError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ WORDS = {
 LISTS = ("stride", "padding")
 COUNTS = ("heads", "length")
 NAMES = ("part", "order")
+_ANSWERS_KEY = "upload.answers"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,13 +73,13 @@ class Outcome:
 
 def ask_until_read(file: "OpenedFile", key: str) -> Outcome:
     """Show a field for each question, and read the network with the answers as they stand."""
-    from ngcore.upload import Hints, build_network
+    from ngcore.upload import Hints
 
     answers: dict[str, Any] = {}
     for _ in range(MAX_ROUNDS):
         try:
             hints = Hints(**answers)
-            return Outcome(build_network(file, hints), hints=hints)
+            return Outcome(build_once(file, hints), hints=hints)
         except AmbiguousNetworkError as error:
             asked = [question for question in error.questions if question.field not in answers]
             answers |= _fields(key, asked, answers, file)
@@ -107,16 +109,16 @@ def asks_for_range(upload: "Upload", file: "OpenedFile") -> bool:
 
 def ask_for_range(upload: "Upload", file: "OpenedFile", key: str) -> Outcome:
     """Show the field of the range of outputs alone, and read the network with the answer."""
-    from ngcore.upload import Hints, build_network
+    from ngcore.upload import Hints
     from ngcore.upload.conventions import OWN_OUTPUTS, guess_output_range
 
     guess, why = guess_output_range(upload.network)
     chosen = _range_field(OUTPUTS, guess, f"{key}.outputs", why)
     if chosen is None or chosen == OWN_OUTPUTS:
-        return Outcome(upload)
+        return Outcome(upload, hints=Hints())
     try:
         hints = Hints(output_range=chosen)
-        return Outcome(build_network(file, hints), hints=hints)
+        return Outcome(build_once(file, hints), hints=hints)
     except NeuralGraphError as error:
         return Outcome(error=error)
 
@@ -141,25 +143,45 @@ def _field(key: str, question: "Question") -> Any:
     label, reason = plain(question.text), plain(_sentence(question.reason)) or None
     if question.choices:
         choices = list(question.choices)
-        index = choices.index(str(question.suggestion)) if question.suggestion in choices else 0
-        choice = st.selectbox(label, choices, index, key=name, help=reason, format_func=_words)
+        _start(name, question.suggestion if question.suggestion in choices else choices[0])
+        choice = st.selectbox(label, choices, key=name, help=reason, format_func=_words, on_change=_keep, args=(name,))
         return tuple(choice.split(",")) if question.field in NAMES else choice
     if question.field in (*LISTS, "input_size"):
         return _sizes_field(question.field, label, question.suggestion, name, reason)
     if question.field in COUNTS:
-        return st.number_input(label, min_value=1, step=1, value=int(question.suggestion), key=name, help=reason)  # type: ignore[arg-type]
-    return st.number_input(label, value=float(question.suggestion or 0.0), format="%g", key=name, help=reason)  # type: ignore[arg-type]
+        return _number_field(label, name, int(question.suggestion), reason, least=1, step=1)  # type: ignore[arg-type]
+    return _number_field(label, name, float(question.suggestion or 0.0), reason, format="%g")  # type: ignore[arg-type]
+
+
+def _start(name: str, suggestion: Any) -> None:
+    """Let a field begin with what was answered before, on whatever page, else with the suggestion."""
+    answers = st.session_state.setdefault(_ANSWERS_KEY, {})
+    st.session_state[name] = answers.get(name, suggestion)
+
+
+def _keep(name: str) -> None:
+    """Keep an answer for the other pages, where the field is another one."""
+    st.session_state.setdefault(_ANSWERS_KEY, {})[name] = st.session_state[name]
+
+
+def _number_field(
+    label: str, name: str, suggestion: float, reason: str | None = None, *, least: int | None = None, **settings: Any
+) -> Any:
+    _start(name, suggestion)
+    return st.number_input(label, min_value=least, key=name, help=reason, on_change=_keep, args=(name,), **settings)
 
 
 def _sizes_field(field: str, label: str, suggestion: Any, name: str, reason: str | None) -> Any:
     """Sizes as text: one number for all layers or one for each; height and width of an image."""
     is_image = field == "input_size"
     parts = suggestion if isinstance(suggestion, tuple) else () if suggestion is None else (suggestion,)
+    _start(name, (" × " if is_image else ", ").join(map(str, parts)))
     text = st.text_input(
         f"{label} (height × width)" if is_image else label,
-        (" × " if is_image else ", ").join(map(str, parts)),
         key=name,
         help=reason,
+        on_change=_keep,
+        args=(name,),
         placeholder="such as 32 × 48" if is_image else "one for all, or one per layer: 1, 2, 2",
     )
     numbers = tuple(int(number[:18]) for number in re.findall(r"\d+", text))
@@ -175,15 +197,22 @@ def _convention_fields(key: str, convention: str, known: dict[str, Any], file: "
     usual, name = CONVENTIONS[convention], f"{key}.{convention}"
     answers: dict[str, Any] = {}
     orders = ["xy", "yx"]
+    _start(f"{name}.order", usual.coordinate_order)
     answers["coordinate_order"] = st.segmented_control(
-        "Coordinates", orders, default=usual.coordinate_order, format_func=_words, required=True, key=f"{name}.order"
+        "Coordinates",
+        orders,
+        format_func=_words,
+        required=True,
+        key=f"{name}.order",
+        on_change=_keep,
+        args=(f"{name}.order",),
     )
     answers["coordinate_range"] = _range_field("Range of coordinates", usual.coordinate_range, f"{name}.range")
     outputs = st.container()
     if known.get("activation") == "sine":
         with st.container(horizontal=True):
-            answers["first_omega_0"] = st.number_input("First ω₀", value=usual.first_omega_0, key=f"{name}.first")
-            answers["omega_0"] = st.number_input("Later ω₀", value=usual.omega_0, key=f"{name}.later")
+            answers["first_omega_0"] = _number_field("First ω₀", f"{name}.first", usual.first_omega_0)
+            answers["omega_0"] = _number_field("Later ω₀", f"{name}.later", usual.omega_0)
     guess, why = _guess(file, {**known, **answers}, usual.output_range)
     with outputs:
         answers["output_range"] = _range_field(OUTPUTS, guess, f"{name}.outputs.{guess}", why)
@@ -192,11 +221,11 @@ def _convention_fields(key: str, convention: str, known: dict[str, Any], file: "
 
 def _guess(file: "OpenedFile", answers: dict[str, Any], usual: "Range") -> "tuple[Range, str]":
     """The range that the outputs have with these answers, and why; the usual one while no network can be built."""
-    from ngcore.upload import Hints, build_network
+    from ngcore.upload import Hints
     from ngcore.upload.conventions import OWN_OUTPUTS, guess_output_range
 
     try:
-        network = build_network(file, Hints(**{**answers, "output_range": OWN_OUTPUTS})).network
+        network = build_once(file, Hints(**{**answers, "output_range": OWN_OUTPUTS})).network
     except NeuralGraphError:
         return usual, ""
     return guess_output_range(network, usual)
@@ -204,10 +233,13 @@ def _guess(file: "OpenedFile", answers: dict[str, Any], usual: "Range") -> "tupl
 
 def _range_field(label: str, usual: "Range", name: str, why: str = "") -> "Range | None":
     common = dict.fromkeys([usual, (-1.0, 1.0), (0.0, 1.0), (-0.5, 0.5)])
+    _start(name, usual)
     return st.selectbox(
         label,
         list(common),
         key=name,
+        on_change=_keep,
+        args=(name,),
         format_func=lambda ends: f"{ends[0]:g}, {ends[1]:g}",
         help=plain(_sentence(f"suggested: {why}")) if why else None,
     )

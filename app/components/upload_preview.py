@@ -1,17 +1,20 @@
-"""What a file is read as, shown beside its form: the picture of an INR, or the chain of layers."""
+"""What a file is read as, shown beside its form: the picture of an INR, or the sizes of its maps layer by layer."""
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.charts.layer_strip import draw_layer_strip
+from app.components.appearance import theme
 from app.components.render_panel import enlarged
 from app.errors import plain, show_error
+from ngcore.inr import is_inr
 
 if TYPE_CHECKING:
     from app.components.upload_form import Outcome
     from ngcore.networks import Network
 
-SIZE, WIDTH = 56, 224
+SIZE, WIDTH = 84, 252
 
 
 def show_preview(outcome: "Outcome") -> None:
@@ -23,8 +26,14 @@ def show_preview(outcome: "Outcome") -> None:
         st.caption("Fill in what is open to see the network.")
         return
     network = outcome.upload.network
-    if network.architecture.input_shape == (2,) and network.architecture.output_shape in ((1,), (3,)):
+    if is_inr(network.architecture):
         _picture(network)
+    else:
+        st.image(
+            draw_layer_strip(network.architecture, theme=theme()),
+            alt="The layers of the network with these answers: high as their maps are, wide as they have channels",
+            caption="Its layers with these answers",
+        )
     st.markdown(f"**{plain(network.architecture.name)}** · {network.architecture.num_parameters:,} parameters")
     for note in outcome.upload.notes:
         st.caption(plain(note))

@@ -23,13 +23,13 @@ _SETTINGS = ("map.neighbours_of_umap", "map.min_distance", "map.perplexity", "ma
 
 
 def zoo_choice() -> Zoo:
-    """Let the user choose a zoo; the one of the selected network comes first."""
+    """Let the user choose a zoo; that of the selected network, or the one that it is most like, comes first."""
     zoos = cached.zoos()
     chosen, index = state.selected(), 0
     if st.session_state.get(NEXT_ZOO_KEY) in zoos:
         st.session_state["map_zoo"] = st.session_state.pop(NEXT_ZOO_KEY)
-    elif chosen and chosen.zoo in zoos:
-        index = list(zoos).index(chosen.zoo)
+    elif chosen and cached.exists(chosen) and (near := cached.closest_zoo(chosen)) in zoos:
+        index = list(zoos).index(near)
     name = st.selectbox("Zoo", list(zoos), index=index, key="map_zoo", bind="query-params", width=180)
     with reported(stop=True):
         return cached.zoo(name)

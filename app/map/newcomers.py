@@ -8,10 +8,12 @@ import streamlit as st
 
 from app import map_data, state
 from app.charts.map_points import Mark
+from app.components.drop_anywhere import drop_target
 from app.components.upload_box import ENDINGS
 from app.errors import plain
 from app.state import Kept
-from ngcore.errors import NeuralGraphError
+from app.uploads import read_once
+from ngcore.errors import DataError, NeuralGraphError
 
 if TYPE_CHECKING:
     from app.map.chart import MapView
@@ -31,24 +33,29 @@ def newcomer_box(view: "MapView") -> None:
     own = newcomers()
     label = f"Your networks on the map ({len(own):,})" if own else "Add your networks"
     with st.expander(label, icon=":material/add_location_alt:", key="map.newcomer_box"):
-        files = st.file_uploader(
-            "Drop weight files here, several at once",
-            type=list(ENDINGS),
-            accept_multiple_files=True,
-            key="map.newcomer_files",
-            help=f"Up to {MAX_NEWCOMERS} networks of the kind on this map. Files are read as data alone and never "
-            "stored. The map is not fitted again: they are projected onto it.",
-        )
-        if _read(files):
+        with drop_target():
+            files = st.file_uploader(
+                "Files of weights, several at once; drop them anywhere on the page",
+                type=list(ENDINGS),
+                accept_multiple_files=True,
+                key="map.newcomer_files",
+                help=f"Up to {MAX_NEWCOMERS} networks of the kind on this map. Files are read as data alone and never "
+                "stored. The map is not fitted again: they are projected onto it.",
+            )
+        if count := _read(files):
+            st.toast(f"{count:,} {'network' if count == 1 else 'networks'} read", icon=":material/add_location_alt:")
             st.rerun()
         for name, reason in st.session_state.get(_REFUSED_KEY, {}).items():
             st.warning(f"**{plain(name)}**: {plain(reason)}", icon=":material/warning:")
         if own:
+            had_features = map_data.has_features(view.seen)
             _list(view, own)
+            if not had_features and map_data.has_features(view.seen):
+                st.rerun()  # the map was drawn without them
 
 
-def _read(files: Sequence[Any]) -> bool:
-    """Read the files that were not read yet; whether there were any."""
+def _read(files: Sequence[Any]) -> int:
+    """Read the files that were not read yet; how many there were."""
     done: set[str] = st.session_state.setdefault(_READ_KEY, set())
     fresh = [file for file in files if file.file_id not in done]
     refused: dict[str, str] = {}
@@ -66,17 +73,14 @@ def _read(files: Sequence[Any]) -> bool:
         refused = kept | {f"{len(refused) - MOST_REFUSALS:,} more files": "They could not be read as networks either."}
     if fresh:
         st.session_state[_REFUSED_KEY] = refused
-    return bool(fresh)
+    return len(fresh)
 
 
 def _keep(data: bytes, filename: str) -> None:
-    from ngcore.errors import DataError
-    from ngcore.upload import read_network
-
     own = newcomers()
     if len(own) >= MAX_NEWCOMERS:
         raise DataError(f"Expected at most {MAX_NEWCOMERS} networks; remove some first, or import them as a zoo.")
-    upload = read_network(data, filename=filename, public=state.is_public())
+    upload = read_once(data, filename=filename, public=state.is_public())
     about = (upload.format, upload.size, upload.tensors, upload.notes)
     own[upload.sha256] = Kept(upload.network, upload.filename or "uploaded network", upload.sha256, *about)
 

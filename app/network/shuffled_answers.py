@@ -7,6 +7,7 @@ import streamlit as st
 import torch
 
 from app import answers, cached
+from app.components.doubts import doubts_about
 from app.errors import show_error
 from app.network.permutation_lab import Shuffled, model_drift, shuffle
 from app.sample_inputs import random_inputs
@@ -31,7 +32,10 @@ def _shuffled(key: str, seed: int, _network: Network) -> Shuffled:
 
 
 def shuffled_answers(selection: Selection, seed: int) -> list[dict[str, Any]]:
-    """A row for every trained model that reads the selected network: both answers, and the largest change in them."""
+    """A row for every trained model that reads the selected network: both answers, and the largest change in them.
+
+    Where something speaks against an answer there is a column of doubts.
+    """
     rows = []
     for task in (answers.CLASSIFY, answers.PREDICT):
         for card in answers.cards_for(task, selection):
@@ -43,16 +47,18 @@ def shuffled_answers(selection: Selection, seed: int) -> list[dict[str, Any]]:
 
 
 def _row(card: answers.Card, selection: Selection, seed: int) -> dict[str, Any]:
+    network, key = cached.network(selection), cached.content_key(selection)
     before, after, change = _ask(
         card["name"],
         card["weights_sha256"],
-        cached.content_key(selection),
+        key,
         seed,
-        cached.network(selection),
+        network,
         shuffled(selection, seed).network,
     )
     said = {"before": in_words(card, before), "after": in_words(card, after)}
-    return {"model": card["name"], **said, "largest change": change}
+    doubts = doubts_about(card, network, key=key, zoo=selection.zoo)
+    return {"model": card["name"], **said, "largest change": change, **({"doubts": doubts} if doubts else {})}
 
 
 @st.cache_data(max_entries=MAX_ROWS, show_spinner="Asking the trained models …")

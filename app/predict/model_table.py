@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import answers, cached
 from app.answers import Card
+from app.components.doubts import doubts_about
 from app.errors import plain
 from app.state import Selection
 
@@ -22,6 +23,7 @@ def model_table(
         said: The answers in words.
         more: Further columns, one mapping per model; those that are None for all are left out.
     """
+    network, key = cached.network(selection), cached.content_key(selection)
     known = [name for name in (more[0] if more else ()) if any(columns[name] is not None for columns in more)]
     rows = [
         {
@@ -34,6 +36,9 @@ def model_table(
         }
         for card, text, columns in zip(cards, said, more or [{}] * len(cards), strict=True)
     ]
+    doubts = [doubts_about(card, network, key=key, zoo=selection.zoo) for card in cards]
+    if any(doubts):
+        rows = [{**row, "doubts": doubt} for row, doubt in zip(rows, doubts, strict=True)]
     st.dataframe(
         rows,
         hide_index=True,

@@ -11,6 +11,7 @@ from app.components.upload_form import ask_until_read
 from app.components.upload_preview import show_preview
 from app.errors import plain
 from app.state import Selection
+from app.uploads import build_once, open_once
 from ngcore.errors import AmbiguousNetworkError, NeuralGraphError, TooLargeError
 from ngcore.networks import Network
 
@@ -90,14 +91,12 @@ def read_files(files: "Sequence[UploadedFile]") -> tuple[list[Entry], list[str]]
 
 
 def _read(file: "UploadedFile", room: int) -> _Read:
-    from ngcore.upload import build_network, open_file
-
     opened = None
     try:
         if room < 0:
             raise TooLargeError(f"Expected files of at most {MAX_BYTES >> 20} MB in all; remove some of the others.")
-        opened = open_file(file.getvalue(), filename=file.name, public=state.is_public())
-        return _Read(build_network(opened))
+        opened = open_once(file.getvalue(), filename=file.name, public=state.is_public())
+        return _Read(build_once(opened))
     except AmbiguousNetworkError:
         return _Read(waiting=opened)
     except NeuralGraphError as error:
@@ -120,11 +119,9 @@ def _ask(waiting: "list[OpenedFile]") -> "Hints | None":
 
 def _built(read: _Read, hints: "Hints | None") -> "Upload | None":
     """The network of a file; None where there is none, or something is still open."""
-    from ngcore.upload import build_network
-
     if read.waiting is None or hints is None:
         return read.upload
-    return build_network(read.waiting, hints)
+    return build_once(read.waiting, hints)
 
 
 def zoos_of_runs() -> "dict[str, Zoo]":

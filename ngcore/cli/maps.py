@@ -34,6 +34,13 @@ def fit_maps(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="work/maps")] = None,
+    keep_coordinates: Annotated[
+        bool,
+        typer.Option(
+            "--keep-coordinates",
+            help="Leave the points of a map that is there already where they are; measure its quality alone.",
+        ),
+    ] = False,
     replace: Replace = False,
     device: Device = "auto",
     as_json: Json = False,
@@ -55,8 +62,8 @@ def fit_maps(
     written = []
     for name, card in cards.items():
         with progress_bar(f"Map of {opened.name} by {name}") as bar:
-            bar(0, len(opened), note="embedding, then UMAP")
-            path = write_map(opened, card, folder=folder, device=place, progress=bar)
+            bar(0, len(opened), note="embedding, layout, quality")
+            path = write_map(opened, card, folder=folder, device=place, progress=bar, keep_coordinates=keep_coordinates)
         written.append({"zoo": opened.name, "model": name, "file": str(path), "bytes": path.stat().st_size})
     print_result(written, as_json=as_json, show=lambda console: _show(console, written))
 

@@ -159,18 +159,28 @@ def write_map(
     folder: Path,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    keep_coordinates: bool = False,
 ) -> Path:
     """Fit the map of a zoo and write it into a folder, such as `own_maps()`, where pages look for it.
 
     Kept are the UMAP coordinates and their quality, and in float16 outlier scores and a model's answers; its features
     are computed again when asked for.
 
+    Args:
+        zoo: The zoo.
+        card: The card of the checkpoint that reads the networks; None means raw weights.
+        folder: Where the file goes.
+        device: Where the model runs.
+        progress: Called with the number of networks done and in total while the model runs.
+        keep_coordinates: Where there is a map of this very zoo and model already, leave its points where they are and
+            only measure how far they may be trusted.
+
     Returns:
         The file.
     """
     points = read_points(zoo, card, device=device, progress=progress)
     features = read_features(points, device=device, progress=progress)
-    fit = fit_map(features, method="umap")
+    fit = fit_map(features, method="umap", known=points.coordinates if keep_coordinates else None)
     quality = judge_map(fit, labels_of(points))
     values = {
         "coordinates": fit.coordinates,

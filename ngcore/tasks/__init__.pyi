@@ -19,6 +19,7 @@ from .checkpoints import list_checkpoints as list_checkpoints
 from .checkpoints import load_checkpoint as load_checkpoint
 from .checkpoints import survey as survey
 from .checkpoints import survey_checkpoints as survey_checkpoints
+from .closest_zoo import closest_zoo as closest_zoo
 from .comparing import AnswersOnImages as AnswersOnImages
 from .comparing import compare_on_images as compare_on_images
 from .comparing import computes_alike as computes_alike

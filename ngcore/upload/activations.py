@@ -158,8 +158,8 @@ def _maps_coordinates_to_colours(modules: Sequence[Module]) -> bool:
 
 
 def _has_small_weights(modules: Sequence[Module], tensors: Mapping[str, Tensor]) -> bool:
-    """Whether the weights behind the first layer are as small as ω₀ = 30 asks for."""
-    weights = [tensors[module.names["weight"]] for module in modules[1:]]
+    """Whether the weights between the first and the last layer are as small as ω₀ = 30 asks for; else the first's."""
+    weights = [tensors[module.names["weight"]] for module in modules[1:-1] or modules[:1]]
     return all(float((w.square().mean() * w.shape[1]).sqrt()) < SMALL_SPREAD for w in weights)
 
 

@@ -16,7 +16,9 @@ def open_page(pages_folder, tiny_zoos, monkeypatch):
     monkeypatch.setenv("NGCORE_ZOOS", str(tiny_zoos))
     # Building models draws random numbers: a thread that does so would disturb whatever test comes next.
     monkeypatch.setattr("app.preload.start_preload", lambda: None)
-    monkeypatch.setattr("app.components.copy_link.copy_link", lambda: None)  # tests count the components of a page
+    # tests count the components of a page
+    for name in ("copy_link", "drop_anywhere"):
+        monkeypatch.setattr(f"app.components.{name}.{name}", lambda: None)
 
     def run(name, *, net=None, address=None):
         app = AppTest.from_file(pages_folder.parent / "app" / "main.py", default_timeout=WAIT_S)

@@ -212,20 +212,69 @@ def test_an_answer_that_does_not_fit_is_said_beside_the_form_and_can_be_changed(
     assert app.session_state["state.selection"].id
 
 
-def test_the_file_is_read_once_for_all_answers_and_the_picture_follows_the_convention(open_page, monkeypatch):
+def test_a_torch_file_is_read_once_for_all_answers_reruns_and_pages(open_page, pages_folder, monkeypatch):
+    import io
+
+    import torch
     from torch import nn
 
-    from ngcore.upload import reader
+    from ngcore.upload import reader, torch_format
 
+    calls = {"sandbox": 0, "reader": 0}
+
+    def counted(name, function):
+        def count(*args, **kwargs):
+            calls[name] += 1
+            return function(*args, **kwargs)
+
+        return count
+
+    monkeypatch.setattr(torch_format, "describe_pickle", counted("sandbox", torch_format.describe_pickle))
+    monkeypatch.setattr(reader, "clean_tensors", counted("reader", reader.clean_tensors))
+    stream = io.BytesIO()
+    torch.save(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict(), stream)
     app = open_page("network", net="tiny-inrs/000001")
-    reads = []
-    monkeypatch.setattr(reader, "clean_tensors", lambda t, clean=reader.clean_tensors: reads.append(1) or clean(t))
-    upload(app, nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict())
-    for convention in ("coin", "sitzmann"):
-        field(app.selectbox, "Convention").set_value(convention).run()
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    for _ in range(2):  # the same bytes come again once they were used
+        app.file_uploader[0].set_value(("net.pt", stream.getvalue(), "application/octet-stream")).run()
+        for convention in ("coin", "sitzmann"):
+            field(app.selectbox, "Convention").set_value(convention).run()
+        assert any("Its inputs and outputs were coordinates" in text.value for text in app.caption)
+        app.switch_page(str(pages_folder / "predict.py")).run()
+        assert field(app.selectbox, "Convention").value == "sitzmann"
+        field(app.button, "Use this network").click().run()
+        assert not app.exception
+    assert app.session_state["state.selection"].id
+    assert calls == {"sandbox": 1, "reader": 1}
+
+
+def test_of_several_files_each_says_what_became_of_it_and_answers_hold_for_all(open_page):
+    from safetensors.torch import save
+    from torch import nn
+
+    from ngcore.networks import siren
+    from ngcore.testing import random_network
+    from ngcore.upload import export_network
+
+    def mlp():
+        return save(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).state_dict())
+
+    whole = export_network(random_network(siren((2, 4, 1))))
+    app = open_page("network", net="tiny-inrs/000001")
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    files = [("one.safetensors", mlp()), ("whole.safetensors", whole), ("two.safetensors", mlp()), ("bad.npz", b"no")]
+    app.file_uploader[0].set_value([(name, data, "application/octet-stream") for name, data in files]).run()
     assert not app.exception
-    assert len(reads) == 1
-    assert any("Its inputs and outputs were coordinates" in text.value for text in app.caption)
+    lines = next(text.value for text in app.markdown if text.value.startswith(":material/")).splitlines()
+    outcomes = ("needs answers", "2\\-4\\-1 sine", "needs answers", "see below")
+    assert len(lines) == 4 and all(outcome in line for outcome, line in zip(outcomes, lines, strict=True))
+    assert len(app.error) == 1 and app.error[0].value.startswith("bad\\.npz")
+    assert any("2\\-4\\-1 sine" in text.value for text in app.markdown)
+    field(app.selectbox, "Activation").set_value("tanh").run()
+    field(app.button, "Use these answers for all 2 files").click().run()
+    assert not app.exception
+    names = sorted(own.network.architecture.name for own in app.session_state["state.kept"].values())
+    assert names == ["2-4-1 sine", "4-3-2 tanh", "4-3-2 tanh"]
 
 
 def test_a_siren_that_was_trained_on_0_to_1_is_asked_about_its_range_and_shown_without_a_grey_ground(open_page):

@@ -95,6 +95,26 @@ def test_a_network_that_no_model_reads_is_met_with_a_sentence(open_page, with_mo
     assert any("No trained model" in info.value for info in app.info)
 
 
+def test_every_answer_about_a_network_of_no_zoo_comes_with_its_doubts(open_page, with_models, pages_folder):
+    from ngcore.networks import siren
+
+    app = open_page("predict")
+    app.selectbox(key="picker.zoo").set_value("upload").run()
+    file = export_network(random_network(siren((2, 9, 1)), 1, dtype=torch.float32))
+    app.file_uploader[0].upload("own.safetensors", file, "application/octet-stream").run()
+    assert not app.exception and not app.error
+    assert any("2\\-9\\-1 sine" in warning.value for warning in app.warning)
+    assert any("Most like the networks of **" in caption.value for caption in app.caption)
+    table = next(frame.value for frame in app.dataframe if "trained parameters" in frame.value)
+    assert all("2-9-1 sine" in doubts for doubts in table["doubts"])
+    app.switch_page(str(pages_folder / "network.py")).run()
+    app.session_state["network_tab"] = "Shuffle"
+    app.run()
+    app.button(key="shuffle.go").click().run()
+    assert not app.exception
+    assert all("2-9-1 sine" in doubts for doubts in app.dataframe[-1].value["doubts"])
+
+
 def test_a_click_on_the_plot_selects_the_network(monkeypatch):
     import pandas
     import streamlit as st

@@ -228,8 +228,9 @@ def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it_but_edito
 
     fitted = []
 
-    def write(zoo, card, *, folder, device, progress):
+    def write(zoo, card, *, folder, device, progress, keep_coordinates):
         progress(1, 2)
+        assert not keep_coordinates
         fitted.append((zoo.name, card and card["name"], str(device)))
         path = folder / f"{len(fitted)}.npz"
         path.write_bytes(b"map")

@@ -67,7 +67,7 @@ def test_maps_go_to_the_work_folder_and_replace_none(run, monkeypatch, tmp_path)
 
     written = []
 
-    def write(zoo, card, *, folder, device, progress):
+    def write(zoo, card, *, folder, device, progress, keep_coordinates):
         path = folder / zoo_maps.map_file(zoo.name, "weights")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"map")

@@ -14,7 +14,7 @@ MOST_BYTES = 140_000_000
 
 
 @pytest.mark.parametrize("path", MAPS, ids=lambda path: path.stem)
-def test_a_shipped_map_opens_with_its_coordinates_and_without_the_model(path, monkeypatch, tmp_path):
+def test_a_shipped_map_opens_with_its_coordinates_and_quality_and_without_the_model(path, monkeypatch, tmp_path):
     monkeypatch.setenv("NGCORE_CACHE", str(tmp_path))
     zoo_name, model = path.stem.split("--")
     zoo = Zoo.open(ASSETS / "zoos" / zoo_name)
@@ -23,6 +23,8 @@ def test_a_shipped_map_opens_with_its_coordinates_and_without_the_model(path, mo
     points = read_points(zoo, card)
     assert points.coordinates.shape == (len(points), 2)
     assert (points.outputs is None) == (card is None)
+    assert 0 < points.quality.trustworthiness <= 1 and 0 < points.quality.stability <= 1
+    assert points.outliers.shape == (len(points),)
 
 
 @pytest.mark.parametrize("path", MAPS, ids=lambda path: path.stem)

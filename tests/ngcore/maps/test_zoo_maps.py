@@ -7,6 +7,7 @@ import torch
 from ngcore.disk_cache import write_arrays
 from ngcore.maps import layouts, zoo_maps
 from ngcore.maps.layouts import fit_map
+from ngcore.maps.quality import MapQuality
 from ngcore.maps.zoo_maps import (
     are_features_ready,
     are_points_ready,
@@ -188,6 +189,15 @@ def test_a_shipped_map_opens_without_the_model(shipped, zoo, model, monkeypatch)
     assert points.outputs.shape == (19, 1) and points.coordinates.shape == (19, 2)
     assert points.quality.num_networks == 19 and 0 < points.quality.trustworthiness <= 1
     assert points.quality.stability == 1 and points.outliers.shape == (19,)
+
+
+def test_a_map_can_be_measured_anew_while_its_points_stay_where_they_are(shipped, zoo, model, monkeypatch, tmp_path):
+    before = read_points(zoo, model).coordinates
+    monkeypatch.setattr(zoo_maps, "judge_map", lambda fit, labels: MapQuality(num_networks=len(fit), stability=0.25))
+    monkeypatch.setattr(layouts, "_fit_umap", lambda *_: pytest.fail("fitted"))
+    write_map(zoo, model, folder=tmp_path, keep_coordinates=True)
+    again = read_points(zoo, model)
+    assert torch.equal(again.coordinates, before) and again.quality.stability == 0.25
 
 
 def test_features_of_a_shipped_map_are_computed_when_asked_for_and_kept(shipped, zoo, model):

@@ -218,3 +218,14 @@ def test_two_unnumbered_layers_that_do_not_fit_are_refused_by_name():
     state = tensors(a__weight=(3, 2), b__weight=(5, 4))
     with pytest.raises(UnsupportedNetworkError, match=r"takes the 3 outputs of 'a\.weight', got 'b\.weight'"):
         infer_architecture(state, Hints(activation="relu"), is_ordered=False)
+
+
+def test_a_trained_siren_is_suggested_to_have_sines_though_its_last_layer_has_large_weights():
+    from ngcore.paths import ASSETS
+    from ngcore.zoo import Zoo
+
+    network = Zoo.open(ASSETS / "zoos" / "mnist-inrs").networks([0])
+    with pytest.raises(AmbiguousNetworkError) as caught:
+        infer_architecture({name: tensor[0] for name, tensor in network.parameters.items()}, Hints())
+    asked = {question.field: question.suggestion for question in caught.value.questions}
+    assert asked["activation"] == "sine"
