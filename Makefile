@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz browser benchmark page-speed graph-speed lock clean
+.PHONY: help run test check fuzz browser benchmark page-speed graph-speed map-speed lock clean
 
 help:
 	@echo "make run        install what is missing and serve the app on http://127.0.0.1:$(PORT)  (PORT=8502 for another)"
@@ -21,6 +21,7 @@ help:
 	@echo "make benchmark  measure the speed of the models on this machine"
 	@echo "make page-speed measure in a browser how fast the pages of the app are"
 	@echo "make graph-speed measure in a browser how fast large graphs are drawn"
+	@echo "make map-speed  measure how long it takes from 10,000 files to a map"
 	@echo "make lock       write requirements.lock anew, with the newest versions that pyproject.toml allows"
 	@echo "make clean      remove .venv and all caches; what lies in work/ stays"
 
@@ -47,6 +48,9 @@ page-speed: browser
 
 graph-speed: browser
 	$(BIN)/python tests/graph_speed.py
+
+map-speed: $(VENV)/.installed
+	$(BIN)/python tests/map_speed.py
 
 # A browser for the tests: $NGCORE_BROWSER, an installed one, Debian's, or the one that playwright brings.
 browser: $(VENV)/.installed-dev

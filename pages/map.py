@@ -5,7 +5,7 @@ import streamlit as st
 from app import cached, map_data
 from app.components.damaged_zoos import show_damaged_zoos
 from app.errors import reported
-from app.map import colourings, controls, filters
+from app.map import choices_link, colourings, controls, filters
 from app.map.about import about_zoo
 from app.map.chart import MapView, fitting, is_instant, map_chart, region_rows
 from app.map.imports import import_box
@@ -78,7 +78,9 @@ with reported(stop=True):
             persist_state="session",
         )
         view = fitting(controls.layout_settings(view))
+        choices_link.take_from_address(choices)
         filters.filter_widgets(choices)
+        choices_link.show_in_address(choices)
     if dimensions == 2 and is_instant(view):
         sync_lasso(view)
     views = [view]

@@ -37,8 +37,8 @@ from ngcore.zoo import Zoo
 
 HEIGHT = 600
 MAX_PICTURES = 4_000  # on a map; they are evenly spread among more networks
-METRIC_KEY = "map.metric"
-PATHS_KEY = "map.paths"
+METRIC_KEY = "map_metric"
+PATHS_KEY = "map_paths"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

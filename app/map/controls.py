@@ -8,7 +8,7 @@ import streamlit as st
 from app import cached, map_data, state
 from app.errors import reported
 from app.map import filters, runs
-from app.map.chart import PATHS_KEY, MapView, clear_region
+from app.map.chart import METRIC_KEY, PATHS_KEY, MapView, clear_region
 from app.map_data import Card
 from ngcore.maps.layouts import USUAL, MapParameters
 from ngcore.maps.zoo_maps import MAX_POINTS
@@ -19,7 +19,16 @@ NOTHING = "no second map"
 LIVE_SAMPLE = 1_000
 NEXT_ZOO_KEY = "map.next_zoo"  # a zoo to open at the next run, such as one that was just imported
 LIMITS = (MAX_POINTS, 20_000, 100_000)
-_SETTINGS = ("map.neighbours_of_umap", "map.min_distance", "map.perplexity", "map.limit", PATHS_KEY)
+NEIGHBOURS_KEY, DISTANCE_KEY, PERPLEXITY_KEY, LIMIT_KEY = (
+    f"map_{name}" for name in ("neighbours", "min_distance", "perplexity", "limit")
+)
+_USUAL_SETTINGS = {
+    NEIGHBOURS_KEY: USUAL.num_neighbours,
+    DISTANCE_KEY: USUAL.min_distance,
+    PERPLEXITY_KEY: USUAL.perplexity,
+    PATHS_KEY: False,
+    METRIC_KEY: "cosine",
+}
 
 
 def zoo_choice() -> Zoo:
@@ -83,7 +92,8 @@ def layout_settings(view: MapView) -> MapView:
                 2,
                 100,
                 USUAL.num_neighbours,
-                key=_SETTINGS[0],
+                key=NEIGHBOURS_KEY,
+                bind="query-params",
                 persist_state="session",
                 help="Few show local detail, many the whole.",
             )
@@ -92,7 +102,8 @@ def layout_settings(view: MapView) -> MapView:
                 0.0,
                 0.99,
                 USUAL.min_distance,
-                key=_SETTINGS[1],
+                key=DISTANCE_KEY,
+                bind="query-params",
                 persist_state="session",
                 help="How close points may come to each other.",
             )
@@ -102,7 +113,8 @@ def layout_settings(view: MapView) -> MapView:
                 5.0,
                 100.0,
                 USUAL.perplexity,
-                key=_SETTINGS[2],
+                key=PERPLEXITY_KEY,
+                bind="query-params",
                 persist_state="session",
                 help="The effective number of neighbours.",
             )
@@ -117,6 +129,7 @@ def layout_settings(view: MapView) -> MapView:
             st.toggle(
                 "Runs as paths",
                 key=PATHS_KEY,
+                bind="query-params",
                 persist_state="session",
                 help="Joins the checkpoints of each training run in the order of their steps.",
             )
@@ -132,7 +145,8 @@ def limit_choice(zoo: Zoo) -> int:
     return st.selectbox(
         "Networks",
         options[: len(LIMITS)],
-        key="map.limit",
+        key=LIMIT_KEY,
+        bind="query-params",
         format_func=lambda count: f"{count:,}",
         width=110,
         persist_state="session",
@@ -144,10 +158,11 @@ def reset() -> None:
     """Forget search, filters, what the key hides, the selection and the parameters of the layout."""
     clear_region()
     filters.clear_search()
-    kept = ("map.filter.", filters.COLUMNS_KEY, filters.LEGEND_KEY, *_SETTINGS)
     for key in [str(key) for key in st.session_state]:
-        if key.startswith(kept):
+        if key.startswith((filters.value_key(""), filters.COLUMNS_KEY, filters.LEGEND_KEY)):
             del st.session_state[key]
+        elif key in _USUAL_SETTINGS:
+            st.session_state[key] = _USUAL_SETTINGS[key]
 
 
 def usual(dimensions: int) -> MapParameters:

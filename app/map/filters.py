@@ -22,6 +22,9 @@ COLUMNS_KEY = "map.filters"
 MAX_SEARCH = 100
 TABLE_HEIGHT = 240
 
+Hidden = tuple[list[int], tuple[int, int] | None]
+"""Categories that a key hides, by their numbers, and the limits of colours; see `limits_of`."""
+
 
 def take_search(zoo: Zoo, sent: Any) -> None:
     """Take over what was typed into the search field; a single network that it finds is selected."""
@@ -56,15 +59,15 @@ def take_legend(sent: Any, colouring: Colouring) -> None:
         st.session_state.setdefault(LEGEND_KEY, {})[colouring.title] = limits_of(sent, colouring)
 
 
-def legend(colouring: Colouring) -> tuple[list[int], tuple[int, int] | None]:
-    """Categories that the key hides, by their numbers, and the limits of colours; see `limits_of`."""
+def legend(colouring: Colouring) -> Hidden:
+    """What the key of a colouring hides."""
     hidden, limits = st.session_state.get(LEGEND_KEY, {}).get(colouring.title, ([], None))
     return [code for code in hidden if code < len(colouring.categories)], limits
 
 
 def filter_widgets(choices: Mapping[str, Colouring]) -> None:
     """A button that opens filters by any column that the map can be coloured by."""
-    chosen = [name for name in st.session_state.get(COLUMNS_KEY) or () if name in choices]
+    chosen = chosen_columns(choices)
     label = f"Filters ({len(chosen)})" if chosen else "Filters"
     with st.popover(label, icon=":material/filter_list:", key="map.filter_list", width="content"):
         names = st.multiselect(
@@ -79,25 +82,56 @@ def filter_widgets(choices: Mapping[str, Colouring]) -> None:
             _widget(choices[name])
 
 
-def _widget(colouring: Colouring) -> None:
-    key = f"map.filter.{colouring.title}"
-    if colouring.kind == "category":
-        st.multiselect(colouring.title, colouring.categories, key=key, persist_state="session", placeholder="All")
-        return
+def chosen_columns(choices: Mapping[str, Colouring]) -> list[str]:
+    """The columns that are filtered by, of those that a map has."""
+    return [name for name in st.session_state.get(COLUMNS_KEY) or () if name in choices]
+
+
+def value_key(title: str) -> str:
+    """The key of the widget of a column."""
+    return f"map.filter.{title}"
+
+
+def chosen_values(title: str) -> Any:
+    """Categories or limits that a column is filtered by; empty or None for all."""
+    return st.session_state.get(value_key(title))
+
+
+def ends_of(colouring: Colouring) -> tuple[float, float] | None:
+    """The smallest and the largest number of a column, whole where all are; None where these are the same."""
     numbers = _numbers(colouring)
     low, high = float(numbers.min()), float(numbers.max())
     if low == high:
+        return None
+    return (round(low), round(high)) if bool((numbers % 1 == 0).all()) else (low, high)
+
+
+def limits_within(limits: Any, ends: tuple[float, float]) -> tuple[float, float]:
+    """Limits as far as they lie between two ends, of the same type; the ends themselves for what are no limits."""
+    is_pair = isinstance(limits, tuple | list) and len(limits) == 2
+    if not is_pair or not all(isinstance(limit, int | float) for limit in limits):
+        return ends
+    low, high = (type(ends[0])(min(max(limit, ends[0]), ends[1])) for limit in limits)
+    return low, high
+
+
+def _widget(colouring: Colouring) -> None:
+    key = value_key(colouring.title)
+    if colouring.kind == "category":
+        st.session_state[key] = [value for value in st.session_state.get(key) or () if value in colouring.categories]
+        st.multiselect(colouring.title, colouring.categories, key=key, persist_state="session", placeholder="All")
         return
-    if bool((numbers % 1 == 0).all()):
-        ends = (round(low), round(high))
-        st.slider(colouring.title, *ends, value=ends, step=1, key=key, persist_state="session")
+    ends = ends_of(colouring)
+    if ends is None:
+        return
+    st.session_state[key] = limits_within(st.session_state.get(key), ends)
+    if isinstance(ends[0], int):
+        st.slider(colouring.title, *ends, step=1, key=key, persist_state="session")
         return
     st.slider(
         colouring.title,
-        low,
-        high,
-        value=(low, high),
-        step=(high - low) / 100,
+        *ends,
+        step=(ends[1] - ends[0]) / 100,
         format="percent" if colouring.percent else "%.3g",
         key=key,
         persist_state="session",
@@ -112,9 +146,8 @@ def _numbers(colouring: Colouring) -> np.ndarray:
 def passing(choices: Mapping[str, Colouring], count: int) -> np.ndarray:
     """Which of the networks on a map pass the filters, (networks,)."""
     passes = np.ones(count, dtype=bool)
-    for name in st.session_state.get(COLUMNS_KEY) or ():
-        wanted = st.session_state.get(f"map.filter.{name}")
-        if name in choices and wanted:
+    for name in chosen_columns(choices):
+        if wanted := chosen_values(name):
             passes &= _passes(choices[name], wanted)
     return passes
 

@@ -88,6 +88,7 @@ def _show_neighbours(zoo: Zoo, seen: ZooPoints, focus: map_data.Focus) -> None:
         default="cosine",
         required=True,
         key=METRIC_KEY,
+        bind="query-params",
         persist_state="session",
         help="Measured in the whole embedding (or all raw weights), not on the map: "
         "the cosine of the angle between mean-free vectors, or their Euclidean distance.",

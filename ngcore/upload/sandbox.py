@@ -1,4 +1,4 @@
-"""Running the reader of pickles in a process without rights, a few at a time."""
+"""Running the reader of pickles in a process without rights, a few at a time; one process for many if asked to."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -23,6 +24,7 @@ from ngcore.upload.limits import (
     PICKLE_SECONDS,
 )
 from ngcore.upload.recipes import TORCH_TO_NPZ
+from ngcore.upload.torch_reader import LENGTH_BYTES
 
 # Bare packages in place of the real ones, which import what is installed beside Python.
 START = """
@@ -32,6 +34,7 @@ for name, path in zip(("ngcore", "ngcore.upload"), sys.argv[1:3]):
     sys.modules[name].__path__ = [path]
 """
 READ = "from ngcore.upload.torch_reader import main; main()"
+SERVE = "from ngcore.upload.torch_reader import serve; serve()"
 FOLDERS = [str(folder) for folder in reversed(Path(__file__).resolve().parents[:2])]
 ERRORS = {error.__name__: error for error in (TooLargeError, UnknownFormatError, UnsafeFileError)}
 MAX_MESSAGE_LENGTH = 500
@@ -71,9 +74,12 @@ def describe_pickle(
         raise UnsafeFileError("Torch files are read on Linux and macOS only, where a process can be limited.")
     if len(pickle) > MAX_PICKLE_BYTES:
         raise TooLargeError(f"Expected a pickle of at most {MAX_PICKLE_BYTES:,} bytes, got {len(pickle):,}.")
+    rules = json.dumps({"cpu_seconds": cpu_seconds, "memory_bytes": memory_bytes})
+    reader = _reader.get() if wanted == Reader.wanted else None
     with _turn(seconds):
-        rules = {"cpu_seconds": cpu_seconds, "memory_bytes": memory_bytes}
-        raw = _exchange([wanted, json.dumps(rules)], pickle, seconds)
+        raw = reader.ask(pickle, rules, seconds) if reader else None
+        if raw is None:
+            raw = _exchange([wanted, rules], pickle, seconds)
     try:
         answer = json.loads(raw)
     except (ValueError, RecursionError):
@@ -85,6 +91,69 @@ def describe_pickle(
         message = clean_text(str(answer.get("message")), length=MAX_MESSAGE_LENGTH)
         raise error(message, recipe=TORCH_TO_NPZ if answer.get("has_recipe") else "")
     return answer
+
+
+@contextlib.contextmanager
+def one_reader() -> Iterator[None]:
+    """Within the block one process reads the state dicts of many torch files, which saves its start for each.
+
+    It has as few rights as one that reads a single file. Where it dies or takes too long, which is where it has used
+    up its time, the pickle is read by a process of its own and the next ones by another that is shared.
+    """
+    reader = Reader()
+    token = _reader.set(reader)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+        reader.close()
+
+
+class Reader:
+    """A process without rights that reads one pickle after the other; it is started when the first one comes."""
+
+    wanted: Wanted = "state_dict"
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ngcore-")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, pickle: bytes, rules: str, seconds: float) -> bytes | None:
+        """The answer about a pickle; None where there was none in time, after which the process is gone."""
+        if self._process is None:
+            self._process = _start([self.wanted, rules], SERVE, self._folder.name)
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(seconds, process.kill)
+        timer.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(len(pickle).to_bytes(LENGTH_BYTES, "big") + pickle)
+                process.stdin.flush()
+            length = int.from_bytes(process.stdout.read(LENGTH_BYTES), "big")
+            answer = process.stdout.read(length) if 0 < length <= MAX_PICKLE_ANSWER_BYTES else b""
+        finally:
+            timer.cancel()
+        if answer and len(answer) == length:
+            return answer
+        self._stop()
+        return None
+
+    def close(self) -> None:
+        """End the process."""
+        self._stop()
+        self._folder.cleanup()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            with contextlib.suppress(BrokenPipeError), self._process:
+                pass
+            self._process = None
+
+
+_reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
 
 
 @contextlib.contextmanager
@@ -110,18 +179,9 @@ def _turn(seconds: float) -> Iterator[None]:
 
 def _exchange(arguments: list[str], pickle: bytes, seconds: float) -> bytes:
     """Give the pickle to the process and take its answer, empty if that is too long."""
-    command = [sys.executable, "-I", "-S", "-c", START + READ, *FOLDERS, *arguments]
     with (
         tempfile.TemporaryDirectory(prefix="ngcore-") as folder,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd=folder,
-            start_new_session=True,
-        ) as process,
+        _start(arguments, READ, folder) as process,
     ):
         assert process.stdin is not None
         assert process.stdout is not None
@@ -134,6 +194,19 @@ def _exchange(arguments: list[str], pickle: bytes, seconds: float) -> bytes:
             timer.cancel()
             process.kill()
     return answer if len(answer) <= MAX_PICKLE_ANSWER_BYTES else b""
+
+
+def _start(arguments: list[str], program: str, folder: str) -> "subprocess.Popen[bytes]":
+    """Start a process of Python alone, without environment, in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", START + program, *FOLDERS, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd=folder,
+        start_new_session=True,
+    )
 
 
 def _send(pipe: IO[bytes], data: bytes) -> None:

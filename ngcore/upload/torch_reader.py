@@ -18,6 +18,7 @@ from ngcore.upload.pickles import check_pickle, end_of_pickle
 from ngcore.upload.unpickle import TensorView, load_pickle
 
 MAX_INTEGER = 2**63
+LENGTH_BYTES = 8  # of the length before each pickle and each answer, where a process reads many
 NUM_LEGACY_PICKLES = 5  # a number that marks the format, its version, the machine, the content, keys of storages
 
 
@@ -25,15 +26,30 @@ def main() -> None:
     """Lock the process, read, answer."""
     *_, wanted, rules = sys.argv
     held = lock_process(**json.loads(rules))
+    sys.stdout.buffer.write(answer_to(sys.stdin.buffer.read(), wanted, held=held))
+
+
+def serve() -> None:
+    """Lock the process, then read and answer one pickle after the other, each behind its length, until none comes."""
+    *_, wanted, rules = sys.argv
+    held = lock_process(**json.loads(rules))
+    while head := sys.stdin.buffer.read(LENGTH_BYTES):
+        pickle = sys.stdin.buffer.read(int.from_bytes(head, "big"))
+        answer = answer_to(pickle, wanted, held=held)
+        sys.stdout.buffer.write(len(answer).to_bytes(LENGTH_BYTES, "big") + answer)
+        sys.stdout.buffer.flush()
+
+
+def answer_to(pickle: bytes, wanted: str, *, held: bool) -> bytes:
+    """The answer about a pickle as JSON, an error among them; `held` says whether all rights were given up."""
     try:
-        pickle = sys.stdin.buffer.read()
         answer = WANTED[wanted](pickle)
     except UploadError as error:
         answer = {"error": type(error).__name__, "message": str(error), "has_recipe": bool(error.recipe)}
     except MemoryError:
         message = "Reading this torch file took too much memory, so it was stopped."
         answer = {"error": TooLargeError.__name__, "message": message}
-    sys.stdout.buffer.write(json.dumps({"held": held, **answer}, ensure_ascii=False).encode(errors="replace"))
+    return json.dumps({"held": held, **answer}, ensure_ascii=False).encode(errors="replace")
 
 
 def describe(pickle: bytes) -> dict[str, Any]:

@@ -243,18 +243,21 @@ def read_files(
     source: _Source, items: Sequence[_Item]
 ) -> tuple[list[tuple[Network, list[dict[str, Any]]]], dict[str, str]]:
     """The networks in files, stacked by architecture with their rows, and why files were left out, by their paths."""
+    from ngcore.upload.sandbox import one_reader
+
     found: dict[str, tuple[list[Network], list[dict[str, Any]]]] = {}
     refused = {}
-    for path, row in items:
-        try:
-            for network, own in _networks_in(source, path, row):
-                networks, own_rows = found.setdefault(network.architecture.id, ([], []))
-                networks.append(network)
-                own_rows.append(own)
-        except NeuralGraphError as error:
-            refused[path.as_posix()] = str(error)
-        except OSError as error:
-            refused[path.as_posix()] = f"It can't be read: {error.strerror or error}."
+    with one_reader():
+        for path, row in items:
+            try:
+                for network, own in _networks_in(source, path, row):
+                    networks, own_rows = found.setdefault(network.architecture.id, ([], []))
+                    networks.append(network)
+                    own_rows.append(own)
+            except NeuralGraphError as error:
+                refused[path.as_posix()] = str(error)
+            except OSError as error:
+                refused[path.as_posix()] = f"It can't be read: {error.strerror or error}."
     return [(Network.cat(networks), own_rows) for networks, own_rows in found.values()], refused
 
 

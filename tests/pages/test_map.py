@@ -217,6 +217,37 @@ def test_filters_and_the_key_leave_the_same_networks_on_the_map_in_the_table_and
     assert app.subheader[0].value == "All 12 networks on the map"
 
 
+def test_settings_filters_key_and_search_are_in_the_address_and_come_back_from_it(open_page):
+    linked = {
+        "map_neighbours": "7",
+        "map_metric": "Euclidean",
+        "map_filter": "label:c0,1",
+        "map_key": "label:c0",
+        "map_find": "one",
+    }
+    app = open_page("map", net=NET, address=linked)
+    assert not app.exception and not app.error
+    slider = next(slider for slider in app.slider if slider.label == "Neighbours")
+    assert slider.value == 7 and app.session_state["map_metric"] == "euclidean"
+    assert app.multiselect(key="map.filter.label").value == ["zero", "one"]
+    assert drawn(app)["colours"]["hidden"] == [0] and drawn(app)["sought"] == "one"
+    assert set(app.dataframe[-1].value["label"]) == {"one"}
+    app.multiselect(key="map.filter.label").set_value(["two"]).run()
+    slider.set_value(9).run()
+    assert app.query_params["map_filter"] == ["label:c2"] and app.query_params["map_neighbours"] == ["9"]
+    app.button(key="map.reset").click().run()
+    assert not app.exception and not {"map_filter", "map_key", "map_find"} & set(app.query_params)
+    assert next(slider for slider in app.slider if slider.label == "Neighbours").value == 15
+
+
+def test_settings_of_an_address_that_are_none_are_left_out(open_page):
+    lies = {"map_neighbours": "999", "map_metric": "x", "map_filter": "label:c99!no such:c1", "map_key": "label"}
+    app = open_page("map", net=NET, address=lies)
+    assert not app.exception and not app.error
+    assert app.subheader[0].value == "All 12 networks on the map"
+    assert "map_filter" not in app.query_params and "map_key" not in app.query_params
+
+
 def test_a_filter_that_leaves_nothing_says_so(open_page):
     app = open_page("map", net=NET)
     app.session_state["map.search"] = "no such network"
@@ -329,12 +360,12 @@ def test_the_checkpoints_of_runs_are_joined_where_asked_and_those_of_the_selecte
     app = open_page("map", net="tiny-cnns/00000-000001")
     assert not app.exception and not app.error
     assert len(drawn(app)["chosenPath"]) == 3 and drawn(app)["paths"] == ""
-    app.toggle(key="map.paths").set_value(True).run()
+    app.toggle(key="map_paths").set_value(True).run()
     assert not app.exception and not app.error
     paths = np.frombuffer(base64.b64decode(drawn(app)["paths"]), dtype="<i4").tolist()
     assert paths.count(-1) == 2 and len(paths) == 8  # two runs of three checkpoints
     assert {"run", "step", "true accuracy"} <= {fact["title"] for fact in drawn(app)["facts"]}
-    assert not [toggle for toggle in open_page("map", net="tiny-inrs/000004").toggle if toggle.key == "map.paths"]
+    assert not [toggle for toggle in open_page("map", net="tiny-inrs/000004").toggle if toggle.key == "map_paths"]
 
 
 def test_a_folder_is_imported_as_a_zoo_and_opened_and_a_bad_one_is_refused(open_page, tiny_zoos, tmp_path, monkeypatch):

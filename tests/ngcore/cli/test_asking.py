@@ -219,8 +219,19 @@ def test_embeddings_of_a_zoo_are_the_same_in_both_files_and_in_its_order(run, tm
     network = Zoo.open(shelf / "zoos" / "tiny-inrs").networks(range(8, 12))
     expected = embed_networks(load_checkpoint("tiny-classify", "cpu"), network)
     assert torch.allclose(torch.from_numpy(arrays["embedding"]), expected, atol=1e-5)
-    refused = run("embed", "tiny-inrs", "--model", "tiny-classify", "--out", "e.csv")
-    assert refused.stderr == "Error: Expected --out to end in .parquet, .npz, got e.csv.\n"
+    assert arrays["coordinates"].shape == (4, 2) and result["layout"] == "pca"  # too few for UMAP
+    assert np.array_equal(table[["x", "y"]].to_numpy(), arrays["coordinates"])
+    run(*command, "--out", tmp_path / "e.csv", "--layout", "pca", "--dimensions", "3")
+    csv = pandas.read_csv(tmp_path / "e.csv")
+    numbers = csv[[f"e{i}" for i in range(result["d"])]].to_numpy()
+    assert csv["id"].tolist() == table["id"].tolist() and np.allclose(numbers, arrays["embedding"], atol=1e-6)
+    assert np.allclose(csv[["x", "y"]], arrays["coordinates"], atol=1e-5) and "z" in csv
+    run(*command, "--out", tmp_path / "plain.parquet", "--layout", "none")
+    assert "x" not in pandas.read_parquet(tmp_path / "plain.parquet")
+    refused = run("embed", "tiny-inrs", "--model", "tiny-classify", "--out", "e.txt")
+    assert refused.stderr == "Error: Expected --out to end in .parquet, .csv, .npz, got e.txt.\n"
+    refused = run("embed", "tiny-inrs", "--model", "tiny-classify", "--out", "e.csv", "--layout", "x")
+    assert refused.stderr.startswith("Error: Unknown layout 'x'; choose from: none, pca, tsne, umap")
 
 
 def test_maps_of_a_zoo_are_fitted_by_raw_weights_and_every_model_of_it_but_editors(run, tmp_path, monkeypatch):

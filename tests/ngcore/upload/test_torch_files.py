@@ -231,6 +231,40 @@ def test_a_process_that_ends_before_it_has_read_all_is_no_error_of_ours(monkeypa
             describe_pickle(bytes(size))
 
 
+@pytest.fixture
+def starts(monkeypatch):
+    """The processes that were started."""
+    started, start = [], sandbox._start
+
+    def record(*args):
+        started.append(start(*args))
+        return started[-1]
+
+    monkeypatch.setattr(sandbox, "_start", record)
+    return started
+
+
+def test_many_files_are_read_by_one_process_in_which_a_bad_one_is_refused_alone(starts, save_as, small_mlp):
+    good = save_as("torch", small_mlp.state_dict())
+    bad = save_as("torch", {"0.weight": {"no": "tensor"}})
+    with sandbox.one_reader():
+        networks = [read_network(good, hints=RELU).network]
+        with pytest.raises(UnsupportedNetworkError, match="Expected tensors only, got dict"):
+            read_network(bad, hints=RELU)
+        networks.append(read_network(good, hints=RELU).network)
+    assert torch.equal(networks[0].flatten(), networks[1].flatten())
+    assert len(starts) == 1 and starts[0].poll() is not None
+    read_network(good, hints=RELU)
+    assert len(starts) == 2
+
+
+def test_where_the_process_of_many_files_dies_each_is_read_by_its_own(starts, save_as, small_mlp, monkeypatch):
+    monkeypatch.setattr(sandbox, "SERVE", "raise SystemExit")
+    with sandbox.one_reader():
+        read_network(save_as("torch", small_mlp.state_dict()), hints=RELU)
+    assert len(starts) == 2 and all(process.poll() is not None for process in starts)
+
+
 @pytest.mark.parametrize("answer", [b"[1]", b"{", b"[" * 100_000, b"\xff"])
 def test_an_answer_that_is_none_is_refused(answer, monkeypatch):
     monkeypatch.setattr(sandbox, "READ", f"sys.stdout.buffer.write({answer!r})")
