@@ -134,4 +134,11 @@ def _as_weights_or_refused(data: bytes, filename: str, error: NeuralGraphError) 
     try:
         return keep_weights(data, filename, str(error), hashlib.sha256(data).hexdigest())
     except NeuralGraphError as refusal:
-        return Result(filename, "", "refused", str(refusal), refusal.recipe or error.recipe)
+        return refused(filename, refusal, refusal.recipe or error.recipe)
+
+
+def refused(filename: str, error: NeuralGraphError, recipe: str = "") -> Result:
+    """A file that was refused, with the code that converts it, which names it."""
+    from ngcore.upload.recipes import for_file
+
+    return Result(filename, "", "refused", str(error), for_file(recipe or error.recipe, filename))

@@ -124,7 +124,7 @@ def _path_field() -> None:
             raise DataError(f"Expected the path of a file, got {text}: there is no such file.")
         result = _read_path(path)
     except NeuralGraphError as error:
-        result = Result(path.name, "", "refused", str(error), error.recipe)
+        result = incoming.refused(path.name, error)
     except OSError as error:
         result = Result(path.name, "", "refused", f"{text} cannot be read: {error.strerror or error}.")
     _finish([result])

@@ -1,5 +1,7 @@
 """Code that converts files this project will not read; users run it themselves, where they trust the file."""
 
+import re
+
 CONVERT = "Convert it where you trust it, then upload model.npz."
 """What a message says before it shows a recipe."""
 
@@ -72,3 +74,20 @@ import numpy as np
 weight, bias = np.load("weight.npy"), np.load("bias.npy")
 np.savez("model.npz", **{"0.weight": weight, "0.bias": bias})
 """
+
+_READ = ("model.pt", "model.pkl", "model.keras", "model.onnx")
+_NAME = re.compile(r"[\w.,+= ()-]{1,200}", re.ASCII)
+
+
+def for_file(recipe: str, filename: str) -> str:
+    """A recipe that reads a file of this name in place of the one that it names; as it is where a name has other signs.
+
+    Example:
+        >>> for_file('state = torch.load("model.pt")', "net 3.pt")
+        'state = torch.load("net 3.pt")'
+    """
+    if not _NAME.fullmatch(filename):
+        return recipe
+    for name in _READ:
+        recipe = recipe.replace(f'"{name}"', f'"{filename}"')
+    return recipe

@@ -1,5 +1,6 @@
 """The map in a real browser: click, lasso, keys, search, key of the colours, and the way to the network page."""
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -111,3 +112,44 @@ def test_the_key_hides_a_class_and_zoom_survives_what_follows(open_map, settle):
     chart.focus()
     page.keyboard.press("f")
     expect(chart).to_have_attribute("data-zoom", "1.00")
+
+
+DRAG = """([name, letters]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([Uint8Array.from(atob(letters), (letter) => letter.charCodeAt(0))], name));
+  globalThis.drag = (kind) =>
+    document.querySelector("h1").dispatchEvent(
+      new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: files }));
+  globalThis.drag("dragover");
+}"""
+
+
+def drop(page, name, data):
+    """Drag a file over the heading of the page, and let it go there."""
+    page.evaluate(DRAG, [name, base64.b64encode(data).decode()])
+    expect(page.get_by_text("Drop to open")).to_be_visible()
+    page.evaluate("drag('drop')")
+    expect(page.get_by_text("Drop to open")).to_be_hidden()
+
+
+def test_a_file_dropped_anywhere_is_placed_on_a_filtered_map_or_opened_and_a_reload_keeps_the_filter(open_map, settle):
+    from ngcore.inr import initial_siren
+    from ngcore.networks import siren
+    from ngcore.upload import export_network
+
+    data = export_network(initial_siren(siren((2, 8, 8, 1)), 7, 1, seed=0))
+    page = open_map(f"{ADDRESS}&map_filter=label:c0,1&map_metric=Euclidean")
+    some = page.get_by_role("heading", name=re.compile(r"^\d of 12 selected"))
+    expect(some).to_be_visible()
+    drop(page, "mine.safetensors", data)
+    expect(page.get_by_text("Your networks on the map (1)")).to_be_visible()
+    settle(page)
+    page.reload()
+    expect(some).to_be_visible()
+    assert "map_filter=label" in page.url
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Leaderboard").click()
+    page.get_by_role("heading", name="Leaderboard", exact=True).wait_for()
+    settle(page)
+    drop(page, "mine.safetensors", data)
+    page.wait_for_url(re.compile(r"/network\?net=upload"))
+    expect(page.get_by_text("2-8-8-1 sine").first).to_be_visible()

@@ -305,9 +305,9 @@ def test_a_file_that_is_not_read_shows_a_recipe_that_can_be_copied(open_page):
     app = open_page("network", net="tiny-inrs/000001")
     app.selectbox(key="picker.zoo").set_value("upload").run()
     data = b"\x89HDF\r\n\x1a\n" + bytes(64)
-    app.file_uploader[0].set_value(("model.h5", data, "application/octet-stream")).run()
+    app.file_uploader[0].set_value(("my model.h5", data, "application/octet-stream")).run()
     assert not app.exception
-    assert app.code[0].value == KERAS_TO_NPZ.strip()
+    assert app.code[0].value == KERAS_TO_NPZ.replace("model.keras", "my model.h5").strip()
 
 
 def test_a_file_that_is_no_network_is_refused_in_words(open_page):

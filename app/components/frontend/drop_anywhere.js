@@ -3,7 +3,8 @@
 const FIELDS = "input[type=file]";
 const FIRST = ".st-key-drop-target";
 const OWN_ZONES = "[data-testid=stFileUploaderDropzone]"; // Streamlit's, which take what is dropped on them
-const WAIT_MS = 30_000; // for a field to open, beyond which the files are forgotten
+const RUNNING = '[data-testid=stApp][data-test-script-state="running"]'; // a field may be replaced by then
+const WAIT_MS = 120_000; // for a field to open, beyond which the files are forgotten
 const MOST_FILES = 200;
 
 const instances = new WeakMap();
@@ -77,26 +78,32 @@ class Drop {
     if (!files.length || event.defaultPrevented || event.target.closest?.(OWN_ZONES)) return;
     event.preventDefault();
     globalThis.ngcoreDropped = { files, since: Date.now() };
-    if (!this.deliver()) this.ask(files.length);
+    if (!fieldFor(files)) this.ask(files.length);
+    this.deliver();
   }
 
-  // Hand what was dropped to a field; if there is none yet, to the first that appears. Whether there was one.
+  // Hand what was dropped to a field, now or as soon as there is one and the page has run.
   deliver() {
     const dropped = globalThis.ngcoreDropped;
-    if (!dropped || Date.now() - dropped.since > WAIT_MS) return false;
-    const field = fieldFor(dropped.files);
-    if (!field) {
-      this.watching ??= new MutationObserver(() => this.deliver());
-      this.watching.observe(document.body, { childList: true, subtree: true });
-      return false;
-    }
+    const isOver = !dropped || Date.now() - dropped.since > WAIT_MS;
+    const field = isOver ? null : fieldFor(dropped.files);
+    if (!isOver && (!field || document.querySelector(RUNNING))) return this.watch();
     this.watching?.disconnect();
     delete globalThis.ngcoreDropped;
+    if (!field) return;
     const transfer = new DataTransfer();
     dropped.files.forEach((file) => transfer.items.add(file));
     field.files = transfer.files;
     field.dispatchEvent(new Event("change", { bubbles: true }));
-    return true;
+  }
+
+  watch() {
+    this.watching ??= new MutationObserver(() => this.deliver());
+    this.watching.observe(document.body, {
+      childList: true,
+      subtree: true,
+      attributeFilter: ["data-test-script-state"],
+    });
   }
 }
 

@@ -76,6 +76,20 @@ def test_torch_files_of_all_kinds_are_converted(kind, tmp_path, monkeypatch):
     torch.testing.assert_close(network(x)[0], module(x))
 
 
+def test_a_recipe_names_the_file_and_runs_as_it_is_copied(tmp_path, monkeypatch):
+    module = saved("whole module", tmp_path / "net-3 (best).pt")
+    recipe = recipes.for_file(recipes.TORCH_TO_NPZ, "net-3 (best).pt")
+    written = run(recipe, tmp_path, monkeypatch).read_bytes()
+    network = read_network(written, hints=Hints(activation="relu")).network
+    x = torch.randn(5, 3)
+    torch.testing.assert_close(network(x)[0], module(x))
+
+
+@pytest.mark.parametrize("name", ['a"+__import__("os").system("x")+".pt', "a\nb.pt", "a\\.pt", "é.pt", "", "a" * 300])
+def test_a_name_that_code_should_not_hold_is_left_out_of_a_recipe(name):
+    assert recipes.for_file(recipes.TORCH_TO_NPZ, name) == recipes.TORCH_TO_NPZ
+
+
 def test_torch_files_from_a_gpu_are_loaded_on_the_cpu():
     assert 'map_location="cpu"' in recipes.TORCH_TO_NPZ
 
