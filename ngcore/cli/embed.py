@@ -103,23 +103,24 @@ def _lay_out(vectors: "np.ndarray", layout: str, dimensions: int) -> tuple[str, 
 
 
 def _write(path: Path, zoo: "Zoo", rows: "np.ndarray", vectors: "np.ndarray", points: "np.ndarray") -> None:
-    import numpy as np
     import pandas
 
+    from ngcore.disk_cache import save_arrays
     from ngcore.files import write_atomically
 
     places = dict(zip(AXES, points.T, strict=False)) if len(points) else {}
     table = zoo.metadata.iloc[rows].reset_index(drop=True).assign(**places)
 
+    if path.suffix == ".npz":
+        arrays = {"id": table["id"].to_numpy(dtype=str), "embedding": vectors}
+        save_arrays(path, arrays | ({"coordinates": points} if len(points) else {}), compress=False)
+        return
+
     def write(temporary: Path) -> None:
         if path.suffix == ".parquet":
             table.assign(embedding=list(vectors)).to_parquet(temporary, index=False)
-        elif path.suffix == ".csv":
+        else:
             numbers = pandas.DataFrame(vectors, columns=[f"e{i}" for i in range(vectors.shape[1])])
             pandas.concat([table, numbers], axis=1).to_csv(temporary, index=False)
-        else:
-            coordinates = {"coordinates": points} if len(points) else {}
-            with temporary.open("wb") as file:
-                np.savez(file, id=table["id"].to_numpy(dtype=str), embedding=vectors, **coordinates)
 
     write_atomically(path, write)

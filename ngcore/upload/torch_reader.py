@@ -40,8 +40,8 @@ def serve() -> None:
         sys.stdout.buffer.flush()
 
 
-def answer_to(pickle: bytes, wanted: str, *, held: bool) -> bytes:
-    """The answer about a pickle as JSON, an error among them; `held` says whether all rights were given up."""
+def answer_to(pickle: bytes, wanted: str, *, held: list[str]) -> bytes:
+    """The answer about a pickle as JSON, an error among them; `held` names what took rights away from the process."""
     try:
         answer = WANTED[wanted](pickle)
     except UploadError as error:
