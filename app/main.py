@@ -8,37 +8,26 @@ from app import page_table, state
 from app.chunks import load_chunks_when_idle
 from app.components.copy_link import copy_link
 from app.components.drop_anywhere import drop_anywhere, expect_no_target
+from app.components.theme_switch import theme_switch
 from app.errors import reported
 from app.preload import start_preload
 from app.sidebar import show_device, show_selection
 
 ICON = Path(__file__).resolve().with_name("icon.svg")
-STYLE = """<style>
-.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }
-/* buttons that show their icon alone; the label is for those who cannot see it */
-[class*="st-key-edit-move-"] button [data-testid="stMarkdownContainer"],
-[class*="st-key-edit-remove-"] button [data-testid="stMarkdownContainer"] {
-  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
-}
-/* a sheet of pictures keeps its size; a narrow screen scrolls it sideways */
-.st-key-pair-wall { overflow-x: auto; }
-.st-key-pair-wall > * { min-width: 780px; }
-/* the picture that is edited stays in sight on phones, above the controls that scroll by */
-@media (max-width: 640px) {
-  [data-testid="stColumn"]:has(> [data-testid="stVerticalBlock"] > .st-key-edit-picture),
-  [data-testid="stColumn"]:has(.st-key-edit-picture) {
-    position: sticky; top: -3.4rem; z-index: 90; background: var(--st-background-color); padding-bottom: 0.4rem;
-  }
-}
-</style>"""
+STYLE = ICON.with_name("style.css")
+ABOUT = "**Neural graphs**: see, read, judge and edit neural networks with neural networks."
 
-st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide")
+# With an entry of its own the menu shows, and with it the choice between light, dark, and what the system says.
+MENU = {"About": ABOUT}
+
+st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide", menu_items=MENU)
 st.logo(ICON, size="large")
 st.html(STYLE)
 state.sync_with_address()
 with reported():
     state.take_handed_over()
 chosen = st.navigation(page_table.pages(), expanded=True)
+st.set_page_config(page_title=f"{chosen.title} · Neural graphs")
 below_pages = st.sidebar.container()
 expect_no_target()
 try:
@@ -48,7 +37,9 @@ finally:  # a page that stops early keeps its sidebar; what is slow to import co
     with below_pages:
         with reported():
             show_selection()
-            copy_link()
+            with st.container(horizontal=True, gap="small"):
+                copy_link()
+                theme_switch()
         with reported():
             show_device()
         drop_anywhere()

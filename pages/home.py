@@ -19,7 +19,7 @@ st.page_link(page_table.page("learn"), label="New here? Three short lessons show
 with reported():
     live_example()
 
-st.subheader("Where to go")
+st.header("Where to go")
 names = [name for name in page_table.TABLE if name != page_table.HOME]
 with st.container(horizontal=True):
     for name in names:
@@ -27,7 +27,7 @@ with st.container(horizontal=True):
             st.page_link(page_table.page(name))
             st.caption(page_table.TABLE[name].summary)
 
-st.subheader("What is here")
+st.header("What is here")
 st.markdown("**Zoos**: networks trained on real images")
 with reported():
     zoo_table()

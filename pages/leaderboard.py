@@ -52,17 +52,22 @@ studies = list_studies()
 if task == PREDICT:
     with reported():
         if comparisons := compare_with_baselines(rows, studies):
-            st.subheader("What is a prediction worth?")
+            st.header("What is a prediction worth?")
             worth_section(comparisons)
 
 if task == CLASSIFY:
-    comparable = {
-        name: cards
-        for name in cached.zoos()
-        if len(cards := {n: c for n, c in map_data.models_for(name).items() if c["task"] == CLASSIFY}) > 1
+    # the models of a zoo's own classes; those that merely read the networks of an imported zoo need not know them
+    by_zoo = {
+        zoo: {
+            name: card
+            for name, card in map_data.models_for(zoo).items()
+            if card["task"] == CLASSIFY and card["corpus"]["name"] == zoo
+        }
+        for zoo in cached.zoos()
     }
+    comparable = {zoo: cards for zoo, cards in by_zoo.items() if len(cards) > 1}
     if comparable:
-        st.subheader("Two models on the same networks")
+        st.header("Two models on the same networks")
         name = st.segmented_control(
             "Zoo",
             list(comparable),
@@ -77,5 +82,5 @@ if task == CLASSIFY:
 with reported():
     trainings = [study for study in studies if study["name"] not in (BASELINES_STUDY, EXTREMES, OPTIMISERS)]
     if trainings := [study for study in trainings if study["name"].startswith(OF_ZOOS) == (task == PREDICT)]:
-        st.subheader("Studies")
+        st.header("Studies")
         study_section(trainings)

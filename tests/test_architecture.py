@@ -17,7 +17,7 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
 FILES = [path.relative_to(REPOSITORY) for top in ALLOWED for path in sorted((REPOSITORY / top).rglob("*.py"))]
-TEST_FILES = [path.relative_to(REPOSITORY) for path in sorted((REPOSITORY / "tests").rglob("*.py"))]
+ALL_FILES = [*FILES, *(path.relative_to(REPOSITORY) for path in sorted((REPOSITORY / "tests").rglob("*.py")))]
 
 
 @cache
@@ -46,48 +46,52 @@ def test_the_rules_look_at_all_three_folders():
     assert {path.parts[0] for path in FILES} == set(ALLOWED)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_a_file_imports_only_from_folders_below_it(path):
-    used = {name.split(".")[0] for name in imported(parsed(path))}
-    assert used & OWN <= ALLOWED[path.parts[0]]
+def test_a_file_imports_only_from_folders_below_it():
+    used = {path: {name.split(".")[0] for name in imported(parsed(path))} & OWN for path in FILES}
+    assert {path: names for path, names in used.items() if not names <= ALLOWED[path.parts[0]]} == {}
 
 
-@pytest.mark.parametrize("path", [*FILES, *TEST_FILES], ids=str)
-def test_no_file_imports_a_page(path):
-    pages = {page.stem for page in (REPOSITORY / "pages").glob("*.py")}
-    names = set(imported(parsed(path)))
-    assert not any(name.startswith((".", "pages")) for name in names)
-    assert not names & (pages - set(sys.stdlib_module_names))
+def test_no_file_imports_a_page():
+    pages = {page.stem for page in (REPOSITORY / "pages").glob("*.py")} - set(sys.stdlib_module_names)
+    names = {path: set(imported(parsed(path))) for path in ALL_FILES}
+    banned = {
+        path: {name for name in used if name in pages or name.startswith((".", "pages"))}
+        for path, used in names.items()
+    }
+    assert {path: found for path, found in banned.items() if found} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_the_testing_tools_are_imported_by_tests_and_the_permutation_lab_alone(path):
-    uses = any(name.startswith("ngcore.testing") for name in imported(parsed(path)))
-    assert not uses or path.as_posix() in USERS_OF_TESTING or path.parts[:2] == ("ngcore", "testing")
+def test_the_testing_tools_are_imported_by_tests_and_the_permutation_lab_alone():
+    users = {path for path in FILES if any(name.startswith("ngcore.testing") for name in imported(parsed(path)))}
+    assert {path.as_posix() for path in users if path.parts[:2] != ("ngcore", "testing")} <= USERS_OF_TESTING
 
 
-@pytest.mark.parametrize("path", [*FILES, *TEST_FILES], ids=str)
-def test_a_file_opens_with_a_docstring_of_at_least_one_sentence(path):
-    docstring = ast.get_docstring(parsed(path)) or ""
-    assert docstring.split("\n\n")[0].rstrip().endswith((".", ":"))
+def test_a_file_opens_with_a_docstring_of_at_least_one_sentence():
+    first = {path: (ast.get_docstring(parsed(path)) or "").split("\n\n")[0].rstrip() for path in ALL_FILES}
+    assert {path: text for path, text in first.items() if not text.endswith((".", ":"))} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_files_and_functions_stay_short_enough_to_read(path):
-    assert len((REPOSITORY / path).read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
-    functions = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    assert {node.name: body_lines(node) for node in functions if body_lines(node) > LONGEST_FUNCTION} == {}
+def test_files_stay_short_enough_to_read():
+    lengths = {path: len((REPOSITORY / path).read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] == "ngcore"], ids=str)
-def test_annotations_are_kept_for_the_shape_checks(path):
-    assert "__future__.annotations" not in set(imported(parsed(path)))
+def test_functions_stay_short_enough_to_read():
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    functions = [(path, node) for path in FILES for node in ast.walk(parsed(path)) if isinstance(node, kinds)]
+    lengths = {(path, node.name): body_lines(node) for path, node in functions}
+    assert {where: length for where, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] == "app"], ids=str)
-def test_no_file_of_the_app_hides_a_module_of_the_standard_library(path):
+def test_annotations_are_kept_for_the_shape_checks():
+    files = [path for path in FILES if path.parts[0] == "ngcore"]
+    assert [path for path in files if "__future__.annotations" in set(imported(parsed(path)))] == []
+
+
+def test_no_file_of_the_app_hides_a_module_of_the_standard_library():
     # Streamlit puts the folder of its entry file first on the import path.
-    assert len(path.parts) > 2 or path.stem not in sys.stdlib_module_names - {"__main__"}
+    files = [path for path in FILES if path.parts[0] == "app" and len(path.parts) == 2]
+    assert [path for path in files if path.stem in sys.stdlib_module_names - {"__main__"}] == []
 
 
 def test_every_public_name_exists():

@@ -12,4 +12,4 @@ def say(names: list[str], probabilities: np.ndarray, label: int | None) -> None:
     sentence = f"Prediction: **{plain(names[best])}** ({probabilities[best]:.1%})"
     if label is not None and 0 <= int(label) < len(names):
         sentence += ", correct" if best == label else f", wrong: the label is **{plain(names[int(label)])}**"
-    st.markdown(f"##### {sentence}")
+    st.markdown(f"## {sentence}")

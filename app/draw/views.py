@@ -24,7 +24,7 @@ FRAMES_IN_ROW, FRAME = 5, 78
 
 def show_fit(fit: Fit) -> None:
     """Show a fit and the ways on from it."""
-    st.subheader(f"Fit of {plain(fit.target.title)}, seed {fit.live.seed}")
+    st.header(f"Fit of {plain(fit.target.title)}, seed {fit.live.seed}")
     if fit.live.step < fit.live.config.steps:
         st.info(f"{fit.steps[0].upper()}{fit.steps[1:]}; what was fitted by then is kept.", icon=":material/stop:")
     _show_ways_on(fit)
@@ -179,7 +179,7 @@ def show_fits() -> None:
     if not found:
         return
     shown = fits.chosen()
-    st.subheader("Fits of this session")
+    st.header("Fits of this session")
     key = f"draw.list.{len(found)}.{found[0].id[:8]}.{shown.id[:8] if shown else ''}"
 
     def pick() -> None:

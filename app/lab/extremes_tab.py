@@ -138,7 +138,7 @@ def sentences(rows: Sequence[ExtremeRow]) -> list[str]:
 
 def _study(study: Mapping[str, Any]) -> None:
     """The figures over many networks."""
-    st.subheader("On many networks")
+    st.header("On many networks")
     groups = list(dict.fromkeys((row["setting"]["networks"], row["setting"]["change"]) for row in study["rows"]))
     group = st.selectbox(
         "Networks", groups, format_func=lambda own: f"{own[0]}: {own[1]}", key="lab.study.group", width=420

@@ -82,7 +82,7 @@ def study_section(studies: Sequence[Study]) -> None:
         label_visibility="collapsed",
     )
     study = by_name[name]
-    st.markdown(f"#### {plain(study['question'])}")
+    st.markdown(f"### {plain(study['question'])}")
     st.caption(_describe(study))
     _show_figures(study)
     with st.expander("As a table", on_change="rerun", key=f"study.table.{name}") as opened:

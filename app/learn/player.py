@@ -3,21 +3,34 @@
 import streamlit as st
 
 from app import cached, page_table, state
+from app.address import Parameter
 from app.learn.lessons import LESSONS, Lesson, Question, Step
 from app.state import Selection
+
+LESSON_KEY = "learn.lesson"
+
+
+def parse_lesson(text: str) -> str | None:
+    """Key of the lesson that an address names, by its key or, as older ones do, by its title; None for no lesson."""
+    return next((key for key, lesson in LESSONS.items() if text in (key, lesson.title)), None)
+
+
+LESSON = Parameter("lesson", parse_lesson, str)
 
 
 def choose_lesson() -> str:
     """Key of the lesson that the user has chosen, or the address names."""
-    return st.segmented_control(
+    if LESSON.news() is not None or LESSON_KEY not in st.session_state:
+        st.session_state[LESSON_KEY] = LESSON.get() or next(iter(LESSONS))
+    chosen: str = st.segmented_control(
         "Lesson",
         list(LESSONS),
-        default=next(iter(LESSONS)),
         format_func=lambda key: LESSONS[key].title,
         required=True,
-        key="lesson",
-        bind="query-params",
+        key=LESSON_KEY,
     )
+    LESSON.set(chosen)
+    return chosen
 
 
 def play(key: str) -> None:
@@ -44,7 +57,7 @@ def num_right(key: str) -> int:
 
 
 def _step(step: Step, number: int, key: str) -> None:
-    st.subheader(f"{number}. {step.title}")
+    st.header(f"{number}. {step.title}")
     st.markdown(step.text)
     entry = page_table.TABLE[step.page]
     if _is_possible(step):
@@ -92,4 +105,4 @@ def _what_next(key: str) -> None:
 
 
 def _go_to(key: str) -> None:
-    st.session_state["lesson"] = key
+    st.session_state[LESSON_KEY] = key

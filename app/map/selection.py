@@ -42,7 +42,7 @@ def map_selection(
     is_inr = all(cached.is_inr(architecture) for architecture in view.zoo.architectures.values())
     with st.container(horizontal=True, vertical_alignment="center"):
         title = f"{len(rows):,} of {len(kept):,} selected" if is_part else f"All {len(kept):,} networks on the map"
-        st.subheader(title)
+        st.header(title)
         if circled:
             st.button("Clear the selection", icon=":material/close:", on_click=clear_region, key="map.clear")
         if circled and rows and is_inr and st.button("Edit these", icon=":material/brush:", key="map.edit"):

@@ -48,7 +48,7 @@ def class_prediction(selection: Selection, said: Answered) -> None:
     with st.expander("Why", icon=":material/troubleshoot:", on_change="rerun", key="predict.why") as opened:
         if opened.open:
             why_tab(selection, said.cards[by_name[name]])
-    st.subheader("All models that read this network")
+    st.header("All models that read this network")
     if len(alike) > 1:
         st.echarts_chart(
             draw_side_by_side(list(alike), names, [said.values[i].tolist() for i in alike.values()], theme=theme()),

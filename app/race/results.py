@@ -37,7 +37,7 @@ def results() -> None:
     live = current()
     if live is None or live.is_running:
         return
-    st.subheader("Results" if live.is_over else f"After {live.race.step:,} steps")
+    st.header("Results" if live.is_over else f"After {live.race.step:,} steps")
     table = _table(live)
     percent = st.column_config.NumberColumn(format="%.1f %%")
     formats = {

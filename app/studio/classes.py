@@ -33,7 +33,7 @@ def show_classes(selection: Selection, before: State, after: State) -> None:
     first, last = (answers.answer_about(card, state.network, key=state.key) for state in (before, after))
     names = answers.class_names(card, len(first))
     said = [f"**{plain(names[row.argmax()])}** ({row.max():.0%})" for row in (first, last)]
-    place.markdown(f"##### Reads as {said[0]} → {said[1]}", width="stretch")
+    place.markdown(f"Reads as {said[0]} → {said[1]}", width="stretch")
     st.echarts_chart(
         draw_before_and_after(names, first.tolist(), last.tolist(), theme=theme()),
         height=190,

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-import pytest
 from map_drawing import click_a_point, draw_lasso
 from playwright.sync_api import expect
 
@@ -51,16 +50,3 @@ def test_from_the_start_to_an_exported_edit(visit, settle):
         page.get_by_role("button", name=re.compile("Edited network")).click()
     assert download.value.suggested_filename == f"{chosen.replace('/', '-')}-edited.safetensors"
     assert len(read_network(Path(download.value.path()).read_bytes()).network) == 1
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_opens_without_an_error(page, settle, scheme):
-    from app.page_table import HOME, TABLE
-
-    page.emulate_media(color_scheme=scheme)
-    for name in TABLE:
-        page.goto("/" if name == HOME else f"/{name}")
-        page.get_by_role("heading", level=1).wait_for()
-        settle(page)
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)

@@ -17,7 +17,7 @@ def open_page(pages_folder, tiny_zoos, monkeypatch):
     # Building models draws random numbers: a thread that does so would disturb whatever test comes next.
     monkeypatch.setattr("app.preload.start_preload", lambda: None)
     # tests count the components of a page
-    for name in ("copy_link", "drop_anywhere"):
+    for name in ("copy_link", "drop_anywhere", "theme_switch"):
         monkeypatch.setattr(f"app.components.{name}.{name}", lambda: None)
 
     def run(name, *, net=None, address=None):

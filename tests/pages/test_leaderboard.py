@@ -137,7 +137,7 @@ def test_without_studies_there_is_no_section_of_them(open_page, with_tiny_models
     monkeypatch.setattr(studies, "ASSETS", tmp_path)
     app = open_page("leaderboard")
     assert not app.exception
-    assert "Studies" not in [heading.value for heading in app.subheader]
+    assert "Studies" not in [heading.value for heading in app.header]
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_a_study_is_shown_with_its_question_figures_and_command(
     before = len(app.get("echarts_chart"))
     app.segmented_control(key="study").set_value(name).run()
     assert not app.exception and not app.error
-    assert [heading.value for heading in app.subheader][-1] == "Studies"
-    assert any(text.value.startswith("#### What of ") for text in app.markdown)
+    assert [heading.value for heading in app.header][-1] == "Studies"
+    assert any(text.value.startswith("### What of ") for text in app.markdown)
     assert [code.value for code in app.code] == [f"ngcore study {name}"]
     charts = app.get("echarts_chart")
     assert len(charts) - (before - 1) == figures  # one study is shown at first
@@ -225,10 +225,10 @@ def test_studies_of_accuracy_are_shown_under_their_question_alone(
     (tmp_path / "studies" / "any.json").write_text(json.dumps(content))
     monkeypatch.setattr(studies, "ASSETS", tmp_path)
     app = open_page("leaderboard")
-    assert "Studies" not in [heading.value for heading in app.subheader]
+    assert "Studies" not in [heading.value for heading in app.header]
     app.segmented_control(key="leaderboard_question").set_value("predict").run()
     assert not app.exception and not app.error
-    assert any(text.value.startswith("#### Why") for text in app.markdown)
+    assert any(text.value.startswith("### Why") for text in app.markdown)
     assert [code.value for code in app.code] == [
         f"ngcore study {name} --zoo tiny-cnns --preset ng-sweep-accuracy --steps 10"
     ]
@@ -239,7 +239,7 @@ def test_studies_of_accuracy_are_shown_under_their_question_alone(
 def test_what_a_prediction_is_worth_is_shown_beside_baselines_and_labelled_images(open_page, with_baselines):
     app = open_page("leaderboard")
     assert not app.exception and not app.error
-    assert "What is a prediction worth?" in [heading.value for heading in app.subheader]
+    assert "What is a prediction worth?" in [heading.value for heading in app.header]
     table = app.dataframe[-1].value.set_index("model or baseline")
     assert table["τ"].tolist() == sorted(table["τ"], reverse=True)
     assert table.loc["tiny-predict", "worth (τ)"] == "130"

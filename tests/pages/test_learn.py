@@ -55,7 +55,15 @@ def test_answers_are_judged_and_kept_and_the_next_lesson_follows(open_page):
     app.button(key="learn.next").click().run()
     assert not app.exception
     assert app.radio(key="learn.probes.1").value is None
-    assert app.query_params["lesson"] == LESSONS["probes"].title
+    assert app.query_params["lesson"] == "probes"
+
+
+@pytest.mark.parametrize("named", ["editing", LESSONS["editing"].title], ids=["key", "title, as in older links"])
+def test_an_address_opens_its_lesson_and_names_it_by_its_key(open_page, named):
+    app = open_page("learn", address={"lesson": named})
+    assert not app.exception and not app.error
+    assert app.radio(key="learn.editing.1") is not None
+    assert app.query_params["lesson"] == "editing"
 
 
 def test_an_unknown_lesson_opens_the_first(open_page):

@@ -143,12 +143,12 @@ def test_too_few_networks_for_umap_are_laid_out_by_pca(open_page):
 
 def test_a_circled_region_is_shown_as_a_table_and_can_be_cleared(open_page):
     app = circle(open_page("map", net=NET), "000001", "000004")
-    assert app.subheader[0].value == "2 of 12 selected"
+    assert app.header[0].value == "2 of 12 selected"
     assert app.dataframe[-1].value["id"].tolist() == ["tiny-inrs/000001", "tiny-inrs/000004"]
     assert np.flatnonzero(np.array(dimmed(app)) == 0).tolist() == [1, 4]
     assert drawn(app)["lasso"] == [] and drawn(app)["canClear"]  # it was drawn on another map
     app.button(key="map.clear").click().run()
-    assert app.subheader[0].value == "All 12 networks on the map"
+    assert app.header[0].value == "All 12 networks on the map"
     assert dimmed(app) == []
 
 
@@ -213,13 +213,13 @@ def test_filters_and_the_key_leave_the_same_networks_on_the_map_in_the_table_and
     app.multiselect(key="map.filters").set_value(["label"]).run()
     app.multiselect(key="map.filter.label").set_value(["zero", "one"]).run()
     kept = dimmed(app).count(0)
-    assert app.subheader[0].value == f"{kept} of 12 selected" and 0 < kept < 12
+    assert app.header[0].value == f"{kept} of 12 selected" and 0 < kept < 12
     app.session_state["map.legend"] = {"label": ([0], None)}
     app.run()
     assert drawn(app)["colours"]["hidden"] == [0]
     assert set(app.dataframe[-1].value["label"]) == {"one"}
     app.button(key="map.reset").click().run()
-    assert app.subheader[0].value == "All 12 networks on the map"
+    assert app.header[0].value == "All 12 networks on the map"
 
 
 def test_settings_filters_key_and_search_are_in_the_address_and_come_back_from_it(open_page):

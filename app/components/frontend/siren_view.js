@@ -279,7 +279,7 @@ class View {
     this.strip.replaceChildren(...this.data.strip.map(([strength, name]) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.setAttribute("aria-label", `Strength ${strength}`);
+      button.setAttribute("aria-label", `Strength ${name}`);
       const picture = document.createElement("canvas");
       picture.width = picture.height = THUMBNAIL;
       this.mix(strength);
