@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz browser benchmark page-speed graph-speed map-speed lock clean
+.PHONY: help run test check fuzz browser benchmark page-speed graph-speed map-speed sessions lock clean
 
 help:
 	@echo "make run        install what is missing and serve the app on http://127.0.0.1:$(PORT)  (PORT=8502 for another)"
@@ -22,6 +22,7 @@ help:
 	@echo "make page-speed measure in a browser how fast the pages of the app are"
 	@echo "make graph-speed measure in a browser how fast large graphs are drawn"
 	@echo "make map-speed  measure how long it takes from 10,000 files to a map"
+	@echo "make sessions   walk through the app in 20 browser sessions at once: errors, memory, times"
 	@echo "make lock       write requirements.lock anew, with the newest versions that pyproject.toml allows"
 	@echo "make clean      remove .venv and all caches; what lies in work/ stays"
 
@@ -29,7 +30,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/ngcore app --port $(PORT)
 
 test: check browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -51,6 +52,9 @@ graph-speed: browser
 
 map-speed: $(VENV)/.installed
 	$(BIN)/python tests/map_speed.py
+
+sessions: browser
+	$(BIN)/python tests/sessions.py
 
 # A browser for the tests: $NGCORE_BROWSER, an installed one, Debian's, or the one that playwright brings.
 browser: $(VENV)/.installed-dev

@@ -18,9 +18,7 @@ STYLE = ICON.with_name("style.css")
 ABOUT = "**Neural graphs**: see, read, judge and edit neural networks with neural networks."
 
 # With an entry of its own the menu shows, and with it the choice between light, dark, and what the system says.
-MENU = {"About": ABOUT}
-
-st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide", menu_items=MENU)
+st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
 st.logo(ICON, size="large")
 st.html(STYLE)
 state.sync_with_address()

@@ -32,7 +32,7 @@ TABLE: dict[str, Entry] = {
     "compare": Entry("Compare", "compare", "See where two networks differ, with their neurons aligned first."),
     "predict": Entry("Predict", "query_stats", "Read from the weights what a network shows, or how accurate it is."),
     "rank": Entry("Rank", "format_list_numbered", "Order several checkpoints by the accuracy that models predict."),
-    "draw": Entry("Draw", "draw", "Draw a digit, watch a network learn it, and use that network on the other pages."),
+    "draw": Entry("Draw", "draw", "Draw a digit, and watch a network learn to show it."),
     "edit": Entry("Edit", "brush", "Change what a network shows by changing its weights."),
     "blend": Entry("Blend", "conversion_path", "Walk from one picture to another through weight space."),
     "race": Entry("Race", "flag", "Watch optimisers train the same network side by side."),

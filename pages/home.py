@@ -21,7 +21,7 @@ with reported():
 
 st.header("Where to go")
 names = [name for name in page_table.TABLE if name != page_table.HOME]
-with st.container(horizontal=True):
+with st.container(horizontal=True, key="home-cards"):
     for name in names:
         with st.container(border=True, width=CARD_WIDTH, height=CARD_HEIGHT):
             st.page_link(page_table.page(name))

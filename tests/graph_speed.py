@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conftest import BROWSER_FLAGS, PAGE_WAIT_MS, REPOSITORY, SETTLED
 from find_browser import HINT, find_browser
-from page_speed import _free_port, _own_folders
+from page_speed import free_port, own_folders
 from playwright.sync_api import Error, Page, sync_playwright
 
 MOVING = (160, 128, 128, 96, 10)
@@ -41,10 +41,10 @@ def main() -> None:
     executable = find_browser()
     if executable is None:
         sys.exit(HINT)
-    port = _free_port()
+    port = free_port()
     command = ["make", "--silent", "run", f"PORT={port}"]
     server = subprocess.Popen(
-        command, cwd=REPOSITORY, env=_own_folders(), stdout=subprocess.DEVNULL, start_new_session=True
+        command, cwd=REPOSITORY, env=own_folders(), stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
         with sync_playwright() as playwright:

@@ -44,11 +44,11 @@ def main() -> None:
         sys.exit(HINT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_FLAGS)
-        port = _free_port()
+        port = free_port()
         command = ["make", "--silent", "run", f"PORT={port}"]
         started = time.perf_counter()
         server = subprocess.Popen(
-            command, cwd=REPOSITORY, env=_own_folders(), stdout=subprocess.DEVNULL, start_new_session=True
+            command, cwd=REPOSITORY, env=own_folders(), stdout=subprocess.DEVNULL, start_new_session=True
         )
         try:
             _measure(browser, f"http://127.0.0.1:{port}", started)
@@ -129,14 +129,14 @@ def _report(what: str, seconds: list[float]) -> None:
     print(f"{statistics.median(seconds):6.2f} s  {what}", flush=True)
 
 
-def _own_folders() -> dict[str, str]:
+def own_folders() -> dict[str, str]:
     """An environment in which the app sees what ships and nothing else of this machine."""
     folder = Path(tempfile.mkdtemp())
     own = {name: str(folder / name.lower()) for name in ("NGCORE_WORK", "NGCORE_CACHE", "NGCORE_CHECKPOINTS")}
     return {**os.environ, **own}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -20,17 +20,18 @@ LESSON = Parameter("lesson", parse_lesson, str)
 
 def choose_lesson() -> str:
     """Key of the lesson that the user has chosen, or the address names."""
+    first = next(iter(LESSONS))
     if LESSON.news() is not None or LESSON_KEY not in st.session_state:
-        st.session_state[LESSON_KEY] = LESSON.get() or next(iter(LESSONS))
-    chosen: str = st.segmented_control(
+        st.session_state[LESSON_KEY] = LESSON.get() or first
+    chosen = st.segmented_control(
         "Lesson",
         list(LESSONS),
         format_func=lambda key: LESSONS[key].title,
         required=True,
         key=LESSON_KEY,
     )
-    LESSON.set(chosen)
-    return chosen
+    LESSON.set(chosen or first)
+    return chosen or first
 
 
 def play(key: str) -> None:
