@@ -202,6 +202,7 @@ class _Study:
             "train_loss": _finite(outcome.smooth[:, -1].mean().item()),
             "diverged": int(outcome.diverged.sum()),
             "seconds": round(outcome.seconds / trial.seeds, 2),
+            "processor_seconds": round(outcome.processor_seconds / trial.seeds, 2),
             "device": describe_device(self.device),
             "cores": torch.get_num_threads(),
         }

@@ -23,7 +23,7 @@ REFERENCES = ("AdamW", "Muon")
 def optimisers_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Column heads and cells: task by task, the most accurate first.
 
-    "To AdamW's loss" are the steps, and the seconds, until the smoothed loss in training is as low as that which the
+    "To AdamW's loss" are the steps, and the processor's seconds, until the smoothed loss in training is as low as that which the
     best tuned AdamW ends with on the same task, and how many times fewer steps these are than AdamW's own.
     """
     places = {place: number for number, place in enumerate(dict.fromkeys(map(_place, rows)))}
@@ -82,7 +82,7 @@ def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
         f"{test['accuracy']:.1%} ± {100 * test['spread']:.1f}",
         "–" if loss is None else f"{loss:.3f}",
         *(_soon(row, reference_loss(rows, row, method)) for method in REFERENCES),
-        f"{row['seconds']:,.1f}",
+        f"{_seconds(row):,.1f}",
         f"{row['diverged']} of {row['seeds']}",
     ]
 
@@ -93,4 +93,9 @@ def _soon(row: Row, loss: float | None) -> str:
     if steps is None:
         return "–"
     total = row["setting"]["steps"]
-    return f"{steps:,} ({row['seconds'] * steps / total:,.0f} s, {total / steps:.1f} ×)"
+    return f"{steps:,} ({_seconds(row) * steps / total:,.0f} s, {total / steps:.1f} ×)"
+
+
+def _seconds(row: Row) -> float:
+    """Of a network's training: processor time, which other work on the machine does not lengthen, where it is known."""
+    return float(row.get("processor_seconds", row["seconds"]))

@@ -148,11 +148,13 @@ class Outcome:
         network: The networks at the end.
         losses: In training, of each network's minibatch before the step.
         seconds: For all networks and steps.
+        processor_seconds: Of these what processors were at work, all threads together; elsewhere the same.
     """
 
     network: Network
     losses: Float[Tensor, "networks steps"]
     seconds: float
+    processor_seconds: float
 
     @property
     def smooth(self) -> Float[Tensor, "networks steps"]:
@@ -224,7 +226,7 @@ def train_stack(
     """
     fixed = fixed_parameters(stack.network.architecture)
     names = [name for name in stack.network.parameters if name not in fixed]
-    losses, start = [], time.perf_counter()
+    losses, start, begun = [], time.perf_counter(), time.process_time()
     for step in range(steps):
         images, labels = next(batches)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
@@ -236,7 +238,8 @@ def train_stack(
         if report is not None and step % SMOOTHING == SMOOTHING - 1:
             report(step + 1)
     found = torch.stack(losses, dim=1).cpu()
-    return Outcome(stack.network, found, time.perf_counter() - start)
+    seconds, worked = time.perf_counter() - start, time.process_time() - begun
+    return Outcome(stack.network, found, seconds, worked if stack.network.device.type == "cpu" else seconds)
 
 
 def losses_and_gradients(

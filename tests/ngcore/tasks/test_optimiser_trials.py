@@ -15,7 +15,7 @@ def test_losses_are_smoothed_over_fifty_steps_and_networks_that_got_worse_have_d
     losses = torch.cat([torch.ones(3, 30), torch.full((3, 90), 0.5)], dim=1)
     losses[1, -1], losses[2, 40:] = math.nan, 3.0
     networks = start_networks("x", perceptron(2, 1, (1, 2, 2)), [0, 1, 2])
-    outcome = Outcome(networks, losses, 0.0)
+    outcome = Outcome(networks, losses, 0.0, 0.0)
     assert outcome.smooth[0, [0, 29, 49, 79]].tolist() == pytest.approx([1.0, 1.0, 0.8, 0.5])
     assert outcome.diverged.tolist() == [False, True, True]
 
