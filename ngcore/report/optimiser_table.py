@@ -23,8 +23,8 @@ REFERENCES = ("AdamW", "Muon")
 def optimisers_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Column heads and cells: task by task, the most accurate first.
 
-    "To AdamW's loss" are the steps, and the processor's seconds, until the smoothed loss in training is as low as that which the
-    best tuned AdamW ends with on the same task, and how many times fewer steps these are than AdamW's own.
+    "To AdamW's loss" are the steps, and the processor's seconds, until the smoothed loss in training is as low as that
+    which the best tuned AdamW ends with on the same task, and how many times fewer steps these are than AdamW's own.
     """
     places = {place: number for number, place in enumerate(dict.fromkeys(map(_place, rows)))}
     ordered = sorted(rows, key=lambda row: (places[_place(row)], -row["test"]["accuracy"]))
