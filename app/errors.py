@@ -5,7 +5,7 @@ import logging
 import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import streamlit as st
 
@@ -33,6 +33,19 @@ def plain(text: object) -> str:
     return "".join(letters).replace("www\\.", f"www{_WORD_JOINER}\\.")
 
 
+class PageEnd(BaseException):
+    """A page that ends before its last line. Unlike after `st.stop`, the sidebar is still drawn."""
+
+
+def end_page() -> NoReturn:
+    """End the page here; `app/main.py` draws what surrounds it. Not for fragments.
+
+    Raises:
+        PageEnd: Always.
+    """
+    raise PageEnd
+
+
 @contextmanager
 def reported(*, stop: bool = False) -> Iterator[None]:
     """Show errors in a box, as plain text, instead of a traceback.
@@ -52,7 +65,7 @@ def reported(*, stop: bool = False) -> Iterator[None]:
     else:
         return
     if stop:
-        st.stop()
+        end_page()
 
 
 def fragment(function: Callable[P, None]) -> Callable[P, None]:

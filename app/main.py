@@ -1,5 +1,6 @@
 """Entry of the app: page settings, the table of pages, the sidebar, and the run of the chosen page."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -9,7 +10,7 @@ from app.chunks import load_chunks_when_idle
 from app.components.copy_link import copy_link
 from app.components.drop_anywhere import drop_anywhere, expect_no_target
 from app.components.theme_switch import theme_switch
-from app.errors import reported
+from app.errors import PageEnd, reported
 from app.preload import start_preload
 from app.sidebar import show_device, show_selection
 
@@ -29,7 +30,7 @@ st.set_page_config(page_title=f"{chosen.title} · Neural graphs")
 below_pages = st.sidebar.container()
 expect_no_target()
 try:
-    with reported():
+    with suppress(PageEnd), reported():
         chosen.run()
 finally:  # a page that stops early keeps its sidebar; what is slow to import comes after the page's first lines
     with below_pages:

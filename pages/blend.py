@@ -5,7 +5,7 @@ import streamlit as st
 from app import cached
 from app.blend.views import second_network, show_blend
 from app.components.network_picker import network_picker
-from app.errors import reported
+from app.errors import end_page, reported
 
 st.title("Blend")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -22,7 +22,7 @@ with st.expander("What am I looking at?", icon=":material/help:"):
     )
 selection = network_picker(cached.is_inr, needs="an INR, a network that is a picture")
 if selection is None:
-    st.stop()
+    end_page()
 
 with reported(stop=True):
     second, key, name = second_network(selection)

@@ -12,7 +12,7 @@ from app.compare.predictions_tab import predictions_tab
 from app.compare.sheet_tab import sheet_tab
 from app.compare.weights_tab import weights_tab
 from app.components.network_picker import network_picker
-from app.errors import reported
+from app.errors import end_page, reported
 
 WEIGHTS, FUNCTION, PREDICTIONS, FILM, SHEET = "Weights", "Function", "Predictions", "Training run", "Many networks"
 
@@ -28,7 +28,7 @@ with st.expander("What am I looking at?", icon=":material/help:"):
     )
 selection = network_picker()
 if selection is None:
-    st.stop()
+    end_page()
 
 with reported(stop=True):
     network = cached.network(selection)

@@ -6,7 +6,7 @@ from app import answers, cached
 from app.components.doubts import show_degeneracy
 from app.components.edit_ways import MANY, show_ways
 from app.components.network_picker import network_picker
-from app.errors import reported
+from app.errors import end_page, reported
 from app.studio.batch_views import show_batch, show_mode
 from app.studio.controls import edit_controls, show_problems
 from app.studio.exports import show_main_exports
@@ -31,7 +31,7 @@ with st.expander("What am I looking at?", icon=":material/help:"):
 selection = network_picker(cached.is_inr, needs="an INR, a network that is a picture")
 show_ways(selection)
 if selection is None:
-    st.stop()
+    end_page()
 
 with reported(stop=True):
     show_degeneracy(selection)

@@ -5,7 +5,7 @@ import streamlit as st
 from app import answers
 from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
-from app.errors import reported
+from app.errors import end_page, reported
 from app.lab import checking
 from app.lab.extremes_tab import extremes_tab
 from app.lab.probes_tab import probes_tab
@@ -22,7 +22,7 @@ with st.expander("What am I looking at?", icon=":material/help:"):
     )
 selection = network_picker()
 if selection is None:
-    st.stop()
+    end_page()
 with reported(stop=True):
     show_degeneracy(selection)
     cards = checking.readers(selection)

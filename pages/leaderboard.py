@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import cached, map_data
 from app.answers import CLASSIFY, PREDICT, QUESTIONS
-from app.errors import reported
+from app.errors import end_page, reported
 from app.leaderboard.comparison import model_comparison
 from app.leaderboard.studies import study_section
 from app.leaderboard.table import leaderboard_table, show_headlines
@@ -35,7 +35,7 @@ with reported():
 tasks = [task for task in QUESTIONS if any(row["task"] == task for row in rows)]
 if not tasks:
     st.info("No trained model is here yet: `ngcore train` makes one.", icon=":material/info:")
-    st.stop()
+    end_page()
 task = st.segmented_control(
     "Question",
     tasks,

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import cached, map_data
 from app.components.damaged_zoos import show_damaged_zoos
-from app.errors import reported
+from app.errors import end_page, reported
 from app.map import choices_link, colourings, controls, filters
 from app.map.about import about_zoo
 from app.map.chart import MapView, fitting, is_instant, map_chart, region_rows
@@ -35,7 +35,7 @@ show_damaged_zoos()
 if not cached.zoos():
     st.info("There is no zoo here yet: `ngcore zoo build` makes one.", icon=":material/info:")
     import_box()
-    st.stop()
+    end_page()
 
 with st.container(horizontal=True, vertical_alignment="bottom", key="map-controls"):
     zoo = controls.zoo_choice()

@@ -5,7 +5,7 @@ import streamlit as st
 from app import answers, cached, page_table
 from app.components.doubts import show_degeneracy
 from app.components.network_picker import network_picker
-from app.errors import reported, show_error
+from app.errors import end_page, reported, show_error
 from app.predict.accuracy import accuracy_prediction
 from app.predict.classes import class_prediction
 
@@ -23,11 +23,11 @@ with st.expander("What am I looking at?", icon=":material/help:"):
     )
 selection = network_picker()
 if selection is None:
-    st.stop()
+    end_page()
 
 with reported(stop=True):
     if show_degeneracy(selection).is_blank:
-        st.stop()
+        end_page()
     is_inr = cached.is_inr(cached.network(selection).architecture)
     cards = answers.cards_for(answers.CLASSIFY if is_inr else answers.PREDICT, selection)
     said = answers.ask_all(cards, selection)

@@ -5,9 +5,11 @@ const BUTTON_ZOOM = 1.5;
 const MARGIN = 28; // px round all points
 const CLICK_PX = 5; // what moves less is a click
 const REACH_PX = 9; // beyond the rim of a point, where the pointer still means it
-const TILE_PX = 34; // of a picture as a point
+const LEAST_TILE_PX = 34; // of a picture as a point, which grows the fewer points are in sight
+const MOST_TILE_PX = 80;
+const ROOM = 8; // places of a picture's size for each point in sight
 const MOST_IN_SIGHT = 800; // points, beyond which none is a picture
-const LEAST_SHARE = 0.4; // of the points in sight that have room as pictures
+const LEAST_SHARE = 0.15; // of the points in sight that have room as pictures
 const LASSO_STEP_PX = 3;
 const MAX_CORNERS = 400;
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -60,6 +62,7 @@ class PointsMap {
     this.legend = new Legend(root.querySelector(".legend"), (state, isDone) => this.onLegend(state, isDone));
     this.pointers = new Map();
     [this.hovered, this.focused, this.drawn] = [-1, -1, null];
+    this.tile = LEAST_TILE_PX;
     this.listening = new AbortController();
     this.resizing = new ResizeObserver(() => {
       this.sizeStage();
@@ -242,7 +245,7 @@ class PointsMap {
   at(place) {
     const [x, y] = this.toMap(place);
     const reach = (this.size / 2 + REACH_PX) / this.scale;
-    return this.index.nearest(x, y, this.tiles ? (0.5 * TILE_PX) / this.scale : reach, (i) => this.standsOut(i));
+    return this.index.nearest(x, y, this.tiles ? (0.5 * this.tile) / this.scale : reach, (i) => this.standsOut(i));
   }
 
   // Pixels across a point: smaller where there are more, larger where one zooms in.
@@ -292,12 +295,14 @@ class PointsMap {
   picturedPoints() {
     if (!this.sheet?.image.complete) return null;
     const [width, height] = [this.stage.clientWidth, this.stage.clientHeight];
-    const [left, top] = this.toMap([-TILE_PX, height + TILE_PX]);
-    const [right, bottom] = this.toMap([width + TILE_PX, -TILE_PX]);
+    const [left, top] = this.toMap([-LEAST_TILE_PX, height + LEAST_TILE_PX]);
+    const [right, bottom] = this.toMap([width + LEAST_TILE_PX, -LEAST_TILE_PX]);
     const inSight = this.index.within([left, top, right, bottom], MOST_IN_SIGHT);
     if (!inSight) return null;
     const taken = new Map();
-    const step = TILE_PX + 4;
+    const room = Math.sqrt((width * height) / (ROOM * Math.max(1, inSight.length)));
+    this.tile = Math.round(Math.min(MOST_TILE_PX, Math.max(LEAST_TILE_PX, room)));
+    const step = this.tile + 4;
     const chosen = inSight.sort((i, j) => i - j).filter((row) => {
       const [x, y] = this.toScreen(this.placeOf(row));
       const [column, line] = [Math.floor(x / step), Math.floor(y / step)];

@@ -21,7 +21,7 @@ function paintOver(map) {
   const row = map.focused >= 0 ? map.focused : map.hovered;
   if (row < 0) return;
   const place = map.toScreen(map.placeOf(row));
-  circle(context, place, map.tiles ? TILE_PX * 0.72 : map.size / 2 + 4);
+  circle(context, place, map.tiles ? map.tile * 0.72 : map.size / 2 + 4);
   stroke(context, map.data.theme.text, 2);
   map.card.show(row, place, map.data, map.sheet, map.isSaid);
   map.isSaid = false;
@@ -47,7 +47,7 @@ function paintPaths(map) {
 function paintTiles(map) {
   const { context, sheet, data } = map;
   const longest = Math.max(sheet.width, sheet.height);
-  const [width, height] = [(TILE_PX * sheet.width) / longest, (TILE_PX * sheet.height) / longest];
+  const [width, height] = [(map.tile * sheet.width) / longest, (map.tile * sheet.height) / longest];
   for (const row of map.tiles) {
     if (!sheet.placeOf(row)) continue;
     const [x, y] = map.toScreen(map.placeOf(row));
@@ -96,7 +96,7 @@ function paintMark(map, { kind, points, texts }) {
       context.fill();
       stroke(context, data.theme.text, 1.5);
     } else {
-      const reach = map.tiles ? TILE_PX * 0.72 : map.size / 2;
+      const reach = map.tiles ? map.tile * 0.72 : map.size / 2;
       circle(context, place, reach + (kind === "selected" ? 5 : 2.5));
       stroke(context, data.theme.text, kind === "selected" ? 3 : 1.5);
     }
