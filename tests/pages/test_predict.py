@@ -95,6 +95,12 @@ def test_a_network_that_no_model_reads_is_met_with_a_sentence(open_page, with_mo
     assert any("No trained model" in info.value for info in app.info)
 
 
+def test_a_page_that_ends_early_keeps_its_sidebar(open_page):
+    app = open_page("predict", net="upload:")
+    assert not app.exception and any("Upload a file" in info.value for info in app.info)
+    assert any(caption.value.startswith(":material/memory:") for caption in app.sidebar.caption)
+
+
 def test_every_answer_about_a_network_of_no_zoo_comes_with_its_doubts(open_page, with_models, pages_folder):
     from ngcore.networks import siren
 
