@@ -122,6 +122,19 @@ def block_map(architecture: "Architecture") -> BlockMap:
     return BlockMap(named, links, depth, _ranks(links, depth))
 
 
+def neuron_name(architecture: "Architecture", node: int) -> str:
+    """The name of a neuron, such as "layer 2 · 17".
+
+    Args:
+        architecture: Of the network.
+        node: Number of the neuron in the whole graph.
+    """
+    structure, units = ngcore.graph.graph_structure(architecture), block_map(architecture)
+    block = next(i for i, own in enumerate(structure.node_blocks) if own.start <= node < own.stop)
+    unit = units.units[units.of_block[block]]
+    return f"{unit.name} · {node - structure.node_blocks[unit.blocks[0]].start}"
+
+
 def _chain_names(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
     """The units of a chain are numbered."""
     names = [unit.role if unit.role in ("input", "output") else f"layer {i}" for i, unit in enumerate(units)]

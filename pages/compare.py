@@ -5,6 +5,7 @@ import streamlit as st
 from app import cached
 from app.compare.film_tab import film_tab
 from app.compare.function_tab import function_tab
+from app.compare.graph_tab import graph_tab
 from app.compare.header import show_pair
 from app.compare.pair import pair_of
 from app.compare.partner import choose_partner
@@ -14,7 +15,8 @@ from app.compare.weights_tab import weights_tab
 from app.components.network_picker import network_picker
 from app.errors import end_page, reported
 
-WEIGHTS, FUNCTION, PREDICTIONS, FILM, SHEET = "Weights", "Function", "Predictions", "Training run", "Many networks"
+WEIGHTS, GRAPH, FUNCTION, PREDICTIONS = "Weights", "Graph", "Function", "Predictions"
+FILM, SHEET = "Training run", "Many networks"
 
 st.title("Compare")
 with st.expander("What am I looking at?", icon=":material/help:"):
@@ -36,6 +38,7 @@ with reported(stop=True):
     show_pair(pair)
 TABS = {
     WEIGHTS: lambda: weights_tab(pair),
+    GRAPH: lambda: graph_tab(pair),
     FUNCTION: lambda: function_tab(pair),
     PREDICTIONS: lambda: predictions_tab(pair),
     FILM: lambda: film_tab(selection),

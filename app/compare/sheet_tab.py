@@ -12,10 +12,13 @@ from app.charts.gaps import full_colour
 from app.charts.picture_wall import draw_picture_wall, wall_height
 from app.charts.tensor_pictures import histogram_picture, matrix_picture
 from app.charts.theme import key_line, scale_key
+from app.compare.order import ALIGNED, AS_GIVEN
+from app.compare.pair import MAX_ALIGNED
 from app.components.appearance import theme
 from app.errors import fragment, plain
 from app.partner import PARTNER, Partner
 from app.state import Selection
+from ngcore.networks import Network, align
 from ngcore.zoo import Zoo
 
 MATRICES, HISTOGRAMS = "Matrices", "Histograms"
@@ -71,8 +74,20 @@ def sheet_tab(selection: Selection) -> None:
             persist_state="session",
             width=180,
         )
-    ids = _chosen(zoo, selection, count or COUNTS[0], order or orders[0])
-    _show(zoo, ids, name or next(iter(architecture.parameter_shapes)), show == HISTOGRAMS)
+        neurons = st.segmented_control(
+            "Neurons",
+            [ALIGNED, AS_GIVEN],
+            default=ALIGNED,
+            required=True,
+            key="compare_sheet_neurons",
+            bind="query-params",
+            persist_state="session",
+            help="Aligned: each network's hidden neurons in the order, and with the signs, in which its weights are "
+            "nearest to those of the selected network. Each computes the same.",
+        )
+    rows = _chosen(zoo, selection, count or COUNTS[0], order or orders[0])
+    reference = selection if neurons == ALIGNED else None
+    _show(zoo, rows, name or next(iter(architecture.parameter_shapes)), reference, is_histogram=show == HISTOGRAMS)
 
 
 def _orders(zoo: Zoo) -> list[str]:
@@ -94,13 +109,15 @@ def _chosen(zoo: Zoo, selection: Selection, count: int, order: str) -> pandas.Da
     return fitting.iloc[rows]
 
 
-def _show(zoo: Zoo, rows: pandas.DataFrame, name: str, is_histogram: bool) -> None:
-    positions = [zoo.position(str(one)) for one in rows["id"]]
-    tensors = zoo.networks(positions).parameters[name].float().cpu().numpy()
+def _show(zoo: Zoo, rows: pandas.DataFrame, name: str, reference: Selection | None, *, is_histogram: bool) -> None:
+    """Show a tensor of some networks, their neurons aligned with those of the reference if there is one."""
+    ids = rows["id"].astype(str).tolist()
+    is_too_large = reference is not None and _too_large(cached.network(reference), len(ids))
+    networks = _aligned_sheet(zoo, ids, reference) if reference and not is_too_large else _networks(zoo, ids)
+    tensors = networks.parameters[name].float().cpu().numpy()
     limit, colours = full_colour(tensors, SHARE), theme()
     draw = histogram_picture if is_histogram else matrix_picture
     pictures = np.stack([draw(tensor, limit, theme=colours, side=SIDE) for tensor in tensors])
-    ids = rows["id"].astype(str).tolist()
     with st.container(key="pair-wall"):
         st.echarts_chart(
             draw_picture_wall(pictures, _texts(zoo, rows), columns=COLUMNS, side=SIDE, theme=colours),
@@ -114,7 +131,28 @@ def _show(zoo: Zoo, rows: pandas.DataFrame, name: str, is_histogram: bool) -> No
         st.caption(f"Weights of {plain(name)} from −{limit:.3g} to {limit:.3g} in each; heights are relative.")
     else:
         st.html(key_line(scale_key(f"{name}, one scale for all", limit, colours)))
-    st.caption(f"{len(ids):,} networks of {plain(zoo.name)}. Click one to compare it with the selected network.")
+    about = "" if reference is None else "Neurons are aligned with those of the selected network. "
+    if is_too_large:
+        about = "Neurons are shown as given: aligning so many networks of this size would take minutes. "
+    st.caption(f"{len(ids):,} networks of {plain(zoo.name)}. {about}Click one to compare it with the selected network.")
+
+
+def _networks(zoo: Zoo, ids: list[str]) -> Network:
+    return zoo.networks([zoo.position(one) for one in ids])
+
+
+def _too_large(network: Network, count: int) -> bool:
+    return count * network.architecture.num_parameters > MAX_ALIGNED
+
+
+def _aligned_sheet(zoo: Zoo, ids: list[str], reference: Selection) -> Network:
+    """The networks with their hidden neurons aligned with those of the reference."""
+    return _align_all(zoo.hash, tuple(ids), cached.content_key(reference), zoo, reference)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Aligning the neurons …")
+def _align_all(zoo_hash: str, ids: tuple[str, ...], key: str, _zoo: Zoo, _reference: Selection) -> Network:
+    return align(_networks(_zoo, list(ids)), cached.network(_reference).to("cpu"))
 
 
 def _texts(zoo: Zoo, rows: pandas.DataFrame) -> list[str]:

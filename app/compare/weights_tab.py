@@ -11,13 +11,13 @@ from app.charts.tensor_pictures import as_matrix
 from app.charts.theme import key_line, scale_key
 from app.charts.two_networks import MAX_BARS, draw_neuron_differences, draw_two_histograms
 from app.charts.weights import block_size, draw_heatmap
+from app.compare.order import choose_order
 from app.compare.pair import Pair, aligned
 from app.components.appearance import theme
 from app.errors import fragment, plain
 from ngcore.networks import Aligned, Network, NeuronDifferences, neuron_differences, tensor_differences
 
-ALIGNED, AS_GIVEN = "Aligned", "As given"
-ORDER_KEY, TENSOR_KEY, LOG_KEY = "compare_order", "compare_tensor", "compare_log"
+TENSOR_KEY, LOG_KEY = "compare_tensor", "compare_log"
 NUM_NEURONS = 12
 NAMES = ("first", "second")
 NO_BAR = {"displaylogo": False, "displayModeBar": False}
@@ -30,7 +30,7 @@ def weights_tab(pair: Pair) -> None:
         _other_architectures(pair)
         return
     moved = aligned(pair) if pair.can_align else None
-    is_aligned = _choose_order(moved)
+    is_aligned = choose_order(moved)
     second = moved.network if moved is not None and is_aligned else pair.second
     rows = tensor_differences(pair.first, second)
     name = st.selectbox(
@@ -53,44 +53,6 @@ def weights_tab(pair: Pair) -> None:
     with right:
         _neurons(pair, second, name.rpartition(".")[0], moved if is_aligned else None)
     _histograms([_values(one, name) for one in (pair.first, second)], plain(name))
-
-
-def _choose_order(moved: Aligned | None) -> bool:
-    """Let the user choose the order of the second network's neurons, and say what the order makes of the distance."""
-    if moved is None:
-        st.info(
-            "Networks of this size are compared as given: aligning their neurons would take minutes.",
-            icon=":material/info:",
-        )
-        return False
-    order = st.segmented_control(
-        "Neurons of the second network",
-        [ALIGNED, AS_GIVEN],
-        default=ALIGNED,
-        required=True,
-        key=ORDER_KEY,
-        bind="query-params",
-        persist_state="session",
-        help="Aligned: in the order, and with the signs, in which its weights are nearest to the first network's "
-        "(weight matching, Ainsworth et al. 2023). It computes the same.",
-    )
-    given, reached = moved.given, moved.reached
-    gain = (reached.length - given.length) / given.length if given.length else 0.0
-    chosen = reached if order == ALIGNED else given
-    figures = {
-        "Distance, as given": (f"{given.length:.3g}", None),
-        "Distance, aligned": (f"{reached.length:.3g}", f"{gain:+.0%}" if gain else None),
-        "Relative distance": (f"{chosen.relative:.1%}", None),
-        "Cosine": (f"{chosen.cosine:.3f}", None),
-    }
-    with st.container(horizontal=True, gap="small", key="pair-figures"):
-        for title, (value, delta) in figures.items():
-            st.metric(title, value, delta, delta_color="inverse", border=True, width=166)
-    st.caption(
-        "Distance: length of the difference of all weights; relative: its share of the length of the first network's. "
-        "Aligning moves neurons and changes nothing of what the network computes."
-    )
-    return order == ALIGNED
 
 
 def _matrices(first: Network, second: Network, name: str) -> None:

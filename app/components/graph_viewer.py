@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 from streamlit import runtime
@@ -13,18 +13,17 @@ from app.block_map import block_map
 from app.charts.colours import CATEGORIES
 from app.components.appearance import theme
 from app.components.modules import joined
+from app.viewer import sent
 from app.viewer.edges import FULL_BUDGET
-from app.viewer.events import Chosen, Wish, chosen_of, wish_of
-
-if TYPE_CHECKING:
-    from ngcore.networks import Architecture
+from app.viewer.events import Chosen, chosen_of, look_of
+from app.viewer.look_link import keep_look, look_at, times_asked
+from app.viewer.looks import Look
+from app.viewer.sent import Drawn
 
 MODULES = (
-    *("arrays", "colour", "model", "shaders", "painter", "camera", "overlay", "card", "files", "input", "controls"),
-    *("view", "main"),
+    *("arrays", "colour", "elements", "model", "shaders", "painter", "camera", "kernels", "card", "overlay", "files"),
+    *("stage", "drawing", "explorer", "input", "controls", "view", "main"),
 )
-WISHES_KEY = "graph_viewer.wishes"
-MAX_WISHES = 64
 _FRONTEND = Path(__file__).resolve().with_name("frontend") / "graph"
 
 
@@ -38,31 +37,40 @@ _mount = st.components.v2.component(
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
-    """What a viewer shows, as bytes of `app.viewer.packing`.
+class Words:
+    """What the numbers of a drawing are called.
 
     Attributes:
-        key: Changes with the network.
-        architecture: Of the network.
-        scene: See `app.viewer.scene.pack_scene`.
-        edges: See `app.viewer.edges.pack_edges`.
+        edge: The number of an edge.
+        size: Its absolute value.
+        colours: What neurons can be coloured by, each a name of `app.viewer.looks.COLOURS`, a title and maybe a unit;
+            the first one does at first.
+    """
+
+    edge: str = "weight"
+    size: str = "|w|"
+    colours: tuple[tuple[str, ...], ...] = (("bias", "bias"), ("layer", "layer"), ("fan_in", "fan-in norm"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What a viewer shows.
+
+    Attributes:
+        drawn: The network.
+        words: What its numbers are called.
         activations: See `app.viewer.pictures`; None while none are wanted.
+        numbers: Further numbers of neurons, see `app.viewer.scene.pack_numbers`.
         flight: The array "target" uint32 (items,), the item to whose place each moves; None where all stand still.
         is_picture: Whether the outputs are the brightness of an image.
     """
 
-    key: str
-    architecture: "Architecture"
-    scene: bytes
-    edges: bytes
+    drawn: Drawn
+    words: Words = Words()
     activations: bytes | None = None
+    numbers: bytes | None = None
     flight: bytes | None = None
     is_picture: bool = False
-
-
-def wish_for(architecture: "Architecture") -> Wish:
-    """What the viewer wants to be sent of networks of an architecture; it is known for as long as the session lasts."""
-    return st.session_state.get(WISHES_KEY, {}).get(architecture.id, Wish())
 
 
 def graph_viewer(
@@ -73,67 +81,91 @@ def graph_viewer(
     selected: int | None = None,
     on_select: Callable[[int | None], None] | None = None,
     height: int | None = None,
+    group: str | None = None,
+    is_compact: bool = False,
+    is_in_address: bool = True,
 ) -> None:
-    """Mount the viewer; selection, zoom and open layers are its own and outlive reruns.
+    """Mount the viewer; selection, zoom and open layers are its own, outlive reruns and are in the address.
 
     Args:
         shown: What it shows.
         key: Name of the component on the page.
         file_name: Of the pictures that can be saved, without suffix.
         selected: Number of the neuron that is selected.
-        on_select: Called with the number of the neuron that the user selects, None for none; within a callback.
+        on_select: Called with the number of the neuron that the user selects, None for none; within a callback. Without
+            it the selection is the viewer's own.
         height: Of the drawing in pixels; None for the usual one.
+        group: Name of the viewers that are moved together; None for one alone.
+        is_compact: Whether it has fewer buttons, as where two stand side by side.
+        is_in_address: Whether the address says how it is looked at; of several of different shapes only one can be.
     """
+    drawn, look = shown.drawn, look_at(shown.drawn, is_in_address=is_in_address)
     colours = dataclasses.asdict(theme())
-    count = _chosen(key, shown)
+    count = _chosen(key, drawn)
+    parts = {
+        "scene": sent.scene(drawn),
+        "edges": sent.edges(drawn, look),
+        "kernels": sent.kernels(drawn, selected),
+        **{name: getattr(shown, name) for name in ("activations", "numbers", "flight")},
+    }
     data = {
-        "key": shown.key,
-        "shape": shown.architecture.id,
-        "scene": _served(shown.scene, f"{key}.scene"),
-        "edges": _served(shown.edges, f"{key}.edges"),
-        "activations": _served(shown.activations, f"{key}.activations"),
-        "flight": _served(shown.flight, f"{key}.flight"),
+        "key": drawn.name,
+        "shape": drawn.shape,
+        **{name: _served(data, f"{key}.{name}") for name, data in parts.items()},
+        "words": dataclasses.asdict(shown.words),
+        "look": _as_sent(look),
+        "asked": times_asked(),
         "isPicture": shown.is_picture,
-        "isFull": wish_for(shown.architecture).is_full,
+        "isFull": look.is_full,
         "fullBudget": FULL_BUDGET,
         "selected": selected,
+        "isSelectionShared": on_select is not None,
         "echo": count.count if count else 0,
         "colours": {**colours, "categories": list(CATEGORIES)},
         "fileName": file_name,
         "height": height,
+        "group": group,
+        "isCompact": is_compact,
     }
     _mount(
         key=key,
         data=data,
-        on_selected_change=lambda: _take_selection(key, shown, on_select),
-        on_wish_change=lambda: _take_wish(key, shown.architecture),
+        on_selected_change=lambda: _take_selection(key, drawn, on_select),
+        on_look_change=lambda: _take_look(key, drawn),
     )
+
+
+def _as_sent(look: Look) -> dict[str, Any]:
+    """A look in the names of the browser."""
+    return {
+        "open": None if look.open_units is None else sorted(look.open_units),
+        "colour": look.colour,
+        "isFull": look.is_full,
+        "k": look.k,
+        "least": look.least,
+        "isByLayer": look.is_by_layer,
+    }
 
 
 def _state(key: str, name: str) -> Any:
     return (st.session_state.get(key) or {}).get(name)
 
 
-def _chosen(key: str, shown: Shown) -> Chosen | None:
-    num_nodes = ngcore.graph.graph_structure(shown.architecture).num_nodes
-    return chosen_of(_state(key, "selected"), key=shown.key, num_nodes=num_nodes)
+def _chosen(key: str, drawn: Drawn) -> Chosen | None:
+    num_nodes = ngcore.graph.graph_structure(drawn.architecture).num_nodes
+    return chosen_of(_state(key, "selected"), key=drawn.name, num_nodes=num_nodes)
 
 
-def _take_selection(key: str, shown: Shown, on_select: Callable[[int | None], None] | None) -> None:
-    chosen = _chosen(key, shown)
+def _take_selection(key: str, drawn: Drawn, on_select: Callable[[int | None], None] | None) -> None:
+    chosen = _chosen(key, drawn)
     if chosen is not None and on_select is not None:
         on_select(chosen.node)
 
 
-def _take_wish(key: str, architecture: "Architecture") -> None:
-    wish = wish_of(_state(key, "wish"), shape=architecture.id, num_units=len(block_map(architecture).units))
-    if wish is None:
-        return
-    wishes = st.session_state.setdefault(WISHES_KEY, {})
-    wishes.pop(architecture.id, None)
-    wishes[architecture.id] = wish
-    while len(wishes) > MAX_WISHES:
-        del wishes[next(iter(wishes))]
+def _take_look(key: str, drawn: Drawn) -> None:
+    look = look_of(_state(key, "look"), shape=drawn.shape, num_units=len(block_map(drawn.architecture).units))
+    if look is not None:
+        keep_look(drawn.shape, look)
 
 
 def _served(data: bytes | None, name: str) -> str | None:

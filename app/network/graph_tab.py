@@ -7,40 +7,46 @@ import streamlit as st
 
 import ngcore.graph
 from app import cached
+from app.answers import Card
 from app.block_map import BlockMap, block_map
 from app.components.appearance import theme
-from app.components.graph_viewer import Shown, graph_viewer, wish_for
+from app.components.graph_viewer import Shown, Words, graph_viewer
 from app.components.render_panel import render_panel
-from app.errors import fragment
+from app.errors import fragment, plain, show_error
+from app.explained import explanation, model_for, unit_of
 from app.graph_view import MAX_DRAWN_EDGES, GraphView
 from app.network.input_picker import input_picker
-from app.network.neuron_panel import Surroundings, neuron_panel, select_neuron, selected_neuron
+from app.network.neuron_panel import Surroundings, choose_neuron, neuron_panel
 from app.state import Selection
 from app.viewer import sent
+from app.viewer.look_link import look_at
+from app.viewer.scene import pack_numbers
+from app.viewer.selected import selected_neuron
+from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture
 
 VIEWER_KEY = "network.viewer"
-ACTIVATION = "activation"
+ACTIVATION, ATTRIBUTION = "activation", "attribution"
 
 
 @fragment
 def graph_tab(selection: Selection) -> None:
     """Draw the selected network's graph, and beside it what belongs to it."""
-    architecture = cached.network(selection).architecture
-    wish, place = wish_for(architecture), st.container()
+    architecture, drawn = cached.network(selection).architecture, sent.of_selection(selection)
+    colour, model, place = look_at(drawn).colour, model_for(selection), st.container()
     columns = iter(st.columns([1, 1, 1.4] if cached.is_inr(architecture) else [1, 1.8], gap="medium"))
     if cached.is_inr(architecture):
         with next(columns):
             render_panel(selection)
     with next(columns):
-        inputs = _inputs(architecture, selection, is_wanted=wish.colour == ACTIVATION)
+        inputs = _inputs(architecture, selection, is_wanted=colour == ACTIVATION)
+        shares = _attribution(selection, model) if model is not None and colour == ATTRIBUTION else None
     with place:
         shown = Shown(
-            key=cached.content_key(selection),
-            architecture=architecture,
-            scene=sent.scene(selection),
-            edges=sent.edges(selection, wish),
+            drawn,
+            _words(model),
             activations=sent.activations(selection, inputs) if inputs is not None else None,
+            numbers=shares,
             is_picture=cached.is_inr(architecture),
         )
         graph_viewer(
@@ -48,7 +54,7 @@ def graph_tab(selection: Selection) -> None:
             key=VIEWER_KEY,
             file_name=selection.file_name,
             selected=selected_neuron(architecture),
-            on_select=select_neuron,
+            on_select=choose_neuron,
         )
     with next(columns):
         values = cached.activations(selection, inputs) if inputs is not None else None
@@ -63,6 +69,27 @@ def _inputs(architecture: Architecture, selection: Selection, *, is_wanted: bool
         return None
     st.markdown("**Input**")
     return input_picker(architecture, selection)
+
+
+def _words(model: Card | None) -> Words:
+    """What neurons can be coloured by: also by attribution where a model answers about the network."""
+    of_model = () if model is None else ((ATTRIBUTION, "attribution", unit_of(model)[1]),)
+    return Words(colours=(*Words.colours, (ACTIVATION, "activation"), *of_model))
+
+
+def _attribution(selection: Selection, model: Card) -> bytes | None:
+    """The share of every neuron of what a model answers about the network, with a line that says which model."""
+    try:
+        found = explanation(model, selection, "gradient")
+    except NeuralGraphError as error:
+        show_error(error)
+        return None
+    factor, unit = unit_of(model)
+    st.caption(
+        f"Attribution: each neuron's share of the {plain(found.explains)}, in {unit}, by gradient × input of the model "
+        f"{plain(model['name'])}. *Predict* has more of it, under *Why*."
+    )
+    return pack_numbers(found.structure.architecture, {ATTRIBUTION: factor * found.nodes.double().numpy()})
 
 
 def surroundings(selection: Selection) -> Surroundings | None:

@@ -12,10 +12,11 @@ from app.charts.network_graph import edge_limit
 from app.charts.theme import Theme
 from app.charts.weights import kernel_image
 from app.graph_view import Edge, GraphView
+from app.viewer.selected import NEURON
 from ngcore.networks import Architecture
 
 NUM_EDGES, NAME_LENGTH = 5, 44
-NEURON_KEY, LAYER_KEY, PLACE_KEY = "network.neuron", "neuron.layer", "neuron.place"
+LAYER_KEY, PLACE_KEY, FIELDS_KEY = "neuron.layer", "neuron.place", "neuron.fields"
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,14 @@ class Surroundings:
     node: int
 
 
-def selected_neuron(architecture: Architecture) -> int | None:
-    """Number of the neuron that is looked at; None for none."""
-    node = st.session_state.get(NEURON_KEY)
-    return node if node is not None and node < ngcore.graph.graph_structure(architecture).num_nodes else None
+def choose_neuron(node: int | None) -> None:
+    """Look at a neuron that was chosen elsewhere than in the fields; for callbacks.
 
-
-def select_neuron(node: int | None) -> None:
-    """Look at a neuron; for callbacks."""
-    st.session_state[NEURON_KEY] = node
+    The fields that show it become new ones: a browser that has not heard of this yet would send the values of the old
+    ones along with whatever happens next, which would look like a choice.
+    """
+    NEURON.set(node)
+    st.session_state[FIELDS_KEY] = st.session_state.get(FIELDS_KEY, 0) + 1
 
 
 def neuron_panel(
@@ -78,40 +78,41 @@ def _fields(architecture: Architecture, node: int | None) -> None:
     units, structure = block_map(architecture).units, ngcore.graph.graph_structure(architecture)
     starts = [structure.node_blocks[unit.blocks[0]].start for unit in units]
     own = None if node is None else next(i for i, unit in enumerate(units) if 0 <= node - starts[i] < unit.size)
-    st.session_state[LAYER_KEY] = own
-    st.session_state[PLACE_KEY] = None if own is None or node is None else node - starts[own]
+    layer_key, place_key = (f"{key}{st.session_state.get(FIELDS_KEY, 0)}" for key in (LAYER_KEY, PLACE_KEY))
+    st.session_state[layer_key] = own
+    st.session_state[place_key] = None if own is None or node is None else node - starts[own]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Layer",
             range(len(units)),
             None,
-            key=LAYER_KEY,
+            key=layer_key,
             placeholder="none",
             width=135,
             format_func=lambda i: shortened(units[i].name, NAME_LENGTH),
             on_change=_layer_chosen,
-            args=(starts,),
+            args=(layer_key, starts),
         )
         st.number_input(
             "Neuron",
             0,
             units[own].size - 1 if own is not None else 0,
-            key=PLACE_KEY,
+            key=place_key,
             width=105,
             disabled=own is None,
             on_change=_place_chosen,
-            args=(starts[own] if own is not None else 0,),
+            args=(place_key, starts[own] if own is not None else 0),
         )
 
 
-def _layer_chosen(starts: list[int]) -> None:
-    number = st.session_state[LAYER_KEY]
-    select_neuron(None if number is None else starts[number])
+def _layer_chosen(key: str, starts: list[int]) -> None:
+    number = st.session_state[key]
+    NEURON.set(None if number is None else starts[number])
 
 
-def _place_chosen(start: int) -> None:
-    place = st.session_state[PLACE_KEY]
-    select_neuron(None if place is None else start + int(place))
+def _place_chosen(key: str, start: int) -> None:
+    place = st.session_state[key]
+    NEURON.set(None if place is None else start + int(place))
 
 
 def _edges(title: str, around: Surroundings, numbers: np.ndarray, theme: Theme, *, incoming: bool) -> None:
@@ -139,7 +140,7 @@ def _edge_row(around: Surroundings, edge: Edge, limit: float, theme: Theme, *, i
             icon=f":material/{arrow}:",
             type="tertiary",
             help=edge.path,
-            on_click=select_neuron,
+            on_click=choose_neuron,
             args=(int(around.nodes[other]),),
         )
 

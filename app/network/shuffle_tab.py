@@ -6,7 +6,7 @@ import torch
 
 from app import cached
 from app.address import whole_number
-from app.components.graph_viewer import Shown, graph_viewer, wish_for
+from app.components.graph_viewer import Shown, graph_viewer
 from app.components.render_panel import enlarged
 from app.errors import fragment, reported
 from app.network import shuffled_answers
@@ -81,13 +81,8 @@ def _numbers(shuffled: Shuffled) -> None:
 def _drawing(selection: Selection, shuffled: Shuffled | None) -> None:
     """The graph, whose neurons fly to their new places with all of their edges."""
     architecture = cached.network(selection).architecture
-    shown = Shown(
-        key=cached.content_key(selection),
-        architecture=architecture,
-        scene=sent.scene(selection),
-        edges=sent.edges(selection, wish_for(architecture)),
-        flight=pack_flight(architecture, shuffled.permutation) if shuffled else None,
-    )
+    flight = pack_flight(architecture, shuffled.permutation) if shuffled else None
+    shown = Shown(sent.of_selection(selection), flight=flight)
     graph_viewer(shown, key="shuffle.viewer", file_name=f"{selection.file_name}-shuffled", height=DRAWING_HEIGHT)
     st.caption("Neurons move with all of their edges; their names are those from before the shuffle.")
 

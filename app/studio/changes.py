@@ -8,12 +8,6 @@ from ngcore.networks import Network
 Row = dict[str, str | int | float]
 
 
-def difference(after: Network, before: Network) -> Network:
-    """The change of every parameter, as a network of the same architecture."""
-    changes = {name: after.parameters[name].cpu() - tensor.cpu() for name, tensor in before.parameters.items()}
-    return Network(before.architecture, changes)
-
-
 def layer_changes(after: Network, before: Network) -> list[Row]:
     """How far each tensor of parameters moved: a row each, with root mean squares."""
     rows: list[Row] = []

@@ -2,22 +2,16 @@
 
 import streamlit as st
 
-from app.charts.gaps import full_colour
-from app.charts.graph_svg import NodeValues, draw_graph_svg
 from app.charts.layer_changes import draw_layer_changes
-from app.charts.network_graph import draw_network_graph, edge_limit
-from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
+from app.components.graph_pair import GraphPair, show_graph_pair
 from app.errors import fragment
-from app.graph_view import GraphView, view_of
-from app.studio.changes import difference, layer_changes, neuron_changes, neuron_sizes
+from app.graph_view import view_of
+from app.studio.changes import layer_changes, neuron_changes
 from app.studio.states import State
+from app.viewer.changes import difference
 
-NUM_EDGES = 400
 NUM_NEURONS = 12
-FULL_COLOUR = 0.95  # quantile of the neurons at which the colour is full, so that one outlier does not pale the rest
-SIZE, BIAS = "change of all its weights", "change of its bias"
-WEIGHT_CHANGE = "change of the weight"
 
 
 @fragment
@@ -25,7 +19,20 @@ def show_weight_changes(before: State, after: State, name: str) -> None:
     """Show the change between two states; `name` begins the names of files."""
     rows = layer_changes(after.network, before.network)
     view = view_of(difference(after.network, before.network))
-    left, right = st.columns([0.42, 0.58], gap="medium")
+    st.markdown("**On the graph**")
+    show_graph_pair(
+        GraphPair(
+            keys=(before.key, after.key),
+            networks=(before.network, after.network),
+            names=(f"Before: {before.name}", f"After: {after.name}"),
+            file_name=name,
+            word="change",
+            is_picture=True,
+        ),
+        key="edit.graph",
+        parameter="edit_graph",
+    )
+    left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Per layer**")
         st.echarts_chart(
@@ -38,11 +45,10 @@ def show_weight_changes(before: State, after: State, name: str) -> None:
         )
         _table(rows, "edit.layer_table")
         st.caption("Sizes are root mean squares over the tensor.")
+    with right:
         st.markdown("**Neurons that changed most**")
         _table(neuron_changes(view, view_of(before.network), NUM_NEURONS), "edit.neuron_table")
         st.caption("Length of the change of all incoming weights and the bias.")
-    with right:
-        _show_graph(view, name)
 
 
 def _table(rows: list[dict[str, str | int | float]], key: str) -> None:
@@ -54,40 +60,4 @@ def _table(rows: list[dict[str, str | int | float]], key: str) -> None:
         key=key,
         column_config={column: st.column_config.NumberColumn(format="%.4f") for column in digits}
         | {"relative change": st.column_config.NumberColumn(format="percent")},
-    )
-
-
-def _show_graph(view: GraphView, name: str) -> None:
-    edges = view.strongest(NUM_EDGES)
-    st.markdown(f"**On the graph:** the {min(NUM_EDGES, len(view.order)):,} weights that changed most")
-    coloured = st.segmented_control(
-        "Colour neurons by the",
-        [SIZE, BIAS],
-        default=SIZE,
-        required=True,
-        key="edit.neuron_colour",
-        persist_state="session",
-    )
-    values = neuron_sizes(view) if coloured == SIZE else view.bias
-    limit = full_colour(values, FULL_COLOUR)
-    nodes = NodeValues(coloured or SIZE, values, limit, is_size=coloured == SIZE)
-    spec = draw_network_graph(view, edges, theme=theme(), node_values=nodes.values, node_limit=nodes.limit)
-    st.echarts_chart(
-        spec, height=520, key="edit.graph", alt="The neural graph, weights and neurons coloured by their change"
-    )
-    st.html(
-        key_line(
-            scale_key(WEIGHT_CHANGE, edge_limit(view), theme(), lines=True),
-            scale_key(nodes.title, nodes.limit, theme(), is_size=nodes.is_size),
-        )
-    )
-    st.caption(f"They have {view.share(NUM_EDGES):.0%} of the total change of {len(view.order):,} weights.")
-    st.download_button(
-        "This drawing (.svg)",
-        lambda: draw_graph_svg(view, edges, title=f"{name}: change", edge_title=WEIGHT_CHANGE, nodes=nodes),
-        f"{name}-change.svg",
-        "image/svg+xml",
-        key="edit.change_svg",
-        icon=":material/polyline:",
-        on_click="ignore",
     )

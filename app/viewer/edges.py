@@ -84,7 +84,7 @@ def is_whole(architecture: "Architecture") -> bool:
     return ngcore.graph.graph_structure(architecture).num_edges <= PACK_ALL
 
 
-def wanted_blocks(architecture: "Architecture", open_units: frozenset[int]) -> list[int]:
+def wanted_blocks(architecture: "Architecture", open_units: frozenset[int] = frozenset()) -> list[int]:
     """Numbers of the edge blocks that are sent: all, or those between open units where a network is large."""
     structure, units = ngcore.graph.graph_structure(architecture), block_map(architecture)
     found = []
@@ -96,7 +96,9 @@ def wanted_blocks(architecture: "Architecture", open_units: frozenset[int]) -> l
     return found
 
 
-def pack_edges(network: "Network", numbers: Sequence[int], budget: int) -> bytes:
+def pack_edges(
+    network: "Network", numbers: Sequence[int], budget: int, sizes: "Sequence[torch.Tensor] | None" = None
+) -> bytes:
     """The strongest edges of some blocks as bytes, see `app.viewer.packing`.
 
     The array "edges" is uint32 (edges, 2): the numbers of both items, source | target · 65,536, and the bits of the
@@ -107,6 +109,8 @@ def pack_edges(network: "Network", numbers: Sequence[int], budget: int) -> bytes
         network: A stack whose first network is shown.
         numbers: Of the edge blocks.
         budget: How many edges there are at most, spread evenly over the layers; those without weight come on top.
+        sizes: For every edge block of the graph what its edges are drawn as; None for their weights, see
+            `signed_sizes`.
     """
     architecture = network.architecture
     structure, units, layout = (
@@ -121,7 +125,8 @@ def pack_edges(network: "Network", numbers: Sequence[int], budget: int) -> bytes
     rows, parts, first = [], [], 0
     one = network[:1].detach().to("cpu")
     for i, block in enumerate(blocks):
-        found = strongest(one, block, layout, allowed.get(i, MAX_STRUCTURAL))
+        own = None if sizes is None else sizes[numbers[i]]
+        found = strongest(one, block, layout, allowed.get(i, MAX_STRUCTURAL), own)
         parts.append(_as_texels(found))
         rows.append([numbers[i], first, len(found.value), found.count, float(found.total)])
         first += len(found.value)
@@ -133,7 +138,9 @@ def _as_texels(found: Strongest) -> np.ndarray:
     return np.stack([found.source | found.target << np.uint32(16), found.value.view(np.uint32)], axis=1)
 
 
-def strongest(network: "Network", block: "EdgeBlock", layout: Layout, limit: int) -> Strongest:
+def strongest(
+    network: "Network", block: "EdgeBlock", layout: Layout, limit: int, sizes: "torch.Tensor | None" = None
+) -> Strongest:
     """The strongest edges of a block; of those without weight, which are all alike, evenly spread ones.
 
     Args:
@@ -141,6 +148,7 @@ def strongest(network: "Network", block: "EdgeBlock", layout: Layout, limit: int
         block: One of the edge blocks of its graph.
         layout: Where its neurons stand.
         limit: How many edges are kept.
+        sizes: (groups, sources, targets) what its edges are drawn as; None for their weights.
     """
     structure, units = ngcore.graph.graph_structure(network.architecture), block_map(network.architecture)
     source, target = ends_of(structure, units, block)
@@ -152,7 +160,7 @@ def strongest(network: "Network", block: "EdgeBlock", layout: Layout, limit: int
         places = np.unravel_index(kept, (groups, sources, targets))
         count_drawn = count
     else:
-        sizes = signed_sizes(network, block)
+        sizes = signed_sizes(network, block) if sizes is None else sizes
         sizes = _grouped(sizes, *(layout.grids[end.unit].per_item if groups == 1 else 1 for end in (source, target)))
         kept, values = _largest(sizes.reshape(-1), limit)
         total, count_drawn = float(sizes.abs().sum(dtype=sizes.dtype)), sizes.numel()

@@ -4,23 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-COLOURS = ("bias", "layer", "fan_in", "activation")
+from app.viewer.looks import COLOURS, Look, is_count, is_size
+
 MAX_COUNT = 2**31
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the viewer wants to be sent.
-
-    Attributes:
-        open_units: Numbers of the units that show their neurons; of a network that is sent whole none are named.
-        colour: One of `COLOURS`.
-        is_full: Whether as many edges as can be drawn are wanted, instead of the first ones.
-    """
-
-    open_units: frozenset[int] = frozenset()
-    colour: str = COLOURS[0]
-    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,27 +22,25 @@ class Chosen:
     count: int
 
 
-def wish_of(sent: Any, *, shape: str, num_units: int) -> Wish | None:
-    """The wish that was sent; None where it is none, or of networks of another shape.
+def look_of(sent: Any, *, shape: str, num_units: int) -> Look | None:
+    """The look that was sent; None where it is none, or at networks of another shape.
 
     Args:
         sent: From the browser.
-        shape: Id of the architecture that is shown.
+        shape: Of what is shown.
         num_units: How many units it has.
     """
     if not isinstance(sent, Mapping) or sent.get("shape") != shape:
         return None
-    numbers, colour, is_full = sent.get("open"), sent.get("colour"), sent.get("isFull")
-    if (
-        not isinstance(numbers, list)
-        or len(numbers) > num_units
-        or colour not in COLOURS
-        or not isinstance(is_full, bool)
-    ):
+    numbers, k, least = sent.get("open"), sent.get("k"), sent.get("least")
+    colour, is_full, is_by_layer = sent.get("colour"), sent.get("isFull"), sent.get("isByLayer")
+    if not (_are_units(numbers, num_units) and (colour == "" or colour in COLOURS)):
         return None
-    if not all(_is_number(number, num_units) for number in numbers):
+    if not (isinstance(is_full, bool) and isinstance(is_by_layer, bool)):
         return None
-    return Wish(frozenset(numbers), str(colour), is_full)
+    if least is None or not is_size(least) or not (k is None or is_count(k)):
+        return None
+    return Look(None if numbers is None else frozenset(numbers), str(colour), is_full, k, float(least), is_by_layer)
 
 
 def chosen_of(sent: Any, *, key: str, num_nodes: int) -> Chosen | None:
@@ -73,6 +57,15 @@ def chosen_of(sent: Any, *, key: str, num_nodes: int) -> Chosen | None:
     if node is not None and not _is_number(node, num_nodes):
         return None
     return Chosen(node, sent["count"])
+
+
+def _are_units(numbers: Any, num_units: int) -> bool:
+    """Whether these are numbers of units, or None."""
+    if numbers is None:
+        return True
+    if not isinstance(numbers, list) or len(numbers) > num_units:
+        return False
+    return all(_is_number(number, num_units) for number in numbers)
 
 
 def _is_number(value: Any, limit: int) -> bool:

@@ -1,5 +1,6 @@
 """Weights at a glance: a unit's matrix as a small picture, the distribution of |w|, and norms of neurons' weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from app.block_map import block_map
 from app.viewer.edges import MAX_BLOCK, ends_of, signed_sizes
 
 if TYPE_CHECKING:
+    import torch
+
     from ngcore.networks import Architecture, Network
 
 SIDE = 64
@@ -50,22 +53,23 @@ class Glances:
     fan_in: np.ndarray
 
 
-def glances_of(network: "Network") -> Glances:
+def glances_of(network: "Network", edge_sizes: "Sequence[torch.Tensor] | None" = None) -> Glances:
     """Summarise the weights into every unit, the largest matrix of each.
 
     Args:
         network: A stack whose first network is shown.
+        edge_sizes: For every edge block what its edges are drawn as; None for their weights.
     """
     structure, units = ngcore.graph.graph_structure(network.architecture), block_map(network.architecture)
     one = network[:1].detach().to("cpu")
     squares = np.zeros(structure.num_nodes)
     largest: dict[int, int] = {}
     found: dict[int, Glance] = {}
-    for block in structure.edge_blocks:
+    for number, block in enumerate(structure.edge_blocks):
         groups, sources, targets = structure.edge_shape(block)
         if block.parameter is None or groups * sources * targets > MAX_BLOCK:
             continue
-        sizes = signed_sizes(one, block).numpy()
+        sizes = (signed_sizes(one, block) if edge_sizes is None else edge_sizes[number]).numpy()
         node = structure.node_blocks[block.target]
         squares[node.start : node.stop] += np.square(sizes, dtype=float).sum(axis=1).reshape(-1)
         unit = ends_of(structure, units, block)[1].unit

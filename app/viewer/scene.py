@@ -1,7 +1,7 @@
 """The scene of a network: its layout, names and statistics, sent once; edges and activations come apart from it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from app.viewer.packing import pack
 from app.viewer.places import Layout, layout_of
 
 if TYPE_CHECKING:
+    import torch
+
     from ngcore.graph import EdgeBlock, GraphStructure
     from ngcore.networks import Architecture, Network
 
@@ -33,7 +35,9 @@ def opens_at_first(architecture: "Architecture") -> bool:
     return layout.num_items <= most and is_whole(architecture)
 
 
-def pack_scene(network: "Network", class_names: Sequence[str] = ()) -> bytes:
+def pack_scene(
+    network: "Network", class_names: Sequence[str] = (), sizes: "Sequence[torch.Tensor] | None" = None
+) -> bytes:
     """The scene as bytes, see `app.viewer.packing`.
 
     Arrays: "places" float32 (items, 2); "bias", "fan_in" float32 (items,), means over groups; "has_bias" uint8
@@ -42,6 +46,7 @@ def pack_scene(network: "Network", class_names: Sequence[str] = ()) -> bytes:
     Args:
         network: A stack whose first network is shown.
         class_names: Of its outputs, in order; a stranger's text.
+        sizes: For every edge block what its edges are drawn as; None for their weights.
     """
     architecture = network.architecture
     structure, units, layout = (
@@ -49,7 +54,7 @@ def pack_scene(network: "Network", class_names: Sequence[str] = ()) -> bytes:
         block_map(architecture),
         layout_of(architecture),
     )
-    glances = glances_of(network)
+    glances = glances_of(network, sizes)
     with np.errstate(over="ignore"):
         bias = ngcore.graph.node_features(network[:1].detach().to("cpu"))[0, :, 0].numpy().astype(np.float32)
     has_bias = _has_bias(structure)
@@ -82,6 +87,22 @@ def pack_scene(network: "Network", class_names: Sequence[str] = ()) -> bytes:
         "cells": np.concatenate(cells),
     }
     return pack(facts, arrays)
+
+
+def pack_numbers(architecture: "Architecture", numbers: Mapping[str, np.ndarray]) -> bytes:
+    """Numbers of neurons as bytes, see `app.viewer.packing`: float32 (items,) for each, by its name.
+
+    Args:
+        architecture: Of the network.
+        numbers: (nodes,) each; what is not finite becomes 0.
+    """
+    structure, units, layout = (
+        ngcore.graph.graph_structure(architecture),
+        block_map(architecture),
+        layout_of(architecture),
+    )
+    finite = {name: np.nan_to_num(values, posinf=0.0, neginf=0.0) for name, values in numbers.items()}
+    return pack({}, {name: per_item(values, units, layout, structure) for name, values in finite.items()})
 
 
 def per_item(values: np.ndarray, units: BlockMap, layout: Layout, structure: "GraphStructure") -> np.ndarray:

@@ -113,12 +113,33 @@ def test_from_a_drawing_to_its_class_an_edit_and_all_exports(visit, edited_zoos,
 
 
 def test_states_are_compared_by_a_divider_and_changes_seen_on_the_graph(visit, edited_zoos, settle):
-    page = visit(f"/edit?net={NET}")
+    page = visit(f"/edit?net={NET}&edits=rotate*1")
     expect(page.get_by_role("slider", name="Divider between before and after")).to_be_visible()
     page.get_by_role("tab", name="Change of the weights").click()
     expect(page.get_by_text("Neurons that changed most")).to_be_visible()
     settle(page)
-    assert ET.fromstring(downloaded(page, "This drawing")).tag.endswith("svg")
+    page.locator(".graph-viewer[data-ready=yes]").wait_for()
+    expect(page.locator(".count")).to_contain_text("of the total |Δw|")
+    with page.expect_download() as download:
+        page.locator("[data-do=svg]").click()
+    drawing = ET.fromstring(Path(download.value.path()).read_text())
+    assert len(drawing.findall("{*}polyline")) == viewer(page, 0, "v.drawn.done")
+    page.get_by_role("radio", name="Side by side").click()
+    expect(page.locator(".graph-viewer[data-ready=yes]")).to_have_count(2)
+    viewer(page, 0, "v.zoomBy(1.7)")
+    viewer(page, 0, "v.walkTo(4)")
+    cameras, neurons = ([viewer(page, i, what) for i in (0, 1)] for what in ("v.camera.state", "v.selection.item"))
+    assert cameras[0] == cameras[1] and neurons == [4, 4]
+    page.wait_for_url(re.compile("neuron=4"))
+    viewer(page, 1, "v.openAll(false)")
+    page.wait_for_url(re.compile("view=open(&|$)"))
+    assert viewer(page, 0, "v.open.size") == 0
+
+
+def viewer(page, number, expression):
+    """The value of an expression in which `v` is one of the viewers of the page."""
+    script = f"element => {{ const v = element.ngcoreGraph; return {expression}; }}"
+    return page.locator(".graph-viewer").nth(number).evaluate(script)
 
 
 def test_networks_circled_on_the_map_are_edited_at_once_into_one_file(visit, edited_zoos, settle):

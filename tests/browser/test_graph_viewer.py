@@ -101,9 +101,9 @@ def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(loo
     viewer.until("v.selection === null")
 
 
-def test_edges_are_thinned_without_a_rerun_and_every_layer_keeps_some(look):
+def test_edges_are_thinned_at_once_and_the_address_brings_the_view_back(look, settle):
     viewer = look("small-inrs/000001")
-    page, runs = viewer.page, viewer.ask("v.data")
+    page = viewer.page
     assert viewer.ask("v.drawn.done") == 88
     assert viewer.shades() > 20
     page.locator("input.k").fill("50")
@@ -117,7 +117,26 @@ def test_edges_are_thinned_without_a_rerun_and_every_layer_keeps_some(look):
     assert viewer.ask("v.plan().every(({ part, count }) => part.sizes.slice(0, count).every((s) => s >= v.least))")
     page.locator("select.scale").select_option("network")
     expect(page.locator(".scales")).not_to_contain_text("by layer")
-    assert viewer.ask("v.data") == runs
+    page.wait_for_url(re.compile("view=k64~w0[.0-9]+~network"))
+    page.locator("[data-do=close]").first.click()
+    viewer.key("ArrowDown")
+    viewer.key("Enter")
+    page.mouse.click(*viewer.place(0))
+    page.wait_for_url(re.compile("network~open0&neuron=0$"))
+    settle(page)
+    state = "[v.k, v.isByLayer, [...v.open], v.selection?.item, v.least.toPrecision(3)]"
+    before, link = viewer.ask(state), page.url
+    page.reload()
+    settle(page)
+    viewer = Viewer(page)
+    viewer.until("v.selection?.item === 0")
+    assert page.url == link and viewer.ask(state) == before
+    page.locator("[data-do=open]").first.click()
+    page.wait_for_url(re.compile("view=k64~w0[.0-9]+~network&"))
+    settle(page)
+    page.go_back()
+    page.wait_for_url(link)
+    viewer.until("v.open.size === 1 && v.open.has(0)")
 
 
 def test_neurons_show_what_they_compute_and_the_view_goes_along_to_the_next_network(look, settle):
@@ -143,7 +162,7 @@ def test_neurons_show_what_they_compute_and_the_view_goes_along_to_the_next_netw
     viewer.until("v.revealed === Infinity")
 
 
-def test_views_are_saved_and_presented(look, tmp_path):
+def test_views_are_saved_and_presented_and_a_channel_shows_its_kernels(look, tmp_path):
     viewer = look("small-cnns/00000-000001")
     page = viewer.page
     files = {}
@@ -153,6 +172,12 @@ def test_views_are_saved_and_presented(look, tmp_path):
         files[kind] = tmp_path / f"view.{kind}"
         download.value.save_as(files[kind])
     assert files["png"].read_bytes().startswith(b"\x89PNG")
+    viewer.ask("v.walkTo(v.model.units[2].first + 1)")
+    pictures = page.locator(".kernels .grid button")
+    expect(pictures).to_have_count(4)
+    pictures.nth(2).click()
+    expect(page.locator(".kernels code")).to_have_text(pictures.nth(2).get_attribute("title"))
+    expect(page.locator(".kernels code")).to_have_text(re.compile(r"2\.weight\[1, \d\]"))
     drawing = files["svg"].read_text()
     assert drawing.count("<polyline") == viewer.ask("v.drawn.done") and drawing.count("<circle") == 19
     viewer.key("p")

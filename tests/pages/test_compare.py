@@ -1,8 +1,10 @@
 """The compare page: partners from everywhere, aligned weights, other architectures, and addresses that lie."""
 
+import json
+
 import pytest
 
-TABS = ("Weights", "Function", "Predictions", "Training run", "Many networks")
+TABS = ("Weights", "Graph", "Function", "Predictions", "Training run", "Many networks")
 
 
 @pytest.fixture
@@ -98,6 +100,29 @@ def test_a_neighbour_of_the_map_is_the_partner(open_page, with_models):
     assert partner(app).startswith("tiny-inrs/") and partner(app) != "tiny-inrs/000007"
 
 
+def viewers(app):
+    found = [json.loads(part.proto.json) for part in app.get("bidi_component")]
+    return [one for one in found if "scene" in one]
+
+
+def test_graphs_are_overlaid_or_stand_side_by_side_aligned_or_as_given(open_page):
+    address = {"with": "copy:3", "compare_tab": "Graph"}
+    app = open_page("compare", net="tiny-inrs/000007", address=address)
+    expect_well(app)
+    (overlaid,) = viewers(app)
+    assert overlaid["shape"].endswith("#change") and overlaid["group"] is None
+    assert float(metrics(app)["Distance, aligned"]) < 1e-5
+    (order,) = [one for one in app.button_group if one.key == "compare_order"]
+    order.set_value("As given").run()
+    assert viewers(app)[0]["edges"] != overlaid["edges"]
+    (show,) = [one for one in app.button_group if one.key == "compare_graph"]
+    show.set_value("Side by side").run()
+    expect_well(app)
+    first, second = viewers(app)
+    assert first["group"] == second["group"] and first["shape"] == second["shape"]
+    assert first["edges"] != second["edges"] and first["key"] != second["key"]
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_networks_of_different_architectures_are_compared_as_far_as_they_can_be(open_page, with_models, tab):
     address = {"with": "tiny-cnns/00000-000002", "compare_tab": tab}
@@ -107,6 +132,8 @@ def test_networks_of_different_architectures_are_compared_as_far_as_they_can_be(
     if tab == "Weights":
         assert "Different architectures" in notes
         assert app.dataframe[-1].value["parameters"].tolist() == [105, 238]
+    if tab == "Graph":
+        assert "Different architectures" in notes and [one["group"] for one in viewers(app)] == [None, None]
     if tab == "Function":
         assert "other inputs or outputs" in notes
 
@@ -118,6 +145,20 @@ def test_a_sheet_shows_many_networks_and_a_click_compares_with_one(open_page):
     (show,) = [one for one in app.button_group if one.key == "compare_sheet"]
     show.set_value("Histograms").run()
     expect_well(app)
+    assert any("Neurons are aligned" in caption.value for caption in app.caption)
+
+
+def test_the_networks_of_a_sheet_are_aligned_with_the_selected_one(open_page):
+    from app import cached
+    from app.compare.sheet_tab import _aligned_sheet, _networks
+    from app.state import Selection
+
+    open_page("home")
+    zoo, reference = cached.zoo("tiny-inrs"), Selection("tiny-inrs", "tiny-inrs/000003")
+    ids = ["tiny-inrs/000003", "tiny-inrs/000001"]
+    given, moved = _networks(zoo, ids), _aligned_sheet(zoo, ids, reference)
+    apart = [(one.flatten() - cached.network(reference).flatten()).norm(dim=1) for one in (given, moved)]
+    assert apart[1][0] == 0 and apart[1][1] < apart[0][1]
 
 
 def test_the_swapped_networks_change_places(open_page):

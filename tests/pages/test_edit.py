@@ -179,7 +179,8 @@ def test_the_change_is_shown_per_layer_per_neuron_and_on_the_graph(edit_page):
     layers, neurons = (table.value for table in app.dataframe[-2:])
     assert layers["change"].tolist()[0] > 0 and layers["change"].tolist()[1:] == [0.0] * 5  # a turn changes 0.weight
     assert set(neurons["neuron"].str.split(" · ").str[0]) == {"layer 1"} and (neurons["change"] > 0).all()
-    assert charts(app)[-1]["series"][0]["type"] == "graph"
+    (graph,) = [part for one in app.get("bidi_component") if "scene" in (part := json.loads(one.proto.json))]
+    assert graph["edges"] and graph["numbers"] and graph["words"]["edge"] == "change of the weight"
 
 
 def test_files_of_any_state_are_offered_with_the_code_of_the_chain(edit_page):

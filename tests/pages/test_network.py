@@ -16,7 +16,7 @@ def scene(net):
     from app.viewer import sent
     from app.viewer.packing import unpack
 
-    return unpack(sent.scene(Selection.parse(net)))
+    return unpack(sent.scene(sent.of_selection(Selection.parse(net))))
 
 
 def is_plain(markdown):
@@ -85,14 +85,14 @@ def test_a_search_by_class_narrows_what_random_can_hit(open_page):
 
 def test_a_neuron_is_chosen_by_keyboard_and_walked_from(open_page):
     app = open_page("network", net="tiny-inrs/000002")
-    app.selectbox(key="neuron.layer").set_value(1).run()
-    assert app.session_state["network.neuron"] == 2
+    app.selectbox(key="neuron.layer0").set_value(1).run()
+    assert app.session_state["address.neuron"] == 2
     assert any("2 in · 8 out" in text.value for text in app.markdown)
     assert app.code[0].value == "0.bias[0]\n0.weight[0]\n2.weight[:, 0]"
     walk = next(button for button in app.button if (button.key or "").startswith("neuron.walk"))
     walk.click().run()
     assert not app.exception
-    assert app.session_state["network.neuron"] in (0, 1)
+    assert app.session_state["address.neuron"] in (0, 1)
 
 
 @pytest.mark.parametrize("net", ["tiny-inrs/000001", "tiny-cnns/00000-000001"])
@@ -109,14 +109,39 @@ def test_activations_for_a_chosen_input_are_sent_when_the_viewer_wants_them(open
     assert viewer(app)["activations"] not in (before, None)
 
 
+@pytest.mark.parametrize("net", ["tiny-inrs/000001", "tiny-cnns/00000-000001"])
+def test_neurons_are_coloured_by_their_share_of_what_a_model_answers(open_page, checkpoints, monkeypatch, net):
+    from app import explained
+    from app.state import Selection
+    from app.viewer.packing import unpack
+    from app.viewer.scene import pack_numbers
+
+    monkeypatch.setenv("NGCORE_CHECKPOINTS", str(checkpoints))
+    app = open_page("network", net=net)
+    assert viewer(app)["numbers"] is None
+    look_at(app, colour="attribution")
+    assert not app.exception and not app.error
+    assert viewer(app)["numbers"] and viewer(app)["words"]["colours"][-1][0] == "attribution"
+    selection = Selection.parse(net)
+    found = explained.explanation(explained.model_for(selection), selection, "gradient")
+    assert any(found.explains.split()[0] in caption.value for caption in app.caption)
+    shares = unpack(pack_numbers(found.structure.architecture, {"attribution": found.nodes.double().numpy()}))[1]
+    assert shares["attribution"] == pytest.approx(found.nodes.nan_to_num().numpy(), rel=1e-5)
+
+
 def wants_activations(app):
     """Let the viewer ask for activations, as its list of colours does."""
+    look_at(app, colour="activation")
+
+
+def look_at(app, **fields):
+    """Look at the graph in a way that the viewer says."""
     from app import cached
-    from app.components.graph_viewer import WISHES_KEY
-    from app.viewer.events import Wish
+    from app.viewer.look_link import LOOKS_KEY
+    from app.viewer.looks import Look
 
     architecture = cached.network(app.session_state["state.selection"]).architecture
-    app.session_state[WISHES_KEY] = {architecture.id: Wish(colour="activation")}
+    app.session_state[LOOKS_KEY] = {architecture.id: Look(**fields)}
     app.run()
 
 

@@ -39,12 +39,12 @@ def viewer(app):
     return json.loads(app.get("bidi_component")[0].proto.json)
 
 
-def wish(name, **fields):
-    """State of a session in which the viewer wants something of a network."""
-    from app.components.graph_viewer import WISHES_KEY
-    from app.viewer.events import Wish
+def looked_at(name, **fields):
+    """State of a session in which a network is looked at in some way."""
+    from app.viewer.look_link import LOOKS_KEY
+    from app.viewer.looks import Look
 
-    return {WISHES_KEY: {DAGS[name].id: Wish(**fields)}}
+    return {LOOKS_KEY: {DAGS[name].id: Look(**fields)}}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -65,7 +65,7 @@ def test_every_tab_takes_every_network(open_dag, icon, name):
 
 @pytest.mark.parametrize("name", DAGS)
 def test_every_network_is_drawn_with_activations(open_dag, name):
-    app = open_dag("network", name, **wish(name, colour="activation"))
+    app = open_dag("network", name, **looked_at(name, colour="activation"))
     assert not app.exception and not app.error
     assert all(viewer(app)[part] for part in ("scene", "edges", "activations"))
 
@@ -77,18 +77,18 @@ def test_neurons_are_chosen_by_block_and_walked_from(open_dag, monkeypatch, is_l
     if is_large:
         monkeypatch.setattr(sent, "has_whole_view", lambda architecture: False)
     app = open_dag("network", "transformer")
-    app.selectbox(key="neuron.layer").set_value(3).run()
+    app.selectbox(key="neuron.layer0").set_value(3).run()
     assert not app.exception
-    node = app.session_state["network.neuron"]
+    node = app.session_state["address.neuron"]
     assert viewer(app)["selected"] == node
     walk = next(button for button in app.button if (button.key or "").startswith("neuron.walk"))
     walk.click().run()
     assert not app.exception
-    assert app.session_state["network.neuron"] != node
+    assert app.session_state["address.neuron"] != node
 
 
 def test_tokens_are_typed_and_wrong_ones_are_explained(open_dag):
-    app = open_dag("network", "transformer", **wish("transformer", colour="activation"))
+    app = open_dag("network", "transformer", **looked_at("transformer", colour="activation"))
     app.text_input(key="input.tokens9x5").set_value("0, 1 2;3 8").run()
     assert not app.exception and not app.error
     app.text_input(key="input.tokens9x5").set_value("0 1 2 3 9").run()

@@ -210,8 +210,9 @@ def test_positions_are_spread_evenly_and_a_few_are_all_taken():
 def test_changes_are_measured_per_tensor_and_per_neuron(selection):
     """Mirroring negates the first column of 0.weight: a neuron moves by twice that weight, and no other tensor does."""
     from app.graph_view import view_of
-    from app.studio.changes import difference, layer_changes, neuron_changes, neuron_sizes
+    from app.studio.changes import layer_changes, neuron_changes, neuron_sizes
     from app.studio.states import states
+    from app.viewer.changes import difference, neuron_lengths
 
     start, end = states(selection, (Step("mirror"),))
     rows = layer_changes(end.network, start.network)
@@ -219,6 +220,7 @@ def test_changes_are_measured_per_tensor_and_per_neuron(selection):
     view, before = view_of(difference(end.network, start.network)), view_of(start.network)
     column = start.network.parameters["0.weight"][0, :, 0].numpy()
     assert neuron_sizes(view)[2:10] == pytest.approx(2 * np.abs(column), rel=1e-5)
+    assert neuron_lengths(difference(end.network, start.network)) == pytest.approx(neuron_sizes(view), rel=1e-5)
     furthest = neuron_changes(view, before, 3)
     assert furthest[0]["neuron"] == f"layer 1 · {np.abs(column).argmax()}" and len(furthest) == 3
     assert neuron_changes(view_of(difference(start.network, start.network)), before, 3) == []

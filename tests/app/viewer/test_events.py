@@ -2,14 +2,25 @@
 
 import pytest
 
-WISH = {"shape": "a", "open": [0, 2], "colour": "activation", "isFull": True}
+LOOK = {
+    "shape": "a",
+    "open": [0, 2],
+    "colour": "activation",
+    "isFull": True,
+    "k": 200,
+    "least": 0.5,
+    "isByLayer": False,
+}
 CHOSEN = {"key": "k", "node": 4, "count": 3}
 
 
-def test_a_wish_and_a_selection_are_read():
-    from app.viewer.events import Chosen, Wish, chosen_of, wish_of
+def test_a_look_and_a_selection_are_read():
+    from app.viewer.events import Chosen, chosen_of, look_of
+    from app.viewer.looks import Look
 
-    assert wish_of(WISH, shape="a", num_units=3) == Wish(frozenset({0, 2}), "activation", is_full=True)
+    assert look_of(LOOK, shape="a", num_units=3) == Look(frozenset({0, 2}), "activation", True, 200, 0.5, False)
+    at_first = {"shape": "a", "open": None, "colour": "", "isFull": False, "k": None, "least": 0, "isByLayer": True}
+    assert look_of(at_first, shape="a", num_units=3) == Look()
     assert chosen_of(CHOSEN, key="k", num_nodes=5) == Chosen(4, 3)
     assert chosen_of({**CHOSEN, "node": None}, key="k", num_nodes=5) == Chosen(None, 3)
 
@@ -28,19 +39,29 @@ def test_a_wish_and_a_selection_are_read():
         {"colour": ["bias"]},
         {"isFull": 1},
         {"isFull": None},
+        {"isByLayer": "yes"},
+        {"k": 0},
+        {"k": 1.5},
+        {"k": True},
+        {"k": 2_000_000},
+        {"least": -1},
+        {"least": float("nan")},
+        {"least": float("inf")},
+        {"least": None},
+        {"least": "1"},
     ],
 )
-def test_a_wish_of_anything_else_is_ignored(change):
-    from app.viewer.events import wish_of
+def test_a_look_of_anything_else_is_ignored(change):
+    from app.viewer.events import look_of
 
-    assert wish_of({**WISH, **change}, shape="a", num_units=3) is None
+    assert look_of({**LOOK, **change}, shape="a", num_units=3) is None
 
 
 @pytest.mark.parametrize("sent", [None, 1, "x", [], {}])
 def test_what_is_no_mapping_of_the_right_kind_is_ignored(sent):
-    from app.viewer.events import chosen_of, wish_of
+    from app.viewer.events import chosen_of, look_of
 
-    assert wish_of(sent, shape="a", num_units=3) is None
+    assert look_of(sent, shape="a", num_units=3) is None
     assert chosen_of(sent, key="k", num_nodes=5) is None
 
 

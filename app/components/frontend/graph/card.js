@@ -1,8 +1,11 @@
 // The card of what is selected: its numbers, its path to copy, its strongest edges to walk along.
 
 import { inDigits, inWords, signed } from "./colour.js";
+import { button, copyable, element } from "./elements.js";
+import { kernelGrid } from "./kernels.js";
 
 const ROWS = 5;
+const SIZES = ["fan_in", "change"]; // numbers that have no sign
 
 export function fillCard(box, view) {
   box.replaceChildren();
@@ -22,15 +25,29 @@ export function fillCard(box, view) {
 
 function neuronCard(box, view, item) {
   const { model } = view;
-  const facts = [model.arrays.has_bias[item] ? `bias ${signed(model.arrays.bias[item])}` : "no bias"];
-  facts.push(`fan-in norm ${inDigits(model.arrays.fan_in[item])}`);
-  if (view.activations) facts.push(`activation ${signed(view.activations.values[item])}`);
-  box.append(element("p", "facts", facts.join(" · ")));
+  box.append(element("p", "facts", numbersInWords(view, item).join(" · ")));
   const path = model.biasPathOf(item);
   if (path) box.append(copyable(path));
   const { in: into, out } = view.neighboursOf(item);
-  box.append(edgeList("Strongest incoming", into, view), edgeList("Strongest outgoing", out, view));
+  const { kernels } = view.extras;
+  const hasKernels = kernels?.node === model.nodeOf(item);
+  if (hasKernels) box.append(kernelGrid(kernels, view));
+  const listed = hasKernels ? into.filter(({ part }) => part.block.area === 1) : into; // the others are pictures
+  box.append(edgeList("Strongest incoming", listed, view), edgeList("Strongest outgoing", out, view));
   if (!into.length && !out.length) box.append(element("p", "facts", "Open the layers beside it to see its edges."));
+}
+
+// All that is known of a neuron, each number with its name.
+export function numbersInWords(view, item) {
+  const { arrays } = view.model;
+  const found = [];
+  for (const [name, title, unit = ""] of view.data.words.colours) {
+    const numbers = view.numbersOf(name);
+    if (!numbers) continue;
+    if (name === "bias" && !arrays.has_bias[item]) found.push("no bias");
+    else found.push(`${title} ${SIZES.includes(name) ? inDigits(numbers[item]) : signed(numbers[item])} ${unit}`.trim());
+  }
+  return found;
 }
 
 function edgeList(title, edges, view) {
@@ -51,7 +68,8 @@ function unitCard(box, view, number) {
   const facts = [unit.kind, `${inWords(unit.size)} neurons`, unit.activation].filter(Boolean);
   box.append(element("p", "facts", facts.join(" · ")));
   unit.tensors.forEach((name) => box.append(copyable(name)));
-  if (unit.glance) box.append(histogram(unit.glance), element("p", "facts", `|w| from 0 to ${inDigits(unit.glance.largest)}`));
+  const { size } = view.data.words;
+  if (unit.glance) box.append(histogram(unit.glance, size), element("p", "facts", `${size} from 0 to ${inDigits(unit.glance.largest)}`));
   const links = view.model.links.filter(({ source, target }) => source !== target);
   box.append(linkList("Reads", links.filter((link) => link.target === number).map((link) => link.source), view));
   box.append(linkList("Read by", links.filter((link) => link.source === number).map((link) => link.target), view));
@@ -72,7 +90,7 @@ function linkList(title, numbers, view) {
   return part;
 }
 
-function histogram({ counts, largest }) {
+function histogram({ counts, largest }, size) {
   const box = element("div", "histogram");
   const most = Math.log1p(Math.max(...counts));
   counts.forEach((count, i) => {
@@ -82,40 +100,6 @@ function histogram({ counts, largest }) {
     box.append(bar);
   });
   box.setAttribute("role", "img");
-  box.setAttribute("aria-label", `Histogram of |w| with logarithmic counts, up to ${inDigits(largest)}`);
+  box.setAttribute("aria-label", `Histogram of ${size} with logarithmic counts, up to ${inDigits(largest)}`);
   return box;
-}
-
-function copyable(path) {
-  const row = element("div", "path");
-  row.append(element("code", "", path));
-  const copy = button("Copy", async () => {
-    try {
-      await navigator.clipboard.writeText(path);
-    } catch {
-      const range = document.createRange();
-      range.selectNodeContents(row.querySelector("code"));
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
-      copy.textContent = "Press Ctrl+C";
-      return;
-    }
-    copy.textContent = "Copied";
-  });
-  row.append(copy);
-  return row;
-}
-
-export function element(name, className = "", text = "") {
-  const found = document.createElement(name);
-  found.className = className;
-  found.textContent = text; // names come from strangers
-  return found;
-}
-
-export function button(text, act) {
-  const found = element("button", "", text);
-  found.type = "button";
-  found.onclick = act;
-  return found;
 }

@@ -1,13 +1,12 @@
 // The buttons, sliders, search and key around the drawing.
 
-import { element } from "./card.js";
 import { cssOf, inDigits, inWords } from "./colour.js";
+import { element } from "./elements.js";
 import { savePng, saveSvg } from "./files.js";
 import { countOf } from "./painter.js";
 
 const MAX_HITS = 200;
 const MAX_KEYS = 8;
-const TITLES = { bias: "bias", fan_in: "fan-in norm", activation: "activation" };
 const FACTOR = 1.4;
 
 export class Controls {
@@ -24,6 +23,7 @@ export class Controls {
     }
     view.find(".k").oninput = (event) => this.set("k", countAt(event.target.value / 100, view.model?.held ?? 1));
     view.find(".least").oninput = (event) => this.set("least", (event.target.value / 100) ** 2 * (view.model?.largest ?? 0));
+    for (const slider of [view.find(".k"), view.find(".least")]) slider.onchange = () => view.model && view.tellPython();
     view.find(".scale").onchange = (event) => view.setScale(event.target.value === "layer");
     view.find(".colour").onchange = (event) => view.setColour(event.target.value);
     this.search = view.find(".search input");
@@ -37,7 +37,8 @@ export class Controls {
     if (!this.view.model) return;
     this.view[name] = value;
     this.showSliders();
-    this.view.moved();
+    this.view.moves();
+    this.view.tell((other) => other.follow(this.view.look, true));
   }
 
   fullscreen() {
@@ -59,12 +60,25 @@ export class Controls {
     const { view } = this;
     if (!view.model || !view.colours) return;
     view.find(".scale").value = view.isByLayer ? "layer" : "network";
-    view.find(".colour").value = view.colour;
+    this.showWords();
     for (const one of view.root.querySelectorAll("[data-do=present]")) one.setAttribute("aria-pressed", view.isPresenting);
     view.overlay.canvas.setAttribute("aria-label", `Neural graph: ${view.model.units.map((unit) => `${unit.name}, ${unit.size} neurons`).slice(0, 40).join("; ")}`);
     this.showSliders();
     this.showMore();
     this.showKey();
+  }
+
+  // What the numbers of edges and neurons are, in the words of Python.
+  showWords() {
+    const { view } = this;
+    const { colours, size } = view.data.words;
+    if (JSON.stringify(colours) !== this.choices) {
+      this.choices = JSON.stringify(colours);
+      view.find(".colour").replaceChildren(...colours.map(([value, title]) => Object.assign(element("option", "", title), { value })));
+    }
+    view.find(".colour").value = view.colour;
+    view.find("[data-do=play]").hidden = !colours.some(([name]) => name === "activation");
+    view.find(".least-name").textContent = `Least ${size}`;
   }
 
   showSliders() {
@@ -98,7 +112,7 @@ export class Controls {
       view.find(".count").textContent = `No two layers beside each other are open; the network has ${inWords(view.model.numEdges)} edges`;
       return this.mark();
     }
-    const words = [`${inWords(count)} of ${inWords(view.model.isWhole ? total.count : Math.max(total.count, count))} edges, ${percent(share)} of the total |w|`];
+    const words = [`${inWords(count)} of ${inWords(view.model.isWhole ? total.count : Math.max(total.count, count))} edges, ${percent(share)} of the total ${view.data.words.size}`];
     if (view.drawn?.isCancelled) words.push(`cancelled at ${inWords(view.drawn.done)}`);
     if (!view.model.isWhole) words[0] = `${words[0]} between open layers; the network has ${inWords(view.model.numEdges)}`;
     if (view.isFull && heldInAll < total.count) words.push(`beyond ${inWords(view.data.fullBudget)} a layer is clearer closed, as a matrix`);
@@ -111,7 +125,7 @@ export class Controls {
     const { view } = this;
     view.root.dataset.drawn = view.drawn?.done ?? 0;
     view.root.dataset.planned = view.drawn?.planned ?? 0;
-    view.root.dataset.ready = view.job || view.isMoving ? "no" : "yes";
+    view.root.dataset.ready = view.job || view.isMoving || view.arriving ? "no" : "yes";
   }
 
   showKey() {
@@ -120,7 +134,7 @@ export class Controls {
     box.replaceChildren();
     const where = view.isByLayer ? ", scaled by layer" : "";
     const limit = view.isByLayer ? "" : inDigits(view.model.limit);
-    box.append(ramp(`weight${where}`, limit, [view.colours.negative, view.colours.muted, view.colours.positive], true));
+    box.append(ramp(`${view.data.words.edge}${where}`, limit, [view.colours.negative, view.colours.muted, view.colours.positive], true));
     if (view.colour === "layer") {
       view.model.units.slice(0, MAX_KEYS).forEach((unit, i) => {
         const row = element("span", "", "");
@@ -131,8 +145,9 @@ export class Controls {
       });
       return;
     }
-    const title = `neuron: ${TITLES[view.colour]}${where}`;
-    box.append(ramp(title, view.isByLayer ? "" : inDigits(view.limits?.[0] ?? 1), [view.colours.negative, view.colours.zero, view.colours.positive], false));
+    const title = `neuron: ${view.titleOf(view.colour)}${where}`;
+    const { negative, zero, positive } = view.colours;
+    box.append(ramp(title, view.isByLayer ? "" : inDigits(view.limits?.[0] ?? 1), view.isSize ? [zero, positive] : [negative, zero, positive], false));
   }
 
   showHits() {
@@ -188,7 +203,7 @@ function ramp(title, limit, colours, isWedge) {
   const found = element("span", "ramp");
   const bar = element("i", isWedge ? "wedge" : "");
   bar.style.background = `linear-gradient(90deg, ${colours.map((colour) => cssOf(colour)).join(", ")})`;
-  found.append(title, limit && `−${limit}`, bar, limit && `+${limit}`);
+  found.append(title, limit && (colours.length === 2 ? "0" : `−${limit}`), bar, limit && `+${limit}`);
   return found;
 }
 

@@ -70,7 +70,7 @@ export class Input {
     this.drop(event);
     if (!wasClick) return;
     const meant = this.meant(...this.at(event));
-    view.select(meant?.edge ? null : meant, true);
+    view.select(meant?.edge ? null : meant);
     view.overlay.canvas.focus({ preventScroll: true });
   }
 
@@ -146,7 +146,7 @@ export class Input {
       p: () => view.present(),
       "/": () => view.find(".search input").focus(),
       Enter: () => view.enter(),
-      Escape: () => (view.isPresenting ? view.present() : view.select(null, true)),
+      Escape: () => (view.isPresenting ? view.present() : view.select(null)),
       ArrowLeft: () => this.walk("left"),
       ArrowRight: () => this.walk("right"),
       ArrowUp: () => this.walk("up"),

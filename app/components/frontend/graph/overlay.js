@@ -1,5 +1,6 @@
 // Draws on the canvas above the edges: names, closed layers as matrices, links between them, what is selected.
 
+import { numbersInWords } from "./card.js";
 import { cssOf, divergingOf, inDigits, inWords } from "./colour.js";
 
 const LEGIBLE = 9; // pixels from a neuron to the next at which its own name fits
@@ -280,10 +281,7 @@ export function hintOf(view, { item = null, unit = null, edge = null }) {
     return [`${model.nameOf(source)} → ${model.nameOf(target)}`, value, model.pathOf(edge.part, edge.edge)];
   }
   if (item !== null) {
-    const lines = [model.nameOf(item)];
-    if (model.arrays.has_bias[item]) lines.push(`bias ${inDigits(model.arrays.bias[item])}`);
-    if (view.activations) lines.push(`activation ${inDigits(view.activations.values[item])}`);
-    return lines;
+    return [model.nameOf(item), ...numbersInWords(view, item)];
   }
   const own = model.units[unit];
   return [own.name, `${own.kind}, ${inWords(own.size)} neurons`, ...own.tensors];
