@@ -26,8 +26,12 @@ export class Explorer extends Drawing {
   // Select a neuron, a layer or, with null, nothing, here and in linked viewers, and tell Python.
   select(meant) {
     const before = this.selection?.item ?? null;
+    this.leader = null;
     this.show(meant);
-    this.tell((other) => other.show(meant));
+    this.tell((other) => {
+      other.leader = this; // Python's answer is to what this one sends
+      other.show(meant);
+    });
     const item = this.selection?.item ?? null;
     if (item !== before && this.data.isSelectionShared) this.emit("selected", { key: this.key, node: item === null ? null : this.model.nodeOf(item), count: ++this.sent });
     if (this.selection) this.say(hintOf(this, this.selection).join(", "));

@@ -1,10 +1,11 @@
 // Draws edges and neurons with WebGL 2: few edges with their widths, many as lines, a million in slices.
 
-import { buildProgram, buildTexture, EDGE_FRAGMENT, EDGE_VERTEX, fillTexture, NODE_FRAGMENT, NODE_VERTEX, TILES } from "./shaders.js";
+import { buildProgram, buildTexture, fillTexture, LINE_FRAGMENT, LINE_VERTEX, NODE_FRAGMENT, NODE_VERTEX, QUAD_FRAGMENT, QUAD_VERTEX, TILES } from "./shaders.js";
 
 const QUADS = 6_000; // edges that are drawn with their widths
 const STEADY_MS = 60; // of a frame while the drawing moves
-const SLICE_MS = 180; // of a slice at rest
+const SLICE_MS = 300; // of a slice at rest
+const LEAST_SLICE = 25_000; // edges; showing a slice costs as much as some thousands of them
 
 export class Painter {
   constructor(canvas) {
@@ -18,9 +19,12 @@ export class Painter {
   // Programs and textures; again after a lost context, whose contents have to be taken again.
   prepare() {
     const { gl } = this;
-    this.edgeProgram = buildProgram(gl, EDGE_VERTEX, EDGE_FRAGMENT);
-    this.nodeProgram = buildProgram(gl, NODE_VERTEX, NODE_FRAGMENT);
-    if (!this.edgeProgram || !this.nodeProgram) return;
+    this.programs = {
+      lines: buildProgram(gl, LINE_VERTEX, LINE_FRAGMENT),
+      quads: buildProgram(gl, QUAD_VERTEX, QUAD_FRAGMENT),
+      nodes: buildProgram(gl, NODE_VERTEX, NODE_FRAGMENT),
+    };
+    if (!this.canDraw) return;
     const names = ["places", "edges", "numbers", "tiles"];
     this.textures = Object.fromEntries(names.map((name) => [name, buildTexture(gl)]));
     this.formats = {
@@ -33,7 +37,7 @@ export class Painter {
   }
 
   get canDraw() {
-    return Boolean(this.gl && this.edgeProgram && this.nodeProgram);
+    return Boolean(this.gl && Object.values(this.programs).every(Boolean));
   }
 
   fill(name, numbers) {
@@ -82,7 +86,8 @@ export class Painter {
   // Draw the edges of a plan, from `done` of all on, for as long as a slice takes; returns how many are drawn then.
   paintEdges(view, plan, done, isMoving) {
     const { gl } = this;
-    const { at } = this.use(this.edgeProgram, view);
+    const kind = this.isQuads ? "quads" : "lines";
+    const { at } = this.use(this.programs[kind], view);
     const each = this.isQuads ? 6 : 2;
     if (this.isQuads) {
       gl.disable(gl.DEPTH_TEST);
@@ -92,11 +97,9 @@ export class Painter {
       gl.enable(gl.DEPTH_TEST);
       gl.disable(gl.BLEND);
     }
-    gl.uniform1i(at.isQuad, this.isQuads);
     gl.uniform1f(at.strength, this.isQuads ? 0.35 + 0.35 * view.edgeWidth : 0.9);
-    gl.uniform1f(at.width, view.edgeWidth);
-    const kind = this.isQuads ? "quads" : "lines";
-    const most = this.isQuads || isMoving ? Infinity : Math.max(4_000, Math.floor(SLICE_MS / this.cost[kind]));
+    gl.uniform1f(at.width ?? null, view.edgeWidth);
+    const most = this.isQuads || isMoving ? Infinity : Math.max(LEAST_SLICE, Math.floor(SLICE_MS / this.cost[kind]));
     const started = performance.now();
     let [seen, drawn] = [0, 0];
     for (const { part, count } of plan) {
@@ -121,7 +124,7 @@ export class Painter {
     const { gl } = this;
     const [source, target] = [view.model.units[part.block.source], view.model.units[part.block.target]];
     gl.uniform1i(at.first, first);
-    gl.uniform1i(at.count, count);
+    gl.uniform1i(at.count ?? null, count);
     gl.uniform1i(at.sourceItem, source.first);
     gl.uniform1i(at.targetItem, target.first);
     gl.uniform1i(at.isWeight, part.isWeight);
@@ -145,7 +148,7 @@ export class Painter {
 
   paintNodes(view) {
     const { gl } = this;
-    const { at } = this.use(this.nodeProgram, view);
+    const { at } = this.use(this.programs.nodes, view);
     gl.enable(gl.DEPTH_TEST);
     gl.depthFunc(gl.ALWAYS);
     gl.disable(gl.BLEND);

@@ -1,6 +1,6 @@
-// The two programs: edges as lines or as quads of their own width, neurons as discs, squares or pictures.
+// The three programs: edges as lines or as quads of their own width, neurons as discs, squares or pictures.
 
-export const TEXELS = 2048; // a row of the textures that hold edges and items
+export const TEXELS = 2048; // a power of two; a row of the textures that hold edges and items
 export const TILES = 64; // pictures in a row of their atlas
 
 const COMMON = `#version 300 es
@@ -11,7 +11,7 @@ uniform vec2 centre, canvas; // of the drawing; pixels
 uniform float zoom;          // pixels for a unit of the drawing
 
 vec2 placeOf(int item) {
-  return texelFetch(places, ivec2(item % ${TEXELS}, item / ${TEXELS}), 0).xy;
+  return texelFetch(places, ivec2(item & ${TEXELS - 1}, item >> ${Math.log2(TEXELS)}), 0).xy;
 }
 vec2 onScreen(vec2 place) {
   return (place - centre) * zoom;
@@ -20,52 +20,81 @@ vec4 clipped(vec2 pixel, float depth) {
   return vec4(pixel.x * 2.0 / canvas.x, -pixel.y * 2.0 / canvas.y, depth, 1);
 }`;
 
-export const EDGE_VERTEX = `${COMMON}
+const EDGE = `${COMMON}
 uniform highp usampler2D edges;
 uniform int first, count, sourceItem, targetItem;
-uniform bool isQuad, isWeight;
+uniform bool isWeight;
 uniform vec4 way;      // a point that this part of the line starts from, one that it ends at
 uniform bvec2 hasWay;
 uniform float limit, width, strength;
 uniform vec3 negative, positive, muted, background;
-out vec4 colour;
+
+uvec2 texelOf(int number) {
+  return texelFetch(edges, ivec2(number & ${TEXELS - 1}, number >> ${Math.log2(TEXELS)}), 0).xy;
+}
+float shareOf(float value) {
+  return isWeight ? min(abs(value) / limit, 1.0) : 0.3;
+}
+vec3 inkOf(float value) {
+  return !isWeight ? muted : value < 0.0 ? negative : positive;
+}
+vec2 startOf(uint ends) {
+  return onScreen(hasWay.x ? way.xy : placeOf(sourceItem + int(ends & 0xffffu)));
+}
+vec2 endOf(uint ends) {
+  return onScreen(hasWay.y ? way.zw : placeOf(targetItem + int(ends >> 16)));
+}`;
+
+// Lines cover each other by their depth, in any order; all that a pixel of them needs is one colour.
+export const LINE_VERTEX = `${EDGE}
+flat out vec3 colour;
+
+void main() {
+  uvec2 texel = texelOf(first + (gl_VertexID >> 1));
+  float value = uintBitsToFloat(texel.y);
+  float share = shareOf(value);
+  colour = mix(background, inkOf(value), strength * (0.15 + 0.85 * share * share));
+  gl_Position = clipped((gl_VertexID & 1) == 0 ? startOf(texel.x) : endOf(texel.x), 0.9 - 0.8 * share);
+}`;
+
+export const LINE_FRAGMENT = `#version 300 es
+precision mediump float;
+flat in vec3 colour;
+out vec4 ink;
+void main() {
+  ink = vec4(colour, 1);
+}`;
+
+// Quads blend, so that the strongest come last.
+export const QUAD_VERTEX = `${EDGE}
+flat out vec4 colour;
 out float across;
 
 void main() {
-  // Quads blend, so that the strongest come last; lines cover each other by their depth in any order.
-  int corner = isQuad ? gl_VertexID % 6 : gl_VertexID % 2;
-  int number = isQuad ? first + count - 1 - gl_VertexID / 6 : first + gl_VertexID / 2;
-  uvec2 texel = texelFetch(edges, ivec2(number % ${TEXELS}, number / ${TEXELS}), 0).xy;
+  int corner = gl_VertexID % 6;
+  uvec2 texel = texelOf(first + count - 1 - gl_VertexID / 6);
   float value = uintBitsToFloat(texel.y);
-  float share = isWeight ? min(abs(value) / limit, 1.0) : 0.3;
-  vec2 start = onScreen(hasWay.x ? way.xy : placeOf(sourceItem + int(texel.x & 0xffffu)));
-  vec2 end = onScreen(hasWay.y ? way.zw : placeOf(targetItem + int(texel.x >> 16)));
-  vec3 ink = !isWeight ? muted : value < 0.0 ? negative : positive;
-  if (!isQuad) {
-    colour = vec4(mix(background, ink, strength * (0.15 + 0.85 * share * share)), 1);
-    across = 0.0;
-    gl_Position = clipped(corner == 0 ? start : end, 0.9 - 0.8 * share);
-    return;
-  }
+  float share = shareOf(value);
+  vec2 start = startOf(texel.x);
+  vec2 end = endOf(texel.x);
   float half_width = max(0.5 + width * (isWeight ? 0.2 + 1.4 * share : 0.3), 1.0);
   vec2 along = normalize(end - start + vec2(1e-6, 0));
   float side = corner == 0 || corner == 3 || corner == 5 ? -1.0 : 1.0;
   bool isStart = corner == 0 || corner == 1 || corner == 3;
   across = side * half_width;
-  colour = vec4(ink, strength * (isWeight ? 0.15 + 0.8 * share : 0.55));
+  colour = vec4(inkOf(value), strength * (isWeight ? 0.15 + 0.8 * share : 0.55));
   gl_Position = clipped((isStart ? start : end) + vec2(-along.y, along.x) * side * half_width, 0.0);
 }`;
 
-export const EDGE_FRAGMENT = `#version 300 es
+export const QUAD_FRAGMENT = `#version 300 es
 precision highp float;
-uniform bool isQuad, isWeight;
-uniform float limit, width;
-in vec4 colour;
+uniform float width;
+flat in vec4 colour;
 in float across;
 out vec4 ink;
 void main() {
   ink = colour;
-  if (isQuad) ink.a *= clamp(0.5 + 0.5 * width + 1.0 - abs(across), 0.0, 1.0);
+  ink.a *= clamp(0.5 + 0.5 * width + 1.0 - abs(across), 0.0, 1.0);
 }`;
 
 export const NODE_VERTEX = `${COMMON}

@@ -48,7 +48,8 @@ export class View extends Explorer {
     this.asked = data.asked;
     if (!this.hasEcho) this.sent = data.echo;
     this.hasEcho = true;
-    if (data.isSelectionShared && data.echo === this.sent) this.adopt(data.selected); // else an answer to what was selected before
+    const { data: last, sent } = this.leader ?? this;
+    if (data.isSelectionShared && last.echo === sent) this.adopt(data.selected); // else an answer to what was selected before
     this.controls.show();
     this.invalidate();
   }
