@@ -37,13 +37,11 @@ class NodeValues(NamedTuple):
         title: What the numbers are.
         values: (nodes,) numbers about zero.
         limit: The number at which the colour is full.
-        is_size: Whether no number is below zero.
     """
 
     title: str
     values: np.ndarray
     limit: float
-    is_size: bool = False
 
 
 def draw_graph_svg(
@@ -135,11 +133,10 @@ def _layer_names(view: GraphView, place: np.ndarray) -> Iterator[str]:
 
 
 def _gradients(theme: Theme) -> str:
-    """The scales of the key: of edges, of neurons, and of neurons that have no numbers below zero."""
+    """The scales of the key: of edges and of neurons."""
     scales = {
         "edges": (theme.negative, theme.muted, theme.positive),
         "nodes": (theme.negative, theme.zero, theme.positive),
-        "sizes": (theme.zero, theme.positive),
     }
     found = []
     for name, colours in scales.items():
@@ -157,10 +154,8 @@ def _key(view: GraphView, edge_title: str, nodes: NodeValues | None, theme: Them
     yield _scale(SIDE, y, edge_title, f"−{limit:.3g}", f"+{limit:.3g}", shape)
     x = SIDE + WIDTH / 2
     if nodes is not None:
-        ink = "sizes" if nodes.is_size else "nodes"
-        shape = f'<rect y="{-BAR_HEIGHT / 2}" width="{BAR}" height="{BAR_HEIGHT}" rx="2" fill="url(#{ink})"/>'
-        low = "0" if nodes.is_size else f"−{nodes.limit:.3g}"
-        yield _scale(x, y, f"neurons: {nodes.title}", low, f"+{nodes.limit:.3g}", shape)
+        shape = f'<rect y="{-BAR_HEIGHT / 2}" width="{BAR}" height="{BAR_HEIGHT}" rx="2" fill="url(#nodes)"/>'
+        yield _scale(x, y, f"neurons: {nodes.title}", f"−{nodes.limit:.3g}", f"+{nodes.limit:.3g}", shape)
         return
     for number, layer in enumerate(view.layers[:MAX_KEYS]):
         colour = CATEGORIES[number % len(CATEGORIES)]

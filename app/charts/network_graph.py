@@ -15,10 +15,9 @@ from app.graph_view import MAX_DRAWN_NODES, GraphView, NodeLayer
 WIDTH, HEIGHT = 1000.0, 800.0
 COLUMN_HEIGHT = 40  # neurons one above the other; more stand in several columns
 MIN_ROWS = 6
-NAME_LETTERS = 7.0  # width of a letter of a layer's name
-MIN_LETTERS = 9
 SKIP_BEND, BACKWARD_BEND = 0.25, 0.45
 MAX_SYMBOL, MIN_SYMBOL = 17.0, 3.0
+SMALL = 0.6  # of symbols and lines in a small picture
 
 
 def draw_network_graph(
@@ -28,11 +27,9 @@ def draw_network_graph(
     theme: Theme,
     node_values: np.ndarray | None = None,
     node_limit: float = 1.0,
-    selected: int | None = None,
-    is_small: bool = False,
     aspect: float = WIDTH / HEIGHT,
 ) -> dict[str, Any]:
-    """Draw neurons in columns and edges between them.
+    """Draw neurons in columns and edges between them, as a small picture.
 
     Args:
         view: The graph.
@@ -40,91 +37,63 @@ def draw_network_graph(
         theme: Colours.
         node_values: (nodes,) numbers about zero that colour the neurons; None colours them by layer.
         node_limit: The number at which the colour is full.
-        selected: The neuron whose edges stand out.
-        is_small: Whether it is a small picture, without toolbox and with thinner lines.
         aspect: Width of the drawing as a multiple of its height.
 
     Returns:
         Options whose series has the neurons of `drawn_nodes` as data, in that order.
     """
-    nodes = drawn_nodes(view, edges)
     place = positions(view) * (aspect * HEIGHT / WIDTH, 1.0)
     colours = node_colours(view, node_values, node_limit, theme)
-    sizes = symbol_sizes(place, view)
-    factor = 0.6 if is_small else 1.0
-    thickness = factor * min(1.0, max(0.45, (250 / max(len(edges), 1)) ** 0.5))
-    data = [
-        _node(view, int(node), place[node], colours[node], sizes[node] * factor, theme, is_selected=node == selected)
-        for node in nodes
-    ]
-    toolbox = {"feature": {"restore": {"title": "Whole graph"}}, "right": 4}
+    sizes = SMALL * symbol_sizes(place, view)
+    thickness = SMALL * min(1.0, max(0.45, (250 / max(len(edges), 1)) ** 0.5))
+    nodes = drawn_nodes(view, edges).tolist()
+    data = [_node(view, node, place[node], colours[node], sizes[node], theme) for node in nodes]
     return {
         "tooltip": {"confine": True},
         "animation": False,
-        **({} if is_small else {"toolbox": toolbox}),
         "series": [
             {
                 "type": "graph",
                 "layout": "none",
                 "preserveAspect": True,
-                "roam": not is_small,
-                "scaleLimit": {"min": 0.5, "max": 12},
-                "selectedMode": False if is_small else "single",
-                "data": [*data, *_layer_names(view, place, theme, is_small=is_small)],
-                "links": _links(view, edges, theme, selected, thickness),
+                "data": [*data, *_layer_sizes(view, place, theme)],
+                "links": _links(view, edges, theme, thickness),
                 "labelLayout": {"hideOverlap": True},
                 "emphasis": {"focus": "adjacency", "lineStyle": {"opacity": 1}, "label": {"show": False}},
                 "blur": {"lineStyle": {"opacity": 0.03}, "itemStyle": {"opacity": 0.25}},
-                "select": {"itemStyle": {"borderColor": theme.muted, "borderWidth": 1}},
                 "left": 34,
                 "right": 34,
-                "top": 34 if not is_small else 8,
-                "bottom": 26 if not is_small else 8,
+                "top": 8,
+                "bottom": 8,
             }
         ],
     }
 
 
-def _layer_names(view: GraphView, place: np.ndarray, theme: Theme, *, is_small: bool) -> list[dict[str, Any]]:
-    """Invisible nodes below the layers that carry their names; the browser hides those that would overlap."""
-    columns = columns_of(view)
-    names = []
-    for number, (x, y) in name_places(view, place).items():
-        layer = view.layers[number]
-        function = "" if layer.activation == "none" else f" · {layer.activation}"
-        name = fitting_name(layer, max(MIN_LETTERS, int(WIDTH / len(columns) / NAME_LETTERS)))
-        is_alone = any(column == [number] for column in columns)
-        text = f"{layer.size}" if is_small else f"{name}{function}\n{layer.size:,}"
-        if not is_alone and not is_small:
-            text = f"{name} · {layer.size:,}"
-        label = {"show": True, "formatter": _literal(text), "color": theme.text, "fontSize": 11, "lineHeight": 15}
-        label |= {"position": "inside"}
-        names.append(
-            {
-                "id": f"layer{number}",
-                "name": layer.name,
-                "x": round(x, 1),
-                "y": round(y, 1),
-                "symbol": "rect",
-                "symbolSize": [60, 20],
-                "itemStyle": {"color": "rgba(0,0,0,0)"},
-                "label": label,
-                "tooltip": {"show": False},
-                "emphasis": {"disabled": True},
-                "blur": {"label": {"opacity": 1}},
-            }
-        )
-    return names
+def _layer_sizes(view: GraphView, place: np.ndarray, theme: Theme) -> list[dict[str, Any]]:
+    """Invisible nodes below the layers that carry their sizes; the browser hides those that would overlap."""
+    label = {"show": True, "color": theme.text, "fontSize": 11, "position": "inside"}
+    return [
+        {
+            "id": f"layer{number}",
+            "name": view.layers[number].name,
+            "x": round(x, 1),
+            "y": round(y, 1),
+            "symbol": "rect",
+            "symbolSize": [60, 20],
+            "itemStyle": {"color": "rgba(0,0,0,0)"},
+            "label": {**label, "formatter": f"{view.layers[number].size:,}"},
+            "tooltip": {"show": False},
+            "emphasis": {"disabled": True},
+            "blur": {"label": {"opacity": 1}},
+        }
+        for number, (x, y) in name_places(view, place).items()
+    ]
 
 
 def fitting_name(layer: NodeLayer, letters: int) -> str:
     """The name of a layer, or a shorter one where there is less room."""
     return shortened(layer.name if len(layer.name) <= letters else layer.label or layer.name, letters)
-
-
-def _literal(text: str) -> str:
-    """Text that ECharts shows as it is: its templates are in braces, and names come from strangers."""
-    return text.replace("{", "(").replace("}", ")")
 
 
 def name_places(view: GraphView, place: np.ndarray) -> dict[int, tuple[float, float]]:
@@ -210,41 +179,31 @@ def node_colours(view: GraphView, values: np.ndarray | None, limit: float, theme
     return diverging(values, limit, theme)
 
 
-def _node(
-    view: GraphView, node: int, place: np.ndarray, colour: str, size: float, theme: Theme, *, is_selected: bool
-) -> dict[str, Any]:
-    border = {"borderColor": theme.accent, "borderWidth": 3} if is_selected else {"borderColor": theme.muted}
+def _node(view: GraphView, node: int, place: np.ndarray, colour: str, size: float, theme: Theme) -> dict[str, Any]:
     item: dict[str, Any] = {
         "id": str(node),
         "name": view.node_name(node),
         "x": round(float(place[0]), 1),
         "y": round(float(place[1]), 1),
-        "symbolSize": round(size * (1.4 if is_selected else 1.0), 1),
-        "itemStyle": {"color": colour, "borderWidth": 1, **border},
+        "symbolSize": round(size, 1),
+        "itemStyle": {"color": colour, "borderWidth": 1, "borderColor": theme.muted},
     }
     if view.has_bias[node]:
         item["value"] = float(f"{view.bias[node]:.4g}")
-    if is_selected:
-        item["select"] = {"itemStyle": border}
     return item
 
 
-def _links(
-    view: GraphView, edges: np.ndarray, theme: Theme, selected: int | None, factor: float
-) -> list[dict[str, Any]]:
-    """The edges, the weakest first, so that the strong ones lie on top; those of the selected neuron on top of all."""
-    limit = edge_limit(view)
-    is_own = (view.source[edges] == selected) | (view.target[edges] == selected)
-    order = edges[np.lexsort((np.abs(view.value[edges]), is_own))]
-    share = np.minimum(np.abs(view.value[order]) / limit, 1)
+def _links(view: GraphView, edges: np.ndarray, theme: Theme, factor: float) -> list[dict[str, Any]]:
+    """The edges, the weakest first, so that the strong ones lie on top."""
+    order = edges[np.argsort(np.abs(view.value[edges]), kind="stable")]
+    share = np.minimum(np.abs(view.value[order]) / edge_limit(view), 1)
     dense = 1 if len(edges) <= 150 else 0.75 if len(edges) <= 500 else 0.55
     links = []
     for number, part in zip(order.tolist(), share.tolist(), strict=True):
         source, target = int(view.source[number]), int(view.target[number])
-        is_dim = selected is not None and selected not in (source, target)
         style = line_style(view, number, part, theme)
         style["width"] = round(style["width"] * factor, 2)
-        style["opacity"] = round(style["opacity"] * (0.18 if is_dim else 1 if selected is not None else dense), 3)
+        style["opacity"] = round(style["opacity"] * dense, 3)
         value = float(f"{view.value[number]:.4g}")
         links.append({"source": str(source), "target": str(target), "value": value, "lineStyle": style})
     return links

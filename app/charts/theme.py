@@ -58,7 +58,7 @@ def _rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=float)
 
 
-def scale_key(title: str, limit: float, theme: Theme, *, lines: bool = False, is_size: bool = False) -> str:
+def scale_key(title: str, limit: float, theme: Theme, *, lines: bool = False) -> str:
     """A key of the diverging scale as HTML: a bar from −limit to +limit, as a wedge where width shows size.
 
     Args:
@@ -66,18 +66,16 @@ def scale_key(title: str, limit: float, theme: Theme, *, lines: bool = False, is
         limit: The number at which they are full.
         theme: Colours.
         lines: Whether lines have them, which are thicker where they are stronger.
-        is_size: Whether there are no numbers below zero; the bar begins there then.
     """
     shape = "clip-path:polygon(0 0,50% 45%,100% 0,100% 100%,50% 55%,0 100%);" if lines else ""
-    middle = theme.muted if lines else theme.zero
-    colours = ",".join([*([] if is_size else [theme.negative]), middle, theme.positive])
+    colours = ",".join([theme.negative, theme.muted if lines else theme.zero, theme.positive])
     bar = (
         f"<span style='display:inline-block;width:100px;height:11px;border-radius:2px;{shape}"
         f"background:linear-gradient(90deg,{colours})'></span>"
     )
     return (
         f"<span style='display:inline-flex;align-items:center;gap:6px;margin-right:18px'><span>{escape(title)}</span>"
-        f"<span>{'0' if is_size else f'−{limit:.3g}'}</span>{bar}<span>+{limit:.3g}</span></span>"
+        f"<span>−{limit:.3g}</span>{bar}<span>+{limit:.3g}</span></span>"
     )
 
 

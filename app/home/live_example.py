@@ -68,7 +68,6 @@ def _graph(selection: Selection) -> None:
         theme=colours,
         node_values=view.bias,
         node_limit=limit,
-        is_small=True,
         aspect=1.55,
     )
     alt = f"The neural graph of a network of {view.num_nodes} neurons, drawn in layers from left to right."

@@ -61,14 +61,6 @@ def test_neurons_of_a_wide_layer_have_places_of_their_own_beside_the_others():
     assert ends[0][1] < ends[1][0] and ends[1][1] < ends[2][0]
 
 
-def test_the_edges_of_the_selected_neuron_stand_out(view):
-    links = series(view, 40, selected=3)["links"]
-    own = [link["lineStyle"]["opacity"] for link in links if "3" in (link["source"], link["target"])]
-    others = [link["lineStyle"]["opacity"] for link in links if "3" not in (link["source"], link["target"])]
-    assert max(others) < max(own)
-    assert "3" in (links[-1]["source"], links[-1]["target"])
-
-
 def test_the_options_are_plain_json_and_name_every_neuron_once(view):
     options = series(view, 40, node_values=view.bias)
     ids = [node["id"] for node in json.loads(json.dumps(options))["data"]]

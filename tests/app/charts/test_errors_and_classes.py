@@ -20,6 +20,6 @@ def test_classes_have_a_column_before_and_one_after():
     assert [series["data"] for series in spec["series"]] == [[90.0, 10.0], [20.0, 80.0]]
 
 
-def test_a_key_of_sizes_begins_at_zero():
-    assert "<span>0</span>" in scale_key("size", 2.0, LIGHT, is_size=True)
-    assert "<span>−2</span>" in scale_key("change", 2.0, LIGHT)
+def test_a_key_reaches_as_far_below_zero_as_above_it():
+    key = scale_key("change", 2.0, LIGHT)
+    assert "<span>−2</span>" in key and "<span>+2</span>" in key

@@ -36,9 +36,9 @@ def test_neurons_coloured_by_numbers_have_a_scale(view):
     from app.charts.graph_svg import NodeValues, draw_graph_svg
 
     values = np.linspace(0, 2, view.num_nodes)
-    drawn = draw_graph_svg(view, view.strongest(5), title="t", nodes=NodeValues("size", values, 2.0, is_size=True))
+    drawn = draw_graph_svg(view, view.strongest(5), title="t", nodes=NodeValues("size", values, 2.0))
     root = ET.fromstring(drawn)
-    assert {"neurons: size", "0", "+2"} <= set(texts(root)) and "url(#sizes)" in drawn
+    assert {"neurons: size", "−2", "+2"} <= set(texts(root)) and "url(#nodes)" in drawn
     assert len(list(root.iter(f"{SVG}circle"))) == view.num_nodes
 
 

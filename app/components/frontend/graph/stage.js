@@ -38,12 +38,12 @@ export class Stage {
   }
 
   fitZoom() {
-    return Camera.fitting(this.model.bounds, this.width0, this.height0);
+    return Camera.fitting(this.model, this.width0, this.height0);
   }
 
   fit() {
     if (!this.model) return;
-    this.camera.fit(this.model.bounds, this.width0, this.height0);
+    this.camera.fit(this.model, this.width0, this.height0);
     this.moved();
   }
 
