@@ -43,8 +43,7 @@ def why_tab(selection: Selection, card: Card) -> None:
         found = explanation(card, selection, method)
     factor, unit = unit_of(card)
     shares = factor * found.nodes.nan_to_num().double().numpy()
-    with st.container(key="why-graph"):
-        _show_graph(selection, card, shares)
+    _show_graph(selection, card, shares)
     left, right = st.columns(2, gap="medium")
     with left:
         _show_layers(found, factor, unit)

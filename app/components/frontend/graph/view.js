@@ -83,7 +83,7 @@ export class View extends Explorer {
 
   takeScene(found, data) {
     this.remember();
-    const isSameShape = this.shape === data.shape;
+    const own = this.shape === data.shape ? this.look : null; // Python may not have heard of it yet
     [this.key, this.shape] = [data.key, data.shape];
     this.model = new Model(found);
     this.places = Float32Array.from(found.arrays.places);
@@ -92,7 +92,7 @@ export class View extends Explorer {
     const old = kept.get(this.key) ?? kept.get(this.shape);
     this.selection = kept.get(this.key)?.selection ?? null;
     this.linkOf = new Map(this.model.links.map((link) => [`${link.source}-${link.target}`, link]));
-    this.takeLook(isSameShape && this.isDue ? this.look : (data.look ?? old?.look ?? null));
+    this.takeLook(own ?? old?.look ?? data.look);
     this.hovered = this.neighbourhood = null;
     this.overlay.forget();
     this.arrange();
