@@ -12,7 +12,7 @@ from ngcore.tasks.evolution import EvolutionConfig, EvolutionTrainer, RulesSideB
 from ngcore.tasks.optimisees import Optimisee, TrainingImages, conv_net, initial_parameters, perceptron
 
 RULE = RuleConfig(d=4, num_layers=1, interval=2)
-FEW = EvolutionConfig(updates=4, num_pairs=2, validate_every=2, horizons=(3.0, 5.0), widths=(2,))
+FEW = EvolutionConfig(updates=4, num_pairs=2, validate_every=2, horizons=(3.0, 5.0), widths=(2,), sides=(14,))
 TASK = Optimisee(architecture=perceptron(4, 1, (1, 14, 14)), images="mnist", side=14, total_steps=6, batch_size=8)
 
 
@@ -78,7 +78,7 @@ def test_updates_go_downhill_to_the_best_rule(images, tmp_path, monkeypatch):
         return torch.stack(distances).sum(0).exp()
 
     monkeypatch.setattr(evolution, "final_losses", bowl)
-    config = EvolutionConfig(updates=200, learning_rate=0.02, weight_decay=0.0, validate_every=200)
+    config = EvolutionConfig(updates=200, num_pairs=16, learning_rate=0.02, weight_decay=0.0, validate_every=200)
     learned = evolve(config, images, tmp_path, rule=RULE)["rule"]
     answers = EvolutionTrainer(config, images, RULE).learned
     assert sum(tensor.numel() for tensor in answers.values()) > 50
