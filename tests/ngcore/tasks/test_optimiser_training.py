@@ -1,5 +1,7 @@
 """From a recipe to the checkpoint of an optimiser, and by its name to a training of a module."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,11 @@ from torch.nn import functional
 
 from ngcore.errors import CheckpointError, UnknownNameError
 from ngcore.optim import NeuralGraphOptimizer, RuleConfig, find_rules, load_rule
+from ngcore.paths import ASSETS
 from ngcore.tasks import meta_trainer, optimisees, optimiser_training
 from ngcore.tasks.meta_training import MetaConfig
 from ngcore.tasks.optimisees import Optimisee, perceptron
+from ngcore.training.checkpoint import read_card
 from ngcore.zoo import ImageSet
 
 NAME = "optimiser-tiny"
@@ -62,3 +66,22 @@ def test_what_is_no_optimiser_is_refused():
         load_rule("assets/checkpoints/mnist-statnn")
     with pytest.raises(UnknownNameError, match="recipe of an optimiser"):
         optimiser_training.train_optimiser("mnist-statnn")
+
+
+def test_the_rules_that_ship_open_and_change_what_is_made_by_hand():
+    folders = [folder for folder in find_rules().values() if ASSETS in folder.parents]
+    assert folders
+    for folder in folders:
+        card, rule = read_card(folder), load_rule(folder)
+        assert sum(parameter.numel() for parameter in rule.parameters()) == card["parameters"]
+        assert card["name"] == folder.name and card["command"] == f"ngcore train {folder.name}"
+        torch.manual_seed(0)
+        start, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.randn(6, 3)
+        trained = []
+        for one in (None, rule):
+            module = copy.deepcopy(start)
+            optimizer = NeuralGraphOptimizer(module, x, rule=one, total_steps=4)
+            functional.cross_entropy(module(x), torch.tensor([0, 1, 0, 1, 0, 1])).backward()
+            optimizer.step()
+            trained.append(nn.utils.parameters_to_vector(module.parameters()))
+        assert trained[1].isfinite().all() and not torch.allclose(*trained)
