@@ -106,6 +106,7 @@ def test_a_trained_rule_takes_part_under_its_own_name(open_page, monkeypatch):
 @pytest.mark.usefixtures("still")
 def test_a_sweep_is_a_race_of_every_rate(open_page, monkeypatch):
     monkeypatch.setattr("app.race.sweep.STEPS", 2)
+    monkeypatch.setattr("app.race.setup.find_rules", dict)
     app = open_page("race")
     click(app, "race.sweep_start")
     app.session_state["race.sweep"].race.advance(2)
