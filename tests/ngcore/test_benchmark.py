@@ -10,6 +10,8 @@ from ngcore.benchmark.processes import measure_in_processes
 from ngcore.benchmark.run import ratios
 from ngcore.errors import NeuralGraphError
 
+pytestmark = pytest.mark.xdist_group("benchmark")  # one process runs it once
+
 TINY = Plan(
     has_compiled=False,
     layer_sizes=(2, 4, 1),
