@@ -251,7 +251,9 @@ def losses_and_gradients(
     logits, statistics = training_logits(
         network.architecture, parameters, images, num_networks=len(network), factors={}
     )
-    each = functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="none")
+    rows = logits.flatten(0, 1)
+    rows = rows.float() if rows.dtype == torch.bfloat16 else rows
+    each = functional.cross_entropy(rows, labels.flatten(), reduction="none")
     losses = each.view(len(network), -1).mean(1)
     gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
     return losses.detach(), dict(zip(leaves, gradients, strict=True)), statistics

@@ -66,6 +66,7 @@ def test_a_chain_is_built_moved_undone_and_its_network_read_back(visit, edited_z
     settle(page)
     press(page, settle, "edit.remove.1")
     expect(page.get_by_text("1. Rotate", exact=True)).to_be_visible()
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Edited network")).click()
     assert download.value.suggested_filename == "edited-inrs-000003-edited.safetensors"

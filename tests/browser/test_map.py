@@ -126,6 +126,7 @@ DRAG = """([name, letters]) => {
 
 def drop(page, name, data):
     """Drag a file over the heading of the page, and let it go there."""
+    page.locator(".ngcore-drop").wait_for(state="attached")  # it listens once the page has run
     page.evaluate(DRAG, [name, base64.b64encode(data).decode()])
     expect(page.get_by_text("Drop to open")).to_be_visible()
     page.evaluate("drag('drop')")
@@ -141,6 +142,7 @@ def test_a_file_dropped_anywhere_is_placed_on_a_filtered_map_or_opened_and_a_rel
     page = open_map(f"{ADDRESS}&map_filter=label:c0,1&map_metric=Euclidean")
     some = page.get_by_role("heading", name=re.compile(r"^\d of 12 selected"))
     expect(some).to_be_visible()
+    settle(page)
     drop(page, "mine.safetensors", data)
     expect(page.get_by_text("Your networks on the map (1)")).to_be_visible()
     settle(page)

@@ -246,7 +246,7 @@ def test_settings_of_an_address_that_are_none_are_left_out(open_page):
     lies = {"map_neighbours": "999", "map_metric": "x", "map_filter": "label:c99!no such:c1", "map_key": "label"}
     app = open_page("map", net=NET, address=lies)
     assert not app.exception and not app.error
-    assert app.subheader[0].value == "All 12 networks on the map"
+    assert app.header[0].value == "All 12 networks on the map"
     assert "map_filter" not in app.query_params and "map_key" not in app.query_params
 
 

@@ -5,6 +5,7 @@ const FIRST = ".st-key-drop-target";
 const OWN_ZONES = "[data-testid=stFileUploaderDropzone]"; // Streamlit's, which take what is dropped on them
 const RUNNING = '[data-testid=stApp][data-test-script-state="running"]'; // a field may be replaced by then
 const WAIT_MS = 120_000; // for a field to open, beyond which the files are forgotten
+const QUIET_MS = 600; // for which a field must have stood there, with nothing running
 const MOST_FILES = 200;
 
 const instances = new WeakMap();
@@ -87,7 +88,16 @@ class Drop {
     const dropped = globalThis.ngcoreDropped;
     const isOver = !dropped || Date.now() - dropped.since > WAIT_MS;
     const field = isOver ? null : fieldFor(dropped.files);
-    if (!isOver && (!field || document.querySelector(RUNNING))) return this.watch();
+    if (!isOver && (!field || document.querySelector(RUNNING))) {
+      this.quiet = null;
+      return this.watch();
+    }
+    if (!isOver && this.quiet !== field) {
+      this.quiet = field; // the next run may follow at once, and replace it
+      setTimeout(() => this.deliver(), QUIET_MS);
+      return;
+    }
+    this.quiet = null;
     this.watching?.disconnect();
     delete globalThis.ngcoreDropped;
     if (!field) return;
