@@ -28,6 +28,7 @@ FEWEST_FOR_UMAP = 10  # and for t-SNE
 LARGEST_EXACT_PCA = 2_000  # above it the leading components are found by subspace iteration
 NUM_ITERATIONS = 8
 FORMAT_VERSION = 2
+FARTHEST = 1e15  # largest component of a network that is placed; squares of larger ones would not be finite
 
 # UMAP's compiled code does not support concurrent fits, and a second fit would only slow down the first.
 _FITTING = threading.Lock()
@@ -173,6 +174,7 @@ def _among(known: Tensor, coordinates: Tensor, components: Tensor, num_neighbour
     from sklearn.neighbors import NearestNeighbors
 
     k = min(num_neighbours, len(known))
+    components = components.nan_to_num(0.0).clamp(-FARTHEST, FARTHEST)
     found = NearestNeighbors(n_neighbors=k, n_jobs=1).fit(known.numpy()).kneighbors(components.numpy())
     distances, indices = (torch.from_numpy(array) for array in found)
     weights = 1 / distances.float().clamp_min(1e-6)

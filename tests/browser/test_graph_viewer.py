@@ -90,6 +90,8 @@ def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(loo
     viewer.until("v.selection.item === 18")
     settle(page)
     viewer.until("v.selection.item === 18 && v.sent === v.data.echo")
+    page.wait_for_url(re.compile("neuron=18"))
+    settle(page)
     walk = (
         page.locator(".st-key-network-viewer")
         .locator("xpath=ancestor::*")

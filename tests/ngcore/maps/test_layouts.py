@@ -142,6 +142,12 @@ def test_placing_on_a_known_umap_is_a_mean_of_near_networks_and_finds_a_fitted_o
     assert 40 <= newcomer[0, 0] <= 80
 
 
+def test_networks_of_the_largest_numbers_are_placed_somewhere_finite(clusters):
+    fit = fit_map(clusters, known=torch.arange(80.0).reshape(40, 2))
+    features = torch.stack([torch.full_like(clusters[0], 3e38), -torch.full_like(clusters[0], 3e38)])
+    assert place(fit, features).isfinite().all()
+
+
 def test_the_nearest_networks_are_found_in_order():
     features = torch.tensor([[0.0, 0.0], [3.0, 4.0], [1.0, 0.0], [0.0, -2.0]])
     indices, distances = nearest(features, features[:1], 3, metric="euclidean")
