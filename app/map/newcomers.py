@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_NEWCOMERS = 200
 MOST_REFUSALS = 5
 _KEPT_KEY, _READ_KEY, _REFUSED_KEY = "map.newcomers", "map.newcomers.read", "map.newcomers.refused"
+_FILES_KEY = "map.newcomer_files"
 
 
 def newcomers() -> dict[str, Kept]:
@@ -34,17 +35,15 @@ def newcomer_box(view: "MapView") -> None:
     label = f"Your networks on the map ({len(own):,})" if own else "Add your networks"
     with st.expander(label, icon=":material/add_location_alt:", key="map.newcomer_box"):
         with drop_target():
-            files = st.file_uploader(
+            st.file_uploader(
                 "Files of weights, several at once; drop them anywhere on the page",
                 type=list(ENDINGS),
                 accept_multiple_files=True,
-                key="map.newcomer_files",
+                key=_FILES_KEY,
+                on_change=_take_files,
                 help=f"Up to {MAX_NEWCOMERS} networks of the kind on this map. Files are read as data alone and never "
                 "stored. The map is not fitted again: they are projected onto it.",
             )
-        if count := _read(files):
-            st.toast(f"{count:,} {'network' if count == 1 else 'networks'} read", icon=":material/add_location_alt:")
-            st.rerun()
         for name, reason in st.session_state.get(_REFUSED_KEY, {}).items():
             st.warning(f"**{plain(name)}**: {plain(reason)}", icon=":material/warning:")
         if own:
@@ -52,6 +51,12 @@ def newcomer_box(view: "MapView") -> None:
             _list(view, own)
             if not had_features and map_data.has_features(view.seen):
                 st.rerun()  # the map was drawn without them
+
+
+def _take_files() -> None:
+    """Read what was chosen before the page runs: a run that another one overtakes would forget it."""
+    if count := _read(st.session_state.get(_FILES_KEY) or []):
+        st.toast(f"{count:,} {'network' if count == 1 else 'networks'} read", icon=":material/add_location_alt:")
 
 
 def _read(files: Sequence[Any]) -> int:

@@ -4,6 +4,10 @@ const FIELDS = "input[type=file]";
 const FIRST = ".st-key-drop-target";
 const OWN_ZONES = "[data-testid=stFileUploaderDropzone]"; // Streamlit's, which take what is dropped on them
 const RUNNING = '[data-testid=stApp][data-test-script-state="running"]'; // a field may be replaced by then
+const UPLOADER = "[data-testid=stFileUploader]";
+const TAKEN = "[data-testid=stFileUploaderFile]";
+const TAKING_MS = 2_500; // in which a field shows that it took a file
+const MOST_TRIES = 3;
 const WAIT_MS = 120_000; // for a field to open, beyond which the files are forgotten
 const QUIET_MS = 600; // for which a field must have stood there, with nothing running
 const MOST_FILES = 200;
@@ -100,11 +104,7 @@ class Drop {
     this.quiet = null;
     this.watching?.disconnect();
     delete globalThis.ngcoreDropped;
-    if (!field) return;
-    const transfer = new DataTransfer();
-    dropped.files.forEach((file) => transfer.items.add(file));
-    field.files = transfer.files;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
+    if (field) hand(dropped.files, field, MOST_TRIES);
   }
 
   watch() {
@@ -115,6 +115,19 @@ class Drop {
       attributeFilter: ["data-test-script-state"],
     });
   }
+}
+
+// Give files to a field; again, if it stands there after a while and shows none.
+function hand(files, field, tries) {
+  const transfer = new DataTransfer();
+  files.forEach((file) => transfer.items.add(file));
+  field.files = transfer.files;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+  if (tries <= 1) return;
+  setTimeout(() => {
+    const hasTaken = field.closest(UPLOADER)?.querySelector(TAKEN);
+    if (field.isConnected && !hasTaken) hand(files, field, tries - 1);
+  }, TAKING_MS);
 }
 
 // The page's own field for networks, or one that asks for such files by their endings.
