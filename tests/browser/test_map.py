@@ -133,7 +133,7 @@ def drop(page, name, data):
     expect(page.get_by_text("Drop to open")).to_be_hidden()
 
 
-def test_a_file_dropped_anywhere_is_placed_on_a_filtered_map_or_opened_and_a_reload_keeps_the_filter(open_map, settle):
+def test_a_reload_keeps_the_filter_and_a_file_dropped_anywhere_is_opened(open_map, settle):
     from ngcore.inr import initial_siren
     from ngcore.networks import siren
     from ngcore.upload import export_network
@@ -142,9 +142,6 @@ def test_a_file_dropped_anywhere_is_placed_on_a_filtered_map_or_opened_and_a_rel
     page = open_map(f"{ADDRESS}&map_filter=label:c0,1&map_metric=Euclidean")
     some = page.get_by_role("heading", name=re.compile(r"^\d of 12 selected"))
     expect(some).to_be_visible()
-    settle(page)
-    drop(page, "mine.safetensors", data)
-    expect(page.get_by_text("Your networks on the map (1)")).to_be_visible()
     settle(page)
     page.reload()
     expect(some).to_be_visible()
