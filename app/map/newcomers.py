@@ -36,7 +36,7 @@ def newcomer_box(view: "MapView") -> None:
     with st.expander(label, icon=":material/add_location_alt:", key="map.newcomer_box"):
         with drop_target():
             st.file_uploader(
-                "Files of weights, several at once; drop them anywhere on the page",
+                "Files of weights, several at once",
                 type=list(ENDINGS),
                 accept_multiple_files=True,
                 key=_FILES_KEY,
