@@ -70,7 +70,7 @@ class Sweep(nn.Module):
         linear = functools.partial(nn.Linear, bias=False)
         self.entry_gains = nn.ParameterList(1 + 0.1 * torch.randn(area, d) for _ in range(rows.count * shares_maps))
         width = d if shares_maps else area * d
-        self.message = nn.ModuleList(_near_identity(linear(d, width)) for _ in range(rows.count))
+        self.message = nn.ModuleList(near_identity(linear(d, width)) for _ in range(rows.count))
         self.update = nn.ModuleList(Update(d, follows=follows) for _ in range(rows.count - bool(d_output)))
         if d_output:
             self.update.append(OutputUpdate(d, d_output, follows=follows))
@@ -205,8 +205,8 @@ class Update(nn.Module):
 
     def __init__(self, d: int, *, follows: bool) -> None:
         super().__init__()
-        self.collected = _near_identity(nn.Linear(d, d), FREQUENCY)
-        self.out = _near_identity(nn.Linear(d, d, bias=False))
+        self.collected = near_identity(nn.Linear(d, d), FREQUENCY)
+        self.out = near_identity(nn.Linear(d, d, bias=False))
         self.before = nn.Linear(d, 2 * d, bias=False) if follows else None
 
     def forward(
@@ -243,7 +243,7 @@ class OutputUpdate(nn.Module):
         return before + self.mlp(torch.cat([collected, before], dim=-1))
 
 
-def _near_identity(linear: nn.Linear, factor: float = 1.0) -> nn.Linear:
+def near_identity(linear: nn.Linear, factor: float = 1.0) -> nn.Linear:
     """Start a Linear at a multiple of the identity plus noise; one with more outputs, at as many such blocks."""
     d = linear.in_features
     nn.init.normal_(linear.weight, std=0.1 / math.sqrt(d))

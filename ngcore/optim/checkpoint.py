@@ -47,6 +47,6 @@ def load_rule(name: str | Path) -> AnyRule:
             f"Expected the rule of an optimiser in {folder}, got a model whose task is {card['task']!r}."
         )
     fields = card["model"]
-    rule = make_rule(PaperConfig(**fields) if "kind" in fields else RuleConfig(**fields))
+    rule = make_rule(PaperConfig(**fields) if "d_answer" in fields else RuleConfig(**fields))
     load_weights(rule, folder)
     return rule.eval()

@@ -131,7 +131,7 @@ def facts(structure: GraphStructure) -> Float[Tensor, "learned facts"]:
         area = math.prod(block.kernel)
         kind = [float(block.kind == other) for other in EDGE_KINDS]
         sizes = [math.log(count) / 5 for count in (sources * area, targets * area, area, groups)]
-        rows.append([block.target / last, *sizes, *kind])
+        rows.append([structure.node_blocks[block.target].alike / last, *sizes, *kind])
     return torch.tensor(rows)
 
 

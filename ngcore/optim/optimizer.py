@@ -24,9 +24,9 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
     """An optimiser that reads the neural graph of the network it trains (paper, Sec. 4.3).
 
     Without a rule it is Muon (Jordan et al. 2024) for matrices and kernels and Adam for vectors, with cosine decay over
-    `total_steps`. A rule changes each of these steps by what it sees of the whole network; see `UpdateRule`. What it
-    does is the same for any order of hidden neurons. A `PaperRule` makes the steps of all that is in the graph itself,
-    without a schedule.
+    `total_steps`. A rule changes each of these steps by what it sees of the whole network, read as NG-GNN, NG-T or
+    NG-Sweep does (`RuleConfig.kind`); see `UpdateRule`. What it does is the same for any order of hidden neurons. A
+    `PaperRule` makes the steps of all that is in the graph itself, without a schedule.
 
     Example:
         >>> optimizer = NeuralGraphOptimizer(model, images[:2], total_steps=1000)
@@ -39,7 +39,9 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
     Args:
         module: The module to train.
         example_inputs: What it can be called with: a tensor, or one for each input.
-        rule: What was learned: a rule, or the name of a trained one; None: the hand-made steps alone.
+        rule: What was learned: a rule, or the name of a trained one, such as "optimiser-ng-gnn", "optimiser-ng-t" or
+            "optimiser-ng-sweep" (one of `find_rules()`: shipped, or trained here by `ngcore train` with that name);
+            None: the hand-made steps alone.
         total_steps: Steps of the whole training; None where that is not known: steps then do not shrink with time.
         lr: Factor of all steps.
         weight_decay: Share of each matrix and kernel that is taken off at a step of size 1, as in AdamW.

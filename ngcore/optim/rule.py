@@ -23,6 +23,7 @@ from ngcore.optim.features import (
     view,
 )
 from ngcore.optim.moments import Moments, Tensors
+from ngcore.optim.passing import make_passing, mean
 
 DIRECTIONS = ("adam", "mean", "value")
 """What may be added to the hand-made step: the direction of Adam, the slow mean gradient, and the weights."""
@@ -37,18 +38,21 @@ class RuleConfig:
     """The numbers of an `UpdateRule`.
 
     Attributes:
+        kind: How messages are passed, one of `PASSINGS`.
         d: Width of the states of neurons and blocks.
-        num_layers: Rounds of message passing.
+        num_layers: Rounds of message passing, layers of attention, or sweeps.
         interval: Steps for which its answer is used, before it is asked again.
     """
 
+    kind: str = "ng-gnn"
     d: int = 32
     num_layers: int = 2
     interval: int = 10
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return dataclasses.asdict(self)
+        """Plain JSON types; without the kind where it is NG-GNN, which was once the only one."""
+        fields = dataclasses.asdict(self)
+        return fields if self.kind != "ng-gnn" else {name: x for name, x in fields.items() if name != "kind"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,13 +96,18 @@ class UpdateRule(nn.Module):
 
     Neurons know statistics of the weights around them (values, gradients, moments, the base step), blocks of weights
     those of all their edges, their shape and the time. Connections pass messages in both directions, weighted by their
-    strength. The factor of a weight's step is the product of one of its block, one of its target and one of its source,
-    and its logarithm the sum of what the states say and of a linear function of what is told; how much of `DIRECTIONS`
-    is added depends on the time. All of that is 0 at first, so that the hand-made step is made exactly; and nothing
-    depends on the order of hidden neurons.
+    strength: in rounds (NG-GNN), by attention (NG-T), or in sweeps forward and back (NG-Sweep). The factor of a
+    weight's step is the product of one of its block, one of its target and one of its source, and its logarithm the sum
+    of what the states say and of a linear function of what is told; how much of `DIRECTIONS` is added depends on the
+    time. All of that is 0 at first, so that the hand-made step is made exactly; and nothing depends on the order of
+    hidden neurons.
 
     Args:
         config: Its numbers.
+
+    Raises:
+        UnknownNameError: If there is no such kind.
+        NeuralGraphError: If the width is not one for this kind.
     """
 
     def __init__(self, config: RuleConfig | None = None) -> None:
@@ -107,7 +116,7 @@ class UpdateRule(nn.Module):
         d, told = self.config.d, NUM_STATISTICS + 2 + NUM_FACTS + NUM_CLOCK
         self.nodes = nn.Linear(3 * NUM_STATISTICS + len(ROLES), d)
         self.blocks = nn.Linear(told, d)
-        self.rounds = nn.ModuleList(nn.Linear(3 * d, d) for _ in range(self.config.num_layers))
+        self.rounds = make_passing(self.config.kind, d, self.config.num_layers)
         self.block_hidden = nn.Linear(3 * d, d)
         self.of_block, self.of_target, self.of_source, self.of_node = (_zero(nn.Linear(d, 1)) for _ in range(4))
         self.of_told = _zero(nn.Linear(told, 1))
@@ -130,9 +139,7 @@ class UpdateRule(nn.Module):
         blocks = [structure.edge_blocks[i] for i in view.learned]
         told = self._told(view, clock)
         known = [functional.silu(self.blocks(row)) for row in told]
-        states = self._known_nodes(view, blocks, known)
-        for layer in self.rounds:
-            states = self._round(layer, view, blocks, states)
+        states = self.rounds(view, known, self._known_nodes(view, blocks, known))
         gains = []
         for i, block in enumerate(blocks):
             gain = self._edges(known[i], states[block.source], states[block.target], view.links[i].shape[1])
@@ -158,29 +165,12 @@ class UpdateRule(nn.Module):
             biases = view.biases[:, block.start : block.stop]
             entering = [i for i, edge in enumerate(blocks) if edge.target == number]
             leaving = [i for i, edge in enumerate(blocks) if edge.source == number]
-            told = [biases, _mean([view.incoming[i].flatten(1, 2) for i in entering], biases)]
-            told += [_mean([view.outgoing[i].flatten(1, 2) for i in leaving], biases), _role(block.role, biases)]
+            told = [biases, mean([view.incoming[i].flatten(1, 2) for i in entering], biases)]
+            told += [mean([view.outgoing[i].flatten(1, 2) for i in leaving], biases), _role(block.role, biases)]
             state = self.nodes(torch.cat(told, dim=-1))
             around = [known[i][:, None] for i in (*entering, *leaving)]
             states.append(functional.silu(state + sum(around) / max(1, len(around))))
         return states
-
-    def _round(
-        self, layer: nn.Module, view: View, blocks: Sequence[EdgeBlock], states: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """One round of messages, along the edges and against them."""
-        forward: list[list[Tensor]] = [[] for _ in states]
-        reverse: list[list[Tensor]] = [[] for _ in states]
-        for block, links in zip(blocks, view.links, strict=True):
-            groups = links.shape[1]
-            sources, targets = (states[i].unflatten(1, (groups, -1)) for i in (block.source, block.target))
-            forward[block.target].append((links.mT @ sources).flatten(1, 2))
-            shares = links / (links.sum(3, keepdim=True) + TINY)
-            reverse[block.source].append((shares @ targets).flatten(1, 2))
-        return [
-            state + functional.silu(layer(torch.cat([state, _mean(along, state), _mean(against, state)], dim=-1)))
-            for state, along, against in zip(states, forward, reverse, strict=True)
-        ]
 
     def _edges(
         self, known: Tensor, source: Tensor, target: Tensor, groups: int
@@ -215,11 +205,6 @@ def _zero(linear: nn.Linear) -> nn.Linear:
 
 def _bounded(x: Tensor) -> Tensor:
     return LARGEST_GAIN * torch.tanh(x / LARGEST_GAIN)
-
-
-def _mean(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
-    """The mean of tensors alike; zeros of the shape of `like` where there are none."""
-    return sum(tensors[1:], tensors[0]) / len(tensors) if tensors else torch.zeros_like(like)
 
 
 def ruled_steps(

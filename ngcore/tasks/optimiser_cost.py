@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ngcore.networks import to_module
-from ngcore.optim import PAPER_PRESETS, AnyRule, NeuralGraphOptimizer, UpdateRule, find_rules, load_rule, make_rule
+from ngcore.optim import PAPER_PRESETS, AnyRule, NeuralGraphOptimizer, RuleConfig, find_rules, load_rule, make_rule
+from ngcore.optim.passing import PASSINGS
 from ngcore.tasks.optimiser_trials import BATCH_SIZE, TRIAL_TASKS, start_networks
 from ngcore.zoo.cnn_stack import keep_freed_memory
 from ngcore.zoo.images import IMAGE_SHAPES
@@ -46,8 +47,9 @@ class Cost:
 
 
 def contenders() -> dict[str, Make]:
-    """All that is measured, by name: Adam, Muon, untrained rules of every preset, and those that are trained."""
-    rules: dict[str, AnyRule | None] = {MUON: None, "ng-gnn": UpdateRule()}
+    """All that is measured, by name: Adam, Muon, untrained rules of every kind and preset, and trained ones."""
+    rules: dict[str, AnyRule | None] = {MUON: None}
+    rules |= {kind: make_rule(RuleConfig(kind=kind)) for kind in PASSINGS}
     rules |= {name: make_rule(config) for name, config in PAPER_PRESETS.items()}
     rules |= {name: load_rule(name) for name in find_rules()}
     return {ADAM: _adam, **{name: _with_rule(rule) for name, rule in rules.items()}}

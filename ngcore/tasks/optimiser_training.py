@@ -25,6 +25,8 @@ AnyConfig = EvolutionConfig | MetaConfig | PaperMetaConfig
 
 OPTIMISER_RECIPES: dict[str, tuple[AnyConfig, AnyRuleConfig]] = {
     "optimiser-ng-gnn": (EvolutionConfig(), RuleConfig(d=8)),
+    "optimiser-ng-t": (EvolutionConfig(), RuleConfig(kind="ng-t", d=8)),
+    "optimiser-ng-sweep": (EvolutionConfig(), RuleConfig(kind="ng-sweep", d=8)),
     "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
     "optimiser-ng-gnn-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-gnn-paper"]),
     "optimiser-ng-t-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-t-paper"]),

@@ -13,15 +13,18 @@ from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.networks import draw_permutation, from_module, permute_hidden, to_module, to_state_dict
 from ngcore.optim import NeuralGraphOptimizer, RuleConfig, UpdateRule
 from ngcore.optim.moments import orthogonalise
+from ngcore.optim.passing import PASSINGS
+
+KINDS = pytest.mark.parametrize("kind", PASSINGS)
 
 
-def random_rule(interval=3, dtype=torch.float32):
+def random_rule(kind="ng-gnn", interval=3, dtype=torch.float32):
     """A rule that changes every step: its last layers are not zero."""
     torch.manual_seed(2)
-    rule = UpdateRule(RuleConfig(d=8, interval=interval))
-    for linear in (rule.of_block, rule.of_target, rule.of_source, rule.of_node):
-        nn.init.normal_(linear.weight, std=0.3)
-        nn.init.normal_(linear.bias, std=0.3)
+    rule = UpdateRule(RuleConfig(kind=kind, d=8, interval=interval))
+    for name, parameter in rule.named_parameters():
+        if name in rule.answers():
+            nn.init.normal_(parameter, std=0.3)
     return rule.to(dtype)
 
 
@@ -51,7 +54,10 @@ def by_hand(module, images, labels, steps, total):
     return [parameter.detach() for parameter in module.parameters()]
 
 
-@pytest.mark.parametrize("rule", [None, UpdateRule()], ids=["none", "untrained"])
+UNTRAINED = [UpdateRule(RuleConfig(kind=kind)) for kind in PASSINGS]
+
+
+@pytest.mark.parametrize("rule", [None, *UNTRAINED], ids=["none", *PASSINGS])
 def test_untrained_it_is_muon_and_adam_with_cosine(rule):
     module, (images, labels) = conv_net(dtype=torch.float64), data(torch.float64)
     expected = by_hand(copy.deepcopy(module), images, labels, 20, 30)
@@ -71,14 +77,16 @@ def test_orthogonalised_matrices_have_like_singular_values_and_the_same_vectors(
     torch.testing.assert_close(orthogonalise(matrices.mT), orthogonalise(matrices).mT)
 
 
-def test_the_order_of_neurons_makes_no_difference_over_twenty_steps():
+@KINDS
+def test_the_order_of_neurons_makes_no_difference_over_twenty_steps(kind):
     images, labels = data(torch.float64)
     network = from_module(conv_net(dtype=torch.float64), images)
     permutation = draw_permutation(network, torch.Generator().manual_seed(3))
     ends = []
     for start in (network, permute_hidden(network, permutation)):
         module = to_module(start).train()
-        optimizer = NeuralGraphOptimizer(module, images, rule=random_rule(dtype=torch.float64), total_steps=30)
+        rule = random_rule(kind, dtype=torch.float64)
+        optimizer = NeuralGraphOptimizer(module, images, rule=rule, total_steps=30)
         train(module, optimizer, 20, images=images, labels=labels)
         ends.append(from_module(module, images))
     expected, found = permute_hidden(ends[0], permutation).flatten(), ends[1].flatten()
@@ -87,20 +95,21 @@ def test_the_order_of_neurons_makes_no_difference_over_twenty_steps():
     assert (found - ends[0].flatten()).abs().max() > 0.01
 
 
-def test_a_random_rule_changes_the_steps_and_resumes_exactly():
+@KINDS
+def test_a_random_rule_changes_the_steps_and_resumes_exactly(kind):
     images, _ = data()
     whole = conv_net()
-    expected = train(whole, NeuralGraphOptimizer(whole, images, rule=random_rule(), total_steps=20), 10)
+    expected = train(whole, NeuralGraphOptimizer(whole, images, rule=random_rule(kind), total_steps=20), 10)
     plain = conv_net()
     assert not torch.equal(train(plain, NeuralGraphOptimizer(plain, images, total_steps=20), 10)[0], expected[0])
     first = conv_net()
-    optimizer = NeuralGraphOptimizer(first, images, rule=random_rule(), total_steps=20)
+    optimizer = NeuralGraphOptimizer(first, images, rule=random_rule(kind), total_steps=20)
     train(first, optimizer, 4)  # between two answers of the rule
     kept = copy.deepcopy((first.state_dict(), optimizer.state_dict()))
     train(first, optimizer, 2, start=4)
     second = conv_net()
     second.load_state_dict(kept[0])
-    again = NeuralGraphOptimizer(second, images, rule=random_rule())
+    again = NeuralGraphOptimizer(second, images, rule=random_rule(kind))
     again.load_state_dict(kept[1])
     found = train(second, again, 6, start=4)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
@@ -135,10 +144,11 @@ def test_parameters_of_any_module_move_and_groups_are_treated_as_asked():
     assert not torch.equal(module.power, before["power"])
 
 
-def test_bfloat16_parameters_and_missing_gradients_are_taken_as_they_are():
+@KINDS
+def test_bfloat16_parameters_and_missing_gradients_are_taken_as_they_are(kind):
     module = conv_net(dtype=torch.bfloat16)
     images, labels = data(torch.bfloat16)
-    optimizer = NeuralGraphOptimizer(module, images, rule=random_rule(), total_steps=10)
+    optimizer = NeuralGraphOptimizer(module, images, rule=random_rule(kind), total_steps=10)
     before = [parameter.detach().clone() for parameter in module.parameters()]
     functional.cross_entropy(module(images).float(), labels).backward()
     module[0].weight.grad = None

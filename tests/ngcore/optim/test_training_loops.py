@@ -10,18 +10,20 @@ from torch import nn
 from torch.nn import functional
 
 from ngcore.optim import NeuralGraphOptimizer, PaperConfig, PaperRule, RuleConfig, UpdateRule
+from ngcore.optim.passing import PASSINGS
 
 
 def untrained():
     """A rule of each form that changes the steps: last layers are not zero."""
     torch.manual_seed(0)
-    ours, theirs = UpdateRule(RuleConfig(d=4, interval=2)), PaperRule(PaperConfig(d=4, d_answer=4, num_layers=1))
-    for linear in (ours.of_block, ours.of_target, ours.of_node, theirs.head[-1]):
+    ours = [UpdateRule(RuleConfig(kind=kind, d=4, interval=2)) for kind in PASSINGS]
+    theirs = PaperRule(PaperConfig(d=4, d_answer=4, num_layers=1))
+    for linear in (theirs.head[-1], *(part for rule in ours for part in (rule.of_block, rule.of_target, rule.of_node))):
         nn.init.normal_(linear.weight)
-    return ours, theirs
+    return [*ours, theirs]
 
 
-RULES = pytest.mark.parametrize("rule", untrained(), ids=["ours", "paper"])
+RULES = pytest.mark.parametrize("rule", untrained(), ids=[*PASSINGS, "paper"])
 
 
 @RULES

@@ -7,6 +7,7 @@ import torch
 
 from ngcore.networks import Network
 from ngcore.optim import RuleConfig, UpdateRule
+from ngcore.optim.passing import PASSINGS
 from ngcore.tasks import evolution, meta_trainer
 from ngcore.tasks.evolution import EvolutionConfig, EvolutionTrainer, RulesSideBySide, evolve, final_losses
 from ngcore.tasks.optimisees import Optimisee, TrainingImages, conv_net, initial_parameters, perceptron
@@ -36,8 +37,8 @@ def short(monkeypatch):
     monkeypatch.setattr(meta_trainer, "validation_tasks", lambda: (TASK,))
 
 
-def random_rules(count):
-    rule = UpdateRule(RULE).double()
+def random_rules(count, kind):
+    rule = UpdateRule(dataclasses.replace(RULE, kind=kind)).double()
     generator = torch.Generator().manual_seed(1)
     return rule, {
         name: 0.2 * torch.randn(count, *parameter.shape, generator=generator, dtype=torch.float64)
@@ -45,12 +46,13 @@ def random_rules(count):
     }
 
 
-def test_rules_side_by_side_do_what_each_does_alone():
+@pytest.mark.parametrize("kind", PASSINGS)
+def test_rules_side_by_side_do_what_each_does_alone(kind):
     data = pictures(100, torch.float64)
     images = {("mnist", 14): TrainingImages(data, data, data)}
     task = dataclasses.replace(TASK, architecture=conv_net(2, depth=2, input_shape=(1, 14, 14)))
     network = initial_parameters(task.architecture, 3, torch.Generator().manual_seed(0)).to(dtype=torch.float64)
-    rule, parameters = random_rules(3)
+    rule, parameters = random_rules(3, kind)
     together = final_losses(RulesSideBySide(rule, parameters), task, images, network, torch.Generator().manual_seed(2))
     for i in range(3):
         rule.load_state_dict({name: tensor[i] for name, tensor in parameters.items()})

@@ -3,6 +3,7 @@
 import torch
 
 from ngcore.optim import PAPER_PRESETS
+from ngcore.optim.passing import PASSINGS
 from ngcore.tasks import optimiser_cost
 from ngcore.tasks.optimisees import perceptron
 from ngcore.tasks.optimiser_cost import contenders, measure_costs
@@ -33,4 +34,4 @@ def test_memory_is_what_the_states_hold_and_adam_is_the_measure(monkeypatch):
 def test_every_preset_and_every_trained_rule_is_measured(monkeypatch):
     monkeypatch.setattr(optimiser_cost, "find_rules", lambda: {"mine": None})
     monkeypatch.setattr(optimiser_cost, "load_rule", lambda name: None)
-    assert list(contenders()) == ["Adam", "Muon", "ng-gnn", *PAPER_PRESETS, "mine"]
+    assert list(contenders()) == ["Adam", "Muon", *PASSINGS, *PAPER_PRESETS, "mine"]
