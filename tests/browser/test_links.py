@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import expect
 
 NET, OTHER = "mnist-inrs/060001", "mnist-inrs/060005"
-DRAWN = ".siren-view .stage canvas[data-state=drawn]"
+CANVAS = ".siren-view .stage canvas"
+DRAWN = f"{CANVAS}[data-state=drawn]"
 
 
 def parameters(page):
@@ -23,6 +24,7 @@ def test_a_comparison_is_linked_reloaded_and_gone_back_in(visit, settle):
     page = visit(f"/compare?net={NET}&with={OTHER}")
     expect(page.get_by_text("mnist-inrs/060005").first).to_be_visible()
     page.get_by_role("tab", name="Function").click()
+    page.locator(CANVAS).scroll_into_view_if_needed()  # where alone it draws
     page.locator(DRAWN).wait_for()
     page.wait_for_url(has(compare_tab="Function"))
     settle(page)

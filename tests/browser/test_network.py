@@ -37,7 +37,7 @@ def test_an_exported_network_can_be_brought_back(visit, small_zoos, settle, tmp_
     page.locator(".st-key-picker-zoo input").click()
     page.get_by_role("option", name="Your own file").click()
     page.locator("input[type=file]").set_input_files(file)
-    page.wait_for_url("**net=upload%3A**")
+    page.wait_for_url(re.compile("net=upload%3A[0-9a-f]{64}"))
     settle(page)
     expect(page.get_by_text("CNN 1-4-4-10 relu").first).to_be_visible()
 

@@ -23,9 +23,14 @@ DRAWN = f"{CANVAS}[data-state=drawn]"
 def edit_page(visit):
     """The edit page, its view drawn."""
     page = visit(f"/edit?net={NET}")
+    wait_until_drawn(page)
+    return page
+
+
+def wait_until_drawn(page):
+    """Bring the view onto the screen, where alone it draws, and wait until it has."""
     page.locator(CANVAS).scroll_into_view_if_needed()
     page.locator(DRAWN).wait_for()
-    return page
 
 
 def read_back(page, side, shown):
@@ -74,10 +79,10 @@ def test_colours_equal_the_render_of_the_library(visit, settle, tmp_path):
     page.locator(".st-key-picker-zoo input").click()
     page.get_by_role("option", name="Your own file").click()
     page.locator("input[type=file]").set_input_files(file)
-    page.wait_for_url("**net=upload%3A**")
+    page.wait_for_url(re.compile("net=upload%3A[0-9a-f]{64}"))
     settle(page)
     page.get_by_text("Infinite zoom").click()
-    page.locator(DRAWN).wait_for()
+    wait_until_drawn(page)
     expect(page.locator(".siren-view .strength")).to_be_hidden()
     for side in SIDES:
         assert np.abs(read_back(page, side, "before") - rendered(network, side)).max() < TOLERANCE

@@ -4,10 +4,6 @@ const FIELDS = "input[type=file]";
 const FIRST = ".st-key-drop-target";
 const OWN_ZONES = "[data-testid=stFileUploaderDropzone]"; // Streamlit's, which take what is dropped on them
 const RUNNING = '[data-testid=stApp][data-test-script-state="running"]'; // a field may be replaced by then
-const UPLOADER = "[data-testid=stFileUploader]";
-const TAKEN = "[data-testid=stFileUploaderFile]";
-const TAKING_MS = 2_500; // in which a field shows that it took a file
-const MOST_TRIES = 3;
 const WAIT_MS = 120_000; // for a field to open, beyond which the files are forgotten
 const QUIET_MS = 600; // for which a field must have stood there, with nothing running
 const MOST_FILES = 200;
@@ -45,8 +41,10 @@ class Drop {
       backdropFilter: "blur(3px)",
     });
     document.body.append(this.overlay);
+    // Before all others: Streamlit's fields prevent the default of what is dropped beside them, whether taken or not.
+    const options = { signal: this.listening.signal, capture: true };
     const listen = (names, act) => {
-      for (const name of names.split(" ")) document.addEventListener(name, act, { signal: this.listening.signal });
+      for (const name of names.split(" ")) document.addEventListener(name, act, options);
     };
     listen("dragenter dragover", (event) => this.onDrag(event));
     listen("dragleave", (event) => event.relatedTarget === null && this.show(false));
@@ -80,7 +78,7 @@ class Drop {
   onDrop(event) {
     this.show(false);
     const files = [...(event.dataTransfer?.files ?? [])].slice(0, MOST_FILES);
-    if (!files.length || event.defaultPrevented || event.target.closest?.(OWN_ZONES)) return;
+    if (!files.length || event.target.closest?.(OWN_ZONES)) return;
     event.preventDefault();
     globalThis.ngcoreDropped = { files, since: Date.now() };
     if (!fieldFor(files)) this.ask(files.length);
@@ -104,7 +102,7 @@ class Drop {
     this.quiet = null;
     this.watching?.disconnect();
     delete globalThis.ngcoreDropped;
-    if (field) hand(dropped.files, field, MOST_TRIES);
+    if (field) hand(dropped.files, field);
   }
 
   watch() {
@@ -117,17 +115,11 @@ class Drop {
   }
 }
 
-// Give files to a field; again, if it stands there after a while and shows none.
-function hand(files, field, tries) {
+function hand(files, field) {
   const transfer = new DataTransfer();
   files.forEach((file) => transfer.items.add(file));
   field.files = transfer.files;
   field.dispatchEvent(new Event("change", { bubbles: true }));
-  if (tries <= 1) return;
-  setTimeout(() => {
-    const hasTaken = field.closest(UPLOADER)?.querySelector(TAKEN);
-    if (field.isConnected && !hasTaken) hand(files, field, tries - 1);
-  }, TAKING_MS);
 }
 
 // The page's own field for networks, or one that asks for such files by their endings.
