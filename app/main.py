@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import page_table, state
+from app.address import notice_opening
 from app.chunks import load_chunks_when_idle
 from app.components.copy_link import copy_link
 from app.components.drop_anywhere import drop_anywhere, expect_no_target
@@ -22,10 +23,11 @@ ABOUT = "**Neural graphs**: see, read, judge and edit neural networks with neura
 st.set_page_config(page_title="Neural graphs", page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
 st.logo(ICON, size="large")
 st.html(STYLE)
+chosen = st.navigation(page_table.pages(), expanded=True)
+notice_opening()
 state.sync_with_address()
 with reported():
     state.take_handed_over()
-chosen = st.navigation(page_table.pages(), expanded=True)
 st.set_page_config(page_title=f"{chosen.title} · Neural graphs")
 below_pages = st.sidebar.container()
 expect_no_target()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import ngcore.upload
+from app.address import Parameter
 from app.server import FOLDER_VARIABLE, PUBLIC_VARIABLE
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ QUERY_PARAMETER = "net"
 UPLOAD = "upload"
 DEVICE_KEY = "state.device"
 _SELECTION_KEY = "state.selection"
-_ADDRESS_KEY = "state.address"
 _KEPT_KEY = "state.kept"
 _WEIGHTS_KEY = "state.weights"
 REGION_KEY = "map.region"
@@ -78,6 +78,9 @@ class Selection:
             return cls(UPLOAD, text.removeprefix(f"{UPLOAD}:"))
         zoo, slash, rest = text.partition("/")
         return cls(zoo, text) if slash and zoo and rest else None
+
+
+NET = Parameter(QUERY_PARAMETER, Selection.parse, lambda selection: selection.key)
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,7 @@ def select(*, zoo: str, id: str) -> Selection:  # noqa: A002 - the word that zoo
     is_bare = zoo != UPLOAD and not id.startswith(f"{zoo}/")
     selection = Selection(zoo, f"{zoo}/{id}" if is_bare else id)
     st.session_state[_SELECTION_KEY] = selection
-    st.session_state[_ADDRESS_KEY] = selection.key
-    st.query_params[QUERY_PARAMETER] = selection.key
+    NET.set(selection)
     return selection
 
 
@@ -175,8 +177,7 @@ def select_key(key: str) -> None:
 def unselect() -> None:
     """Select no network."""
     st.session_state.pop(_SELECTION_KEY, None)
-    st.session_state.pop(_ADDRESS_KEY, None)
-    st.query_params.pop(QUERY_PARAMETER, None)
+    NET.set(None)
 
 
 def sync_with_address() -> None:
@@ -185,13 +186,9 @@ def sync_with_address() -> None:
     Called once a run, before the page: the address changes by links and the back button, and loses its parameters
     when the page is switched.
     """
-    asked = st.query_params.get(QUERY_PARAMETER)
-    if asked and asked != st.session_state.get(_ADDRESS_KEY):
-        select_key(asked)
-    selection = selected()
-    if selection is not None and asked != selection.key:
-        st.query_params[QUERY_PARAMETER] = selection.key
-        st.session_state[_ADDRESS_KEY] = selection.key
+    if (asked := NET.news()) is not None:
+        st.session_state[_SELECTION_KEY] = asked
+    NET.set(selected())
 
 
 def kept() -> dict[str, Kept]:

@@ -9,13 +9,14 @@ import streamlit as st
 from streamlit import runtime
 
 import ngcore.graph
+from app import address
 from app.block_map import block_map
 from app.charts.colours import CATEGORIES
 from app.components.appearance import theme
 from app.components.modules import joined
 from app.viewer import sent
 from app.viewer.edges import FULL_BUDGET
-from app.viewer.events import Chosen, chosen_of, look_of
+from app.viewer.events import chosen_of, count_of, look_of
 from app.viewer.look_link import keep_look, look_at, times_asked
 from app.viewer.looks import Look
 from app.viewer.sent import Drawn
@@ -24,6 +25,7 @@ MODULES = (
     *("arrays", "colour", "elements", "model", "shaders", "painter", "camera", "kernels", "card", "overlay", "files"),
     *("stage", "drawing", "explorer", "input", "controls", "view", "main"),
 )
+_HEARD_KEY = "graph_viewer.heard"
 _FRONTEND = Path(__file__).resolve().with_name("frontend") / "graph"
 
 
@@ -101,7 +103,7 @@ def graph_viewer(
     """
     drawn, look = shown.drawn, look_at(shown.drawn, is_in_address=is_in_address)
     colours = dataclasses.asdict(theme())
-    count = _chosen(key, drawn)
+    channel = group or key
     parts = {
         "scene": sent.scene(drawn),
         "edges": sent.edges(drawn, look),
@@ -120,7 +122,9 @@ def graph_viewer(
         "fullBudget": FULL_BUDGET,
         "selected": selected,
         "isSelectionShared": on_select is not None,
-        "echo": count.count if count else 0,
+        "channel": channel,
+        "heard": _heard().get(channel, 0),
+        "opening": address.openings(),
         "colours": {**colours, "categories": list(CATEGORIES)},
         "fileName": file_name,
         "height": height,
@@ -130,7 +134,7 @@ def graph_viewer(
     _mount(
         key=key,
         data=data,
-        on_selected_change=lambda: _take_selection(key, drawn, on_select),
+        on_selected_change=lambda: _take_selection(key, channel, drawn, on_select),
         on_look_change=lambda: _take_look(key, drawn),
     )
 
@@ -151,13 +155,17 @@ def _state(key: str, name: str) -> Any:
     return (st.session_state.get(key) or {}).get(name)
 
 
-def _chosen(key: str, drawn: Drawn) -> Chosen | None:
+def _heard() -> dict[str, int]:
+    """How many selections of each viewer, or group of viewers, have been heard of."""
+    heard: dict[str, int] = st.session_state.setdefault(_HEARD_KEY, {})
+    return heard
+
+
+def _take_selection(key: str, channel: str, drawn: Drawn, on_select: Callable[[int | None], None] | None) -> None:
+    message = _state(key, "selected")
+    _heard()[channel] = max(count_of(message), _heard().get(channel, 0))
     num_nodes = ngcore.graph.graph_structure(drawn.architecture).num_nodes
-    return chosen_of(_state(key, "selected"), key=drawn.name, num_nodes=num_nodes)
-
-
-def _take_selection(key: str, drawn: Drawn, on_select: Callable[[int | None], None] | None) -> None:
-    chosen = _chosen(key, drawn)
+    chosen = chosen_of(message, key=drawn.name, num_nodes=num_nodes)
     if chosen is not None and on_select is not None:
         on_select(chosen.node)
 

@@ -15,11 +15,9 @@ class Chosen:
 
     Attributes:
         node: Its number in the graph; None for none.
-        count: How many selections the browser has sent, this one included.
     """
 
     node: int | None
-    count: int
 
 
 def look_of(sent: Any, *, shape: str, num_units: int) -> Look | None:
@@ -51,12 +49,18 @@ def chosen_of(sent: Any, *, key: str, num_nodes: int) -> Chosen | None:
         key: Key of the network that is shown.
         num_nodes: How many neurons it has.
     """
-    if not isinstance(sent, Mapping) or sent.get("key") != key or not _is_number(sent.get("count"), MAX_COUNT):
+    if not isinstance(sent, Mapping) or sent.get("key") != key:
         return None
     node = sent.get("node")
     if node is not None and not _is_number(node, num_nodes):
         return None
-    return Chosen(node, sent["count"])
+    return Chosen(node)
+
+
+def count_of(sent: Any) -> int:
+    """How many selections the browser has made, that which was sent included; of whatever network, 0 for none."""
+    count = sent.get("count") if isinstance(sent, Mapping) else None
+    return count if _is_number(count, MAX_COUNT) else 0
 
 
 def _are_units(numbers: Any, num_units: int) -> bool:

@@ -34,8 +34,45 @@ def test_the_address_gives_the_value_and_the_page_the_address(page):
     assert state(page) == ("None", None)
     assert state(asked(page, "42")) == ("42", "42")
     assert state(page.button[0].click().run()) == ("7", "7")
-    assert state(asked(page, "42")) == ("42", "42")
+    assert state(asked(page, "43")) == ("43", "43")
     assert state(page.button[1].click().run()) == ("None", None)
+
+
+def test_a_click_in_a_browser_that_has_not_heard_of_the_last_address_leaves_it_alone(page):
+    asked(page, "42")
+    page.button[0].click().run()
+    assert state(asked(page, "42")) == ("7", "7")
+    page.button[1].click().run()
+    for late in ("42", "7"):
+        assert state(asked(page, late)) == ("None", None)
+    assert state(asked(page, "43")) == ("43", "43")
+
+
+def test_an_address_that_is_opened_again_is_believed(page):
+    asked(page, "42")
+    page.button[0].click().run()
+    page.session_state["address.openings"] = 1
+    assert state(asked(page, "42")) == ("42", "42")
+    assert state(asked(page, "7")) == ("7", "7")
+    page.button[1].click().run()
+    page.session_state["address.openings"] = 2
+    assert state(asked(page, "7")) == ("7", "7")
+
+
+def test_addresses_are_opened_with_the_session_on_other_pages_and_by_the_back_button(monkeypatch):
+    from types import SimpleNamespace
+
+    from app import address
+
+    session = {}
+    monkeypatch.setattr(address.st, "session_state", session)
+    counts = []
+    for page, is_back in (("a", False), ("a", False), ("b", False), ("b", True), ("b", False), ("a", False)):
+        run = SimpleNamespace(page_script_hash=page, is_history_navigation=is_back)
+        monkeypatch.setattr(address, "get_script_run_ctx", lambda run=run: run)
+        address.notice_opening()
+        counts.append(address.openings())
+    assert counts == [1, 1, 2, 3, 3, 4]
 
 
 @pytest.mark.parametrize("lie", ["x", "-1", "1000", "", "9" * 5_000, "<script>"])

@@ -89,7 +89,7 @@ def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(loo
     page.keyboard.press("Enter")
     viewer.until("v.selection.item === 18")
     settle(page)
-    viewer.until("v.selection.item === 18 && v.sent === v.data.echo")
+    viewer.until("v.selection.item === 18 && !v.isAhead")
     page.wait_for_url(re.compile("neuron=18"))
     settle(page)
     walk = (
@@ -101,6 +101,26 @@ def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(loo
     viewer.until("v.selection?.unit === 2 && v.open.has(2)")  # chosen in the panel below, shown in the drawing
     viewer.key("Escape")
     viewer.until("v.selection === null")
+
+
+def test_what_python_says_of_an_older_selection_changes_none_that_it_has_not_heard_of(look, settle):
+    viewer = look("small-inrs/000001")
+    page = viewer.page
+    older = "v.update({ ...v.data, selected: v.model.nodeOf(3) })"
+    assert viewer.ask(f"(v.walkTo(18), {older}).then(() => [v.selection.item, v.isAhead])") == [18, True]
+    viewer.until("!v.isAhead && v.data.selected === v.model.nodeOf(18)")
+    mounted = "Object.assign(new v.constructor(v.root), { emit: () => {} })"
+    unheard = f"(v.walkTo(17), v.remember(), {mounted}).update({{ ...v.data, selected: v.model.nodeOf(3) }})"
+    assert viewer.ask(f"{unheard}.then(() => v.root.ngcoreGraph.selection.item)") == 17
+    page.reload()
+    settle(page)
+    viewer = Viewer(page)
+    viewer.until("v.selection?.item === 17")
+    page.locator(".st-key-picker-next button").first.click()
+    page.wait_for_url("**net=small-inrs%2F000002**")
+    settle(page)
+    viewer.until("v.key.endsWith('000002')")
+    assert viewer.ask(f"{older}.then(() => v.selection.item)") == 3  # it has heard of all of them
 
 
 def test_edges_are_thinned_at_once_and_the_address_brings_the_view_back(look, settle):

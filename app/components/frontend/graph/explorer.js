@@ -4,15 +4,31 @@ import { fillCard } from "./card.js";
 import { Drawing } from "./drawing.js";
 import { hintOf } from "./overlay.js";
 
+const told = (globalThis.ngcoreGraphTold ??= new Map()); // the last selection that Python was told, by channel; outlives the element
+
 export class Explorer extends Drawing {
   constructor(root) {
     super(root);
-    Object.assign(this, { selection: null, hovered: null, sent: 0 });
+    Object.assign(this, { selection: null, hovered: null });
   }
 
   neighboursOf(item) {
     if (this.neighbourhood?.item !== item) this.neighbourhood = { item, found: this.model.neighbours(item) };
     return this.neighbourhood.found;
+  }
+
+  // Whether Python has not heard of the last selection that was made here, so that its own is older. What was told
+  // before an address was opened is not waited for: the page that it was told may have been left.
+  get isAhead() {
+    const last = told.get(this.data.channel);
+    return Boolean(last) && last.opening === this.data.opening && this.data.heard < last.count;
+  }
+
+  tellSelection(item) {
+    const { channel, opening, heard } = this.data;
+    const count = 1 + Math.max(heard, told.get(channel)?.count ?? 0);
+    told.set(channel, { count, opening });
+    this.emit("selected", { key: this.key, node: item === null ? null : this.model.nodeOf(item), count });
   }
 
   // The selection of Python: another way to choose a neuron.
@@ -26,14 +42,10 @@ export class Explorer extends Drawing {
   // Select a neuron, a layer or, with null, nothing, here and in linked viewers, and tell Python.
   select(meant) {
     const before = this.selection?.item ?? null;
-    this.leader = null;
     this.show(meant);
-    this.tell((other) => {
-      other.leader = this; // Python's answer is to what this one sends
-      other.show(meant);
-    });
+    this.tell((other) => other.show(meant));
     const item = this.selection?.item ?? null;
-    if (item !== before && this.data.isSelectionShared) this.emit("selected", { key: this.key, node: item === null ? null : this.model.nodeOf(item), count: ++this.sent });
+    if (item !== before && this.data.isSelectionShared) this.tellSelection(item);
     if (this.selection) this.say(hintOf(this, this.selection).join(", "));
   }
 

@@ -43,13 +43,10 @@ export class View extends Explorer {
     this.arriving += 1;
     await this.arrivals;
     this.arriving -= 1;
-    if (!this.model || this.isGone) return;
+    if (!this.model || this.isGone || data !== this.data) return;
     if (data.asked !== this.asked) this.takeLook(data.look);
     this.asked = data.asked;
-    if (!this.hasEcho) this.sent = data.echo;
-    this.hasEcho = true;
-    const { data: last, sent } = this.leader ?? this;
-    if (data.isSelectionShared && last.echo === sent) this.adopt(data.selected); // else an answer to what was selected before
+    if (data.isSelectionShared && !this.isAhead) this.adopt(data.selected);
     this.controls.show();
     this.invalidate();
   }
