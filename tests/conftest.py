@@ -49,13 +49,13 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark what drives the browser; keep it in one process, so that one server and one browser do, and one cluster."""
+    """Mark what drives the browser; keep what shares zoos or a cluster in one process."""
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("cluster"))
         if {"browser", "app_server"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(f"browser of {item.path.stem}"))
 
 
 @pytest.fixture(autouse=True)

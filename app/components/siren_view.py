@@ -18,6 +18,7 @@ from app.charts.image_grid import to_png
 from app.charts.theme import key_line, scale_key
 from app.components.appearance import theme
 from app.siren_texels import pack, sine_frequencies
+from app.viewer.events import count_of
 
 if TYPE_CHECKING:
     from ngcore.networks import Architecture, Network
@@ -28,6 +29,7 @@ FALLBACK_SIDE = 256  # pixels of the pictures of networks that no browser can dr
 DIFFERENCE_LIMIT = 0.5
 FULL_STRENGTH = 1.0
 NAMES = ("Before", "After")
+_HEARD_KEY = "siren_view.heard"
 FRONTEND = Path(__file__).resolve().with_name("frontend")
 
 
@@ -109,6 +111,7 @@ def siren_view(
         "strengths": strengths,
         "fingerprint": fingerprint,
         "strength": FULL_STRENGTH if live is None else live.value,
+        "heard": _heard().get(key, 0),
         "label": None if live is None else live.label,
         "most": FULL_STRENGTH if live is None else live.most,
         "strip": [] if live is None else [list(one) for one in live.strip],
@@ -131,9 +134,17 @@ def can_draw(architecture: "Architecture") -> bool:
 
 def _take_strength(key: str, fingerprint: str, live: LiveStrength | None) -> None:
     """Pass on what the browser sent, if it is a strength of the networks that are shown."""
-    value = strength_in(st.session_state.get(key), fingerprint, 0.0 if live is None else live.most)
+    sent = st.session_state.get(key)
+    _heard()[key] = max(count_of(sent.get("strength") if isinstance(sent, Mapping) else None), _heard().get(key, 0))
+    value = strength_in(sent, fingerprint, 0.0 if live is None else live.most)
     if live is not None and value is not None and value != live.value:
         live.changed(value)
+
+
+def _heard() -> dict[str, int]:
+    """How many strengths of each view have been heard of."""
+    heard: dict[str, int] = st.session_state.setdefault(_HEARD_KEY, {})
+    return heard
 
 
 def strength_in(sent: Any, fingerprint: str, most: float) -> float | None:

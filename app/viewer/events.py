@@ -58,9 +58,9 @@ def chosen_of(sent: Any, *, key: str, num_nodes: int) -> Chosen | None:
 
 
 def count_of(sent: Any) -> int:
-    """How many selections the browser has made, that which was sent included; of whatever network, 0 for none."""
+    """How often the browser has sent such messages, this one included, of any network; 0 where it does not say."""
     count = sent.get("count") if isinstance(sent, Mapping) else None
-    return count if _is_number(count, MAX_COUNT) else 0
+    return int(count) if count is not None and _is_number(count, MAX_COUNT) else 0
 
 
 def _are_units(numbers: Any, num_units: int) -> bool:

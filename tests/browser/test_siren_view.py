@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from ngcore.inr import initial_siren, render
 from ngcore.networks import siren
@@ -110,6 +111,47 @@ def test_the_strength_goes_from_before_to_after_and_becomes_that_of_the_edit(edi
     edit_page.get_by_role("button", name="Undo").click()
     expect(field).to_have_value("0.50")
     expect(edit_page.locator(".siren-view .strength output")).to_have_text("0.50")
+
+
+class Gate:
+    """Holds back what the server sends to a page while it is shut."""
+
+    def __init__(self, page):
+        self.is_shut, self.held = False, []
+        page.route_web_socket(re.compile("/_stcore/stream"), self._join)
+
+    def _join(self, browser):
+        self.browser = browser
+        browser.connect_to_server().on_message(self._pass)
+
+    def _pass(self, message):
+        if self.is_shut:
+            self.held.append(message)
+        else:
+            self.browser.send(message)
+
+    def has_run(self):
+        """Whether the end of a run is held back."""
+        return any(ForwardMsg.FromString(message).WhichOneof("type") == "script_finished" for message in self.held)
+
+    def open(self):
+        self.is_shut = False
+        while self.held:
+            self.browser.send(self.held.pop(0))
+
+
+def test_a_strength_stays_while_the_answer_to_an_older_one_is_on_its_way(page, visit):
+    gate = Gate(page)
+    visit(f"/edit?net={NET}")
+    wait_until_drawn(page)
+    gate.is_shut = True
+    page.get_by_role("button", name="Strength 0", exact=True).click()
+    while not gate.has_run():
+        page.wait_for_timeout(50)
+    set_strength(page, "0.5")
+    gate.open()
+    expect(page.get_by_role("spinbutton", name="Strength of Thicken (dilate)")).to_have_value("0.50")
+    expect(page.locator(".siren-view .strength output")).to_have_text("0.50")
 
 
 def test_the_wheel_zooms_and_a_double_click_shows_all_again(edit_page):

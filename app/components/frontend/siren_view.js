@@ -23,7 +23,7 @@ const views = new WeakMap();
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!views.has(parentElement)) views.set(parentElement, new View(parentElement.querySelector(".siren-view")));
   const view = views.get(parentElement);
-  view.emit = (strength) => setTriggerValue("strength", { fingerprint: data.fingerprint, value: strength });
+  view.emit = (value, count) => setTriggerValue("strength", { fingerprint: data.fingerprint, value, count });
   view.update(data);
   return () => {
     views.delete(parentElement);
@@ -172,6 +172,8 @@ class View {
     this.layout = "side";
     this.hasGrid = false;
     this.strength = null;
+    this.isSetting = false; // whether Python is still to be told the strength
+    this.count = 0; // how often it was told one
     this.cost = null; // milliseconds for a million evaluations
     this.pointers = new Map();
     this.listen();
@@ -197,9 +199,8 @@ class View {
     if (!old || !isSame(old.networks, data.networks)) {
       this.weights = data.networks.map(numbersOf);
       if (!old || old.networks[0] !== data.networks[0]) this.fit();
-      clearTimeout(this.emission);
     }
-    if (!old || old.fingerprint !== data.fingerprint || old.strength !== data.strength) this.strength = data.strength;
+    this.takeStrength(old);
     this.describe();
     const canDraw = this.prepare(old);
     for (const part of [".bar", ".stage"]) this.root.querySelector(part).hidden = !canDraw;
@@ -208,6 +209,17 @@ class View {
     this.showStrength();
     if (!old || !isSame(old.networks, data.networks) || !isSame(old.strip, data.strip)) this.drawStrip();
     this.arrange();
+  }
+
+  // The strength of Python, unless it has not heard yet of the one that was set here.
+  takeStrength(old) {
+    const { fingerprint, strength, heard } = this.data;
+    if (old?.fingerprint !== fingerprint) {
+      clearTimeout(this.emission);
+      this.isSetting = false;
+      this.count = heard;
+    }
+    if (!this.isSetting && this.count <= heard) this.strength = strength;
   }
 
   // Words and controls for one network or for two.
@@ -307,11 +319,16 @@ class View {
   // Tell the page about the strength, once it stays.
   announce(delay = EMIT_MS) {
     clearTimeout(this.emission);
-    this.emission = setTimeout(() => this.emit(this.strength), delay);
+    this.emission = setTimeout(() => {
+      this.isSetting = false;
+      this.count = 1 + Math.max(this.count, this.data.heard);
+      this.emit(this.strength, this.count);
+    }, delay);
   }
 
   setStrength(strength) {
     this.strength = strength;
+    this.isSetting = true;
     this.mix();
     this.showStrength();
     this.invalidate();
