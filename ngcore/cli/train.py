@@ -13,7 +13,6 @@ from ngcore.cli.replacing import Replace, expect_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ngcore.training import ProgressEvent
 
@@ -58,7 +57,8 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     if name in OPTIMISER_RECIPES:
-        _train_optimiser(name, out=out, seed=seed, max_seconds=max_seconds, replace=replace, as_json=as_json)
+        run = {"out": out, "seed": seed, "device": device, "max_seconds": max_seconds}
+        _train_optimiser(name, run, replace=replace, as_json=as_json)
         return
     recipe = find_recipe(name)
     zoo_folder = find_zoo(zoo or recipe.zoo)
@@ -85,13 +85,11 @@ def train(
     print_result({"is_finished": True, "folder": str(folder), "card": card}, as_json=as_json, show=_shower(card))
 
 
-def _train_optimiser(
-    name: str, *, out: "Path | None", seed: int, max_seconds: float | None, replace: bool, as_json: bool
-) -> None:
-    """Train the rule of an optimiser, and show how its trainings ended."""
+def _train_optimiser(name: str, run: "dict[str, Any]", *, replace: bool, as_json: bool) -> None:
+    """Train the rule of an optimiser, and show how its trainings ended; `run` are options of `train_optimiser`."""
     from ngcore.tasks.optimiser_training import OPTIMISER_RECIPES, folder_of_optimiser, train_optimiser
 
-    folder = out or folder_of_optimiser(name, seed)
+    folder = run["out"] or folder_of_optimiser(name, run["seed"])
     expect_free(folder / "card.json", replace=replace)
     total = OPTIMISER_RECIPES[name][0].updates
     with progress_bar(f"Training {name}") as bar:
@@ -99,7 +97,7 @@ def _train_optimiser(
         def report(entry: "Mapping[str, Any]") -> None:
             bar(entry["update"], total, note=f"accuracy {entry['accuracy']:.4f} · {entry['diverged']} diverged")
 
-        card = train_optimiser(name, out=folder, seed=seed, max_seconds=max_seconds, report=report)
+        card = train_optimiser(name, **{**run, "out": folder}, report=report)
     if card is None:
         say("Not finished. Run the same command again to continue.")
         print_result({"is_finished": False}, as_json=as_json, show=lambda console: None)

@@ -12,12 +12,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.networks import Network
-from ngcore.optim import RuleConfig, UpdateRule
+from ngcore.optim import RuleConfig, UpdateRule, load_rule
 from ngcore.optim.features import View
 from ngcore.optim.rule import Coefficients, Rule
 from ngcore.tasks.inner_loop import InnerRun
 from ngcore.tasks.meta_trainer import MetaSettings, MetaTrainer, Report
 from ngcore.tasks.optimisees import ImagesBySize, Optimisee, draw_batch, draw_optimisee, initial_parameters
+from ngcore.training.processes import summed, this_process
 from ngcore.zoo.runs import keyed_generator
 from ngcore.zoo.stack_pass import logits_of
 
@@ -35,7 +36,8 @@ class EvolutionConfig(MetaSettings):
     """The numbers of a meta-training by evolution strategies.
 
     Attributes:
-        num_pairs: Pairs of perturbed rules, one the mirror image of the other, of an update.
+        num_tasks: Tasks of an update, all of one horizon; processes share them out among themselves.
+        num_pairs: Pairs of perturbed rules, one the mirror image of the other, of a task.
         spread: Standard deviation of the perturbation of each parameter.
         learning_rate: Of AdamW, for the rule, falling to 0 by half a cosine.
         weight_decay: Of AdamW: draws the rule to the hand-made steps.
@@ -43,9 +45,11 @@ class EvolutionConfig(MetaSettings):
         sides: Heights and widths of the images.
         widths: Of the convolutions that are trained.
         horizons: Least and greatest length of a training.
+        start: Name of the trained rule that the training starts from; None: from the hand-made steps.
     """
 
     updates: int = 220
+    num_tasks: int = 1
     num_pairs: int = 6
     spread: float = 0.04
     learning_rate: float = 0.015
@@ -55,11 +59,12 @@ class EvolutionConfig(MetaSettings):
     sides: tuple[int, ...] = (8, 14)
     widths: tuple[int, ...] = (8, 16, 32)
     horizons: tuple[float, float] = (150.0, 800.0)
+    start: str | None = None
 
     @property
     def networks_of_update(self) -> int:
         """Networks that an update trains from beginning to end."""
-        return 2 * self.num_pairs
+        return 2 * self.num_pairs * self.num_tasks
 
 
 class RulesSideBySide:
@@ -128,11 +133,11 @@ def evolve(
 ) -> dict[str, Any] | None:
     """Train a rule by evolution strategies, or go on with it; see `MetaTrainer.run`.
 
-    Each update draws a task and pairs of mirrored perturbations, and trains one network with each of the perturbed
-    rules, all from the same start on the same minibatches. The difference of a pair's final losses (of their
-    logarithms) estimates the slope along its perturbation (antithetic evolution strategies, Salimans et al. 2017). As
-    trainings are never cut off, steps that pay only in the end are not punished, as they are by gradients through
-    short windows (Metz et al. 2019).
+    Each update draws tasks, and for each of them pairs of mirrored perturbations. One network is trained with each of
+    the perturbed rules, those of a task all from the same start on the same minibatches. The difference of a pair's
+    final losses (of their logarithms) estimates the slope along its perturbation (antithetic evolution strategies,
+    Salimans et al. 2017). As trainings are never cut off, steps that pay only in the end are not punished, as they are
+    by gradients through short windows (Metz et al. 2019).
 
     Args:
         config: The numbers.
@@ -159,6 +164,8 @@ class EvolutionTrainer(MetaTrainer):
     def __init__(self, config: EvolutionConfig, images: ImagesBySize, rule: RuleConfig) -> None:
         super().__init__(config, images, rule)
         self.config = config
+        if config.start is not None:
+            self.rule.load_state_dict(load_rule(config.start).state_dict())
         answers = self.rule.requires_grad_(False).answers()
         self.learned = {name: parameter for name, parameter in self.rule.named_parameters() if name in answers}
         self.mean = {name: tensor.clone() for name, tensor in self.rule.state_dict().items()}
@@ -167,29 +174,20 @@ class EvolutionTrainer(MetaTrainer):
         )
 
     def train(self) -> None:
-        """One update of the rule, by one task."""
-        config = self.config
-        task = draw_optimisee(
-            self.update, seed=config.seed, sides=config.sides, widths=config.widths, horizons=config.horizons
-        )
-        generator = keyed_generator(config.seed, "evolution", self.update)
-        one = initial_parameters(task.architecture, 1, generator)
-        count = config.networks_of_update
-        start = Network(one.architecture, {k: v.expand(count, *v.shape[1:]).clone() for k, v in one.parameters.items()})
-        noise = {
-            name: torch.randn(config.num_pairs, *parameter.shape, generator=generator)
-            for name, parameter in self.learned.items()
-        }
-        perturbed = {
-            name: parameter + config.spread * torch.cat([noise[name], -noise[name]])
-            for name, parameter in self.learned.items()
-        }
-        losses = final_losses(RulesSideBySide(self.rule, perturbed), task, self.images, start, generator)
-        self.num_diverged += int((losses >= LARGEST_LOSS).sum())
-        up, down = losses.log().split(config.num_pairs)
-        slopes = (up - down).clamp(-0.5, 0.5) / (2 * config.spread * config.num_pairs)
-        for name, parameter in self.learned.items():
-            parameter.grad = torch.tensordot(slopes, noise[name], dims=1)
+        """One update of the rule, by one task or several."""
+        config, process = self.config, this_process()
+        slope = torch.zeros(sum(parameter.numel() for parameter in self.learned.values()), device=self.device)
+        diverged = torch.zeros(())
+        first = self.update * config.num_tasks
+        for number in range(first + process.rank, first + config.num_tasks, process.count):
+            task = dataclasses.replace(self._task(number), total_steps=self._task(first).total_steps)
+            own, lost = self._slope(task, number)
+            slope += own / config.num_tasks
+            diverged += lost
+        self.num_diverged += int(summed(diverged))
+        pieces = summed(slope).split([parameter.numel() for parameter in self.learned.values()])
+        for parameter, piece in zip(self.learned.values(), pieces, strict=True):
+            parameter.grad = piece.view_as(parameter)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * self.update / config.updates))
         self.optimizer.step()
@@ -197,11 +195,38 @@ class EvolutionTrainer(MetaTrainer):
         kept = min(config.average, self.update / (self.update + 10))
         for name, tensor in self.rule.state_dict().items():
             self.mean[name].lerp_(tensor, 1 - kept)
-        logger.debug("Update %d: %s", self.update, (losses.median(), (up - down).std() / 2, task))
+
+    def _task(self, number: int) -> Optimisee:
+        config = self.config
+        return draw_optimisee(
+            number, seed=config.seed, sides=config.sides, widths=config.widths, horizons=config.horizons
+        )
+
+    def _slope(self, task: Optimisee, number: int) -> tuple[Float[Tensor, " learned"], int]:
+        """The slope of the final loss's logarithm by what is learned, and how many trainings diverged."""
+        config = self.config
+        generator = keyed_generator(config.seed, "evolution", number)
+        one = initial_parameters(task.architecture, 1, generator).to(self.device)
+        count = 2 * config.num_pairs
+        start = Network(one.architecture, {k: v.expand(count, *v.shape[1:]).clone() for k, v in one.parameters.items()})
+        noise = {
+            name: torch.randn(config.num_pairs, *parameter.shape, generator=generator).to(self.device)
+            for name, parameter in self.learned.items()
+        }
+        perturbed = {
+            name: parameter + config.spread * torch.cat([noise[name], -noise[name]])
+            for name, parameter in self.learned.items()
+        }
+        losses = final_losses(RulesSideBySide(self.rule, perturbed), task, self.images, start, generator)
+        up, down = losses.log().split(config.num_pairs)
+        logger.debug("Task %d: %s", number, (losses.median(), (up - down).std() / 2, task))
+        slopes = (up - down).clamp(-0.5, 0.5) / (2 * config.spread * config.num_pairs)
+        slope = slopes @ torch.cat([noise[name].flatten(1) for name in self.learned], dim=1)
+        return slope, int((losses >= LARGEST_LOSS).sum())
 
     def candidate(self) -> UpdateRule:
         """The running mean."""
-        rule = UpdateRule(self.rule.config)
+        rule = UpdateRule(self.rule.config).to(self.device)
         rule.load_state_dict(self.mean)
         return rule
 
@@ -212,4 +237,4 @@ class EvolutionTrainer(MetaTrainer):
     def load(self, state: Mapping[str, Any]) -> None:
         """Continue from a state."""
         super().load(state)
-        self.mean = {name: tensor.clone() for name, tensor in state["mean"].items()}
+        self.mean = {name: tensor.to(self.device) for name, tensor in state["mean"].items()}

@@ -114,7 +114,7 @@ def meta_loss(run: InnerRun, batches: Sequence[Batch], rule: Rule | PaperRule) -
         gradients.append(gradient)
     gradients.append(run.gradients(batches[-1]))
     later = {name: torch.zeros_like(tensor) for name, tensor in gradients[0].items()}
-    total = torch.zeros(())
+    total = next(iter(later.values())).new_zeros(())
     for change, gradient in zip(reversed(changes), reversed(gradients[1:]), strict=True):
         later = {name: later[name] + gradient[name] for name in later}
         total = total - sum((change[name] * later[name]).sum() for name in later)

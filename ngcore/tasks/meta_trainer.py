@@ -12,6 +12,7 @@ import torch
 from ngcore.optim import AnyRule, AnyRuleConfig, make_rule
 from ngcore.tasks.inner_loop import InnerRun
 from ngcore.tasks.optimisees import ImagesBySize, Optimisee, conv_net, draw_batch, initial_parameters, perceptron
+from ngcore.training.processes import gathered, this_process
 from ngcore.training.state import read_state, write_state
 from ngcore.zoo.cnn_stack import keep_freed_memory
 from ngcore.zoo.runs import keyed_generator
@@ -61,7 +62,8 @@ def run_optimiser(
     """Mean accuracy and loss on validation images after a full training of N networks."""
     data = images[task.images, task.side]
     generator = keyed_generator(seed, "validation", task.total_steps)
-    run = InnerRun.start(initial_parameters(task.architecture, num_networks, generator), task.total_steps)
+    network = initial_parameters(task.architecture, num_networks, generator).to(data.train[0].device)
+    run = InnerRun.start(network, task.total_steps)
     with torch.no_grad():
         for _ in range(task.total_steps):
             with torch.enable_grad():
@@ -77,15 +79,16 @@ class MetaTrainer:
 
     Args:
         config: Its numbers.
-        images: By name and side.
+        images: By name and side, on the device on which all is to run.
         rule: Numbers of the rule.
     """
 
     def __init__(self, config: MetaSettings, images: ImagesBySize, rule: AnyRuleConfig) -> None:
         self._settings, self.images, self.update, self.num_diverged, self.seconds = config, images, 0, 0, 0.0
+        self.device = next(iter(images.values())).train[0].device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.rule: AnyRule = make_rule(rule)
+            self.rule: AnyRule = make_rule(rule).to(self.device)
         self.optimizer: torch.optim.Optimizer
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None
@@ -104,9 +107,13 @@ class MetaTrainer:
 
     def validate(self) -> None:
         """Measure the candidate by full trainings, and keep it if its loss is the least so far."""
-        candidate, rows = self.candidate(), {}
-        for number, task in enumerate(self.validation_tasks()):
-            rows[str(number)] = run_optimiser(candidate, task, self.images, num_networks=4, seed=self._settings.seed)
+        candidate, tasks = self.candidate(), self.validation_tasks()
+        process = this_process()
+        mine = {
+            str(number): run_optimiser(candidate, tasks[number], self.images, num_networks=4, seed=self._settings.seed)
+            for number in range(process.rank, len(tasks), process.count)
+        }
+        rows = dict(sorted(row for part in gathered(mine) for row in part.items()))
         found = {
             "update": self.update,
             "accuracy": sum(accuracy for accuracy, _ in rows.values()) / len(rows),
@@ -114,7 +121,7 @@ class MetaTrainer:
         }
         self.history.append(found | {"diverged": self.num_diverged, "tasks": rows})
         if self.best is None or found["log_loss"] < self.best["log_loss"]:
-            self.best = found | {"rule": {name: x.detach().clone() for name, x in candidate.state_dict().items()}}
+            self.best = found | {"rule": {name: x.detach().cpu().clone() for name, x in candidate.state_dict().items()}}
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain values that continue the run exactly."""
@@ -166,9 +173,11 @@ class MetaTrainer:
                 self.validate()
                 self.seconds += time.monotonic() - counted
                 counted = time.monotonic()
-                write_state(folder, {"settings": settings, **self.state()})
-                if report is not None:
-                    report(self.history[-1])
-                if time.monotonic() - start > max_seconds and self.update < config.updates:
+                if this_process().rank == 0:
+                    write_state(folder, {"settings": settings, **self.state()})
+                    if report is not None:
+                        report(self.history[-1])
+                is_over = any(gathered(time.monotonic() - start > max_seconds))
+                if is_over and self.update < config.updates:
                     return None
         return self.state()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ngcore.errors import NeuralGraphError
-from ngcore.networks import Architecture, Network
+from ngcore.networks import Network
 from ngcore.optim import RuleConfig
 from ngcore.optim.moments import Moments
 from ngcore.tasks.inner_loop import InnerRun, meta_loss
@@ -100,9 +100,8 @@ class WindowTrainer(MetaTrainer):
     def _start(self, number: int) -> InnerRun:
         task = self._task(number)
         generator = keyed_generator(self.config.seed, "initial", number)
-        return InnerRun.start(
-            initial_parameters(task.architecture, self.config.num_networks, generator), task.total_steps
-        )
+        network = initial_parameters(task.architecture, self.config.num_networks, generator)
+        return InnerRun.start(network.to(self.device), task.total_steps)
 
     def train(self) -> None:
         """One update of the rule, by a window of the stack whose turn it is."""
@@ -147,10 +146,13 @@ class WindowTrainer(MetaTrainer):
         """Continue from a state."""
         super().load(state)
         self.numbers = [kept["number"] for kept in state["runs"]]
-        self.runs = [_restored(self._task(kept["number"]), kept) for kept in state["runs"]]
+        self.runs = [self._restored(kept) for kept in state["runs"]]
 
-
-def _restored(task: Optimisee, kept: Mapping[str, Any]) -> InnerRun:
-    architecture: Architecture = task.architecture
-    moments = Moments(**kept["moments"], count=kept["count"])
-    return InnerRun(Network(architecture, kept["parameters"]), task.total_steps, moments)
+    def _restored(self, kept: Mapping[str, Any]) -> InnerRun:
+        task = self._task(kept["number"])
+        moments = {
+            key: {name: tensor.to(self.device) for name, tensor in kept["moments"][key].items()}
+            for key in ("fast", "slow", "square")
+        }
+        network = Network(task.architecture, kept["parameters"]).to(self.device)
+        return InnerRun(network, task.total_steps, Moments(**moments, count=kept["count"]))

@@ -154,6 +154,11 @@ class TrainingImages:
     validation: tuple[Tensor, Tensor]
     test: tuple[Tensor, Tensor]
 
+    def to(self, device: torch.device) -> "TrainingImages":
+        """The same on another device."""
+        parts = (self.train, self.validation, self.test)
+        return TrainingImages(*((images.to(device), labels.to(device)) for images, labels in parts))
+
     @classmethod
     def of(cls, splits: ImageSplits, side: int) -> "TrainingImages":
         """From the splits of an image set; images are made smaller by means over areas."""
@@ -174,5 +179,5 @@ ImagesBySize = Mapping[tuple[str, int], TrainingImages]
 def draw_batch(data: tuple[Tensor, Tensor], size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """A minibatch of images and labels, drawn with replacement."""
     images, labels = data
-    chosen = torch.randint(len(images), (size,), generator=generator)
+    chosen = torch.randint(len(images), (size,), generator=generator).to(images.device)
     return images[chosen], labels[chosen]

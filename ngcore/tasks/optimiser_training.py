@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ngcore.device import choose_device, describe_device
 from ngcore.errors import UnknownNameError
 from ngcore.optim import PAPER_PRESETS, AnyRuleConfig, PaperConfig, RuleConfig, make_rule
 from ngcore.optim.checkpoint import FOLDER, TASK
@@ -18,15 +19,28 @@ from ngcore.tasks.meta_training import MetaConfig, WindowTrainer
 from ngcore.tasks.optimisees import NUM_VALIDATION, SIDES, ImagesBySize, TrainingImages
 from ngcore.tasks.paper_training import PaperMetaConfig, PaperTrainer
 from ngcore.training.checkpoint import save_checkpoint
+from ngcore.training.processes import joined_processes
 from ngcore.zoo.images import ImageSet, fetch_images
 from ngcore.zoo.preprocessing import to_grey_splits
 
 AnyConfig = EvolutionConfig | MetaConfig | PaperMetaConfig
 
+LONG = EvolutionConfig(
+    updates=48,
+    validate_every=12,
+    num_tasks=6,
+    num_pairs=16,
+    learning_rate=0.03,
+    sides=(14, 28),
+    horizons=(300.0, 1_000.0),
+)
+"""Longer trainings on larger images, many at once: for a graphics processor."""
+
 OPTIMISER_RECIPES: dict[str, tuple[AnyConfig, AnyRuleConfig]] = {
     "optimiser-ng-gnn": (EvolutionConfig(), RuleConfig(d=8)),
-    "optimiser-ng-t": (EvolutionConfig(), RuleConfig(kind="ng-t", d=8)),
-    "optimiser-ng-sweep": (EvolutionConfig(), RuleConfig(kind="ng-sweep", d=8)),
+    "optimiser-ng-gnn-long": (dataclasses.replace(LONG, start="optimiser-ng-gnn"), RuleConfig(d=8)),
+    "optimiser-ng-t": (LONG, RuleConfig(kind="ng-t", d=8)),
+    "optimiser-ng-sweep": (LONG, RuleConfig(kind="ng-sweep", d=8)),
     "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
     "optimiser-ng-gnn-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-gnn-paper"]),
     "optimiser-ng-t-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-t-paper"]),
@@ -40,22 +54,25 @@ def train_optimiser(
     *,
     out: Path | str | None = None,
     seed: int = 0,
+    device: str = "auto",
     max_seconds: float | None = None,
     report: Report | None = None,
 ) -> dict[str, Any] | None:
     """Train what `OPTIMISER_RECIPES[name]` says, resuming where an earlier call stopped, and write the checkpoint.
 
-    The rule is the best by accuracy on training images that were held out; test images are not used.
+    The rule is the best by accuracy on training images that were held out; test images are not used. Under `torchrun`
+    the processes share out the tasks of each update (of evolution strategies), and the first writes.
 
     Args:
         name: Key of `OPTIMISER_RECIPES`.
         out: Folder of the checkpoint; None: in the work folder.
         seed: Root of every random draw.
+        device: See `ngcore.device`.
         max_seconds: Stop this call after this time, at the next validation; call again to continue.
         report: Called after each validation.
 
     Returns:
-        The card; None if `max_seconds` ended the call before the training was done.
+        The card; None if `max_seconds` ended the call before the training was done, and in all processes but the first.
 
     Raises:
         UnknownNameError: If there is no such recipe.
@@ -66,15 +83,17 @@ def train_optimiser(
     config, rule = OPTIMISER_RECIPES[name]
     config = dataclasses.replace(config, seed=seed)
     sets = {images: fetch_images(images) for images in config.image_sets}
-    images = training_images(sets, SIDES)
+    where = choose_device(device)
+    images = {key: some.to(where) for key, some in training_images(sets, SIDES).items()}
     folder = folder_of_optimiser(name, seed)
-    trainer = _trainer(config, rule, images)
-    state = trainer.run(
-        work_folder() / "runs" / folder.name,
-        max_seconds=math.inf if max_seconds is None else max_seconds,
-        report=report,
-    )
-    if state is None:
+    with joined_processes() as process:
+        trainer = _trainer(config, rule, images)
+        state = trainer.run(
+            work_folder() / "runs" / folder.name,
+            max_seconds=math.inf if max_seconds is None else max_seconds,
+            report=report,
+        )
+    if state is None or process.rank > 0:
         return None
     card = _card(name, trainer, config, sets, state) | {"seeds": [seed]}
     card["command"] = f"ngcore train {name}" + (f" --seed {seed}" if seed else "")
@@ -111,7 +130,7 @@ def _card(
 ) -> dict[str, Any]:
     """What a card says but for time, seeds and command."""
     rule = trainer.rule.config
-    best = make_rule(rule)
+    best = make_rule(rule).to(trainer.device)
     best.load_state_dict(state["best"]["rule"])
     rows = []
     for task in trainer.validation_tasks():
@@ -139,7 +158,7 @@ def _card(
             "best_step": state["best"]["update"],
             "seconds": state["seconds"],
             "networks_per_second": config.networks_of_update * state["update"] / state["seconds"],
-            "device": "cpu",
+            "device": "cpu" if trainer.device.type == "cpu" else describe_device(trainer.device),
             "cores": torch.get_num_threads(),
         },
         "metrics": {"validation": {"n": NUM_VALIDATION, "tasks": rows, "diverged": state["diverged"]}},

@@ -94,9 +94,8 @@ class PaperTrainer(MetaTrainer):
     def _start(self, number: int) -> InnerRun:
         task = paper_optimisee(number, self.config)
         generator = keyed_generator(self.config.seed, "initial", number)
-        return InnerRun.start(
-            initial_parameters(task.architecture, self.config.num_networks, generator), task.total_steps
-        )
+        network = initial_parameters(task.architecture, self.config.num_networks, generator)
+        return InnerRun.start(network.to(self.device), task.total_steps)
 
     def train(self) -> None:
         """One update of the rule, by a window of the stack whose turn it is."""
@@ -142,7 +141,8 @@ class PaperTrainer(MetaTrainer):
 
     def _restored(self, kept: Mapping[str, Any]) -> InnerRun:
         task = paper_optimisee(kept["number"], self.config)
-        run = InnerRun.start(Network(task.architecture, kept["parameters"]), task.total_steps)
+        run = InnerRun.start(Network(task.architecture, kept["parameters"]).to(self.device), task.total_steps)
         run.moments = Moments(run.moments.fast, run.moments.slow, run.moments.square, kept["count"])
-        run.memory = None if kept["memory"] is None else Memory.of(kept["memory"])
+        if kept["memory"] is not None:
+            run.memory = Memory.of([tensor.to(self.device) for tensor in kept["memory"]])
         return run

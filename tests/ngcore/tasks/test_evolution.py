@@ -1,17 +1,25 @@
 """Evolution strategies for a rule: many rules at once equal each alone, slopes point downhill, runs resume exactly."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from ngcore.networks import Network
+<<<<<<< HEAD
 from ngcore.optim import RuleConfig, UpdateRule
 from ngcore.optim.passing import PASSINGS
+=======
+from ngcore.optim import RuleConfig, UpdateRule, load_rule
+>>>>>>> 49db535 (Rules of optimisers are trained on any device, by several tasks an update that processes share out; tests for accelerators)
 from ngcore.tasks import evolution, meta_trainer
 from ngcore.tasks.evolution import EvolutionConfig, EvolutionTrainer, RulesSideBySide, evolve, final_losses
 from ngcore.tasks.optimisees import Optimisee, TrainingImages, conv_net, initial_parameters, perceptron
 
+PROGRAM = Path(__file__).parent / "shared_evolution.py"
 RULE = RuleConfig(d=4, num_layers=1, interval=2)
 FEW = EvolutionConfig(updates=4, num_pairs=2, validate_every=2, horizons=(3.0, 5.0), widths=(2,), sides=(14,))
 TASK = Optimisee(architecture=perceptron(4, 1, (1, 14, 14)), images="mnist", side=14, total_steps=6, batch_size=8)
@@ -100,3 +108,37 @@ def test_a_stopped_run_ends_with_the_same_numbers(images, tmp_path):
     answers = untrained.answers()
     for name, tensor in untrained.state_dict().items():
         assert torch.equal(tensor, whole["rule"][name]) == (name not in answers), name
+
+
+@pytest.mark.usefixtures("short")
+def test_several_tasks_count_as_their_mean(images):
+    both = EvolutionTrainer(dataclasses.replace(FEW, num_tasks=2), images, RULE)
+    slopes = [
+        both._slope(dataclasses.replace(both._task(number), total_steps=both._task(0).total_steps), number)[0]
+        for number in (0, 1)
+    ]
+    both.train()
+    gradient = torch.cat([parameter.grad.flatten() for parameter in both.learned.values()])
+    torch.testing.assert_close(gradient, (slopes[0] + slopes[1]) / 2)
+    assert gradient.abs().max() > 0
+
+
+def test_processes_that_share_the_tasks_make_the_same_updates(tmp_path):
+    def run(folder, count):
+        start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+        subprocess.run([sys.executable, *start, str(PROGRAM), str(folder)], check=True, timeout=300)
+        return torch.load(folder / "last.ckpt", weights_only=True)
+
+    alone, together = run(tmp_path / "alone", 1), run(tmp_path / "together", 2)
+    assert alone["update"] == together["update"] == 2
+    assert len(alone["history"]) == len(together["history"]) == 1
+    assert together["history"][0]["tasks"].keys() == {"0", "1"}
+    for name, tensor in alone["rule"].items():
+        torch.testing.assert_close(together["rule"][name], tensor, rtol=0, atol=1e-4)
+
+
+def test_a_training_starts_from_a_trained_rule(images):
+    config = dataclasses.replace(FEW, start="optimiser-ng-gnn")
+    trainer = EvolutionTrainer(config, images, load_rule("optimiser-ng-gnn").config)
+    for name, tensor in load_rule("optimiser-ng-gnn").state_dict().items():
+        assert torch.equal(trainer.rule.state_dict()[name], tensor)
