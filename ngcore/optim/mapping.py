@@ -37,7 +37,8 @@ class ModuleMap:
 
     def __init__(self, module: nn.Module, network: Network) -> None:
         assert network.origin is not None
-        self.network = network.detach().to(dtype=torch.float64 if _is_double(module) else torch.float32)
+        device = next((parameter.device for parameter in module.parameters()), None)
+        self.network = network.detach().to(device, torch.float64 if _is_double(module) else torch.float32)
         shapes = network.architecture.parameter_shapes
         tensors = dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers())
         self._links: dict[str, _Link] = {}

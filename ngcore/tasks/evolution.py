@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ngcore.networks import Network
-from ngcore.optim import RuleConfig, UpdateRule, load_rule
+from ngcore.optim import RuleConfig, UpdateRule
 from ngcore.optim.features import View
 from ngcore.optim.rule import Coefficients, Rule
 from ngcore.tasks.inner_loop import InnerRun
@@ -45,7 +45,6 @@ class EvolutionConfig(MetaSettings):
         sides: Heights and widths of the images.
         widths: Of the convolutions that are trained.
         horizons: Least and greatest length of a training.
-        start: Name of the trained rule that the training starts from; None: from the hand-made steps.
     """
 
     updates: int = 220
@@ -59,7 +58,6 @@ class EvolutionConfig(MetaSettings):
     sides: tuple[int, ...] = (8, 14)
     widths: tuple[int, ...] = (8, 16, 32)
     horizons: tuple[float, float] = (150.0, 800.0)
-    start: str | None = None
 
     @property
     def networks_of_update(self) -> int:
@@ -164,8 +162,6 @@ class EvolutionTrainer(MetaTrainer):
     def __init__(self, config: EvolutionConfig, images: ImagesBySize, rule: RuleConfig) -> None:
         super().__init__(config, images, rule)
         self.config = config
-        if config.start is not None:
-            self.rule.load_state_dict(load_rule(config.start).state_dict())
         answers = self.rule.requires_grad_(False).answers()
         self.learned = {name: parameter for name, parameter in self.rule.named_parameters() if name in answers}
         self.mean = {name: tensor.clone() for name, tensor in self.rule.state_dict().items()}

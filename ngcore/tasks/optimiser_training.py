@@ -25,22 +25,10 @@ from ngcore.zoo.preprocessing import to_grey_splits
 
 AnyConfig = EvolutionConfig | MetaConfig | PaperMetaConfig
 
-LONG = EvolutionConfig(
-    updates=48,
-    validate_every=12,
-    num_tasks=6,
-    num_pairs=16,
-    learning_rate=0.03,
-    sides=(14, 28),
-    horizons=(300.0, 1_000.0),
-)
-"""Longer trainings on larger images, many at once: for a graphics processor."""
-
 OPTIMISER_RECIPES: dict[str, tuple[AnyConfig, AnyRuleConfig]] = {
     "optimiser-ng-gnn": (EvolutionConfig(), RuleConfig(d=8)),
-    "optimiser-ng-gnn-long": (dataclasses.replace(LONG, start="optimiser-ng-gnn"), RuleConfig(d=8)),
-    "optimiser-ng-t": (LONG, RuleConfig(kind="ng-t", d=8)),
-    "optimiser-ng-sweep": (LONG, RuleConfig(kind="ng-sweep", d=8)),
+    "optimiser-ng-t": (EvolutionConfig(), RuleConfig(kind="ng-t", d=8)),
+    "optimiser-ng-sweep": (EvolutionConfig(), RuleConfig(kind="ng-sweep", d=8)),
     "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
     "optimiser-ng-gnn-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-gnn-paper"]),
     "optimiser-ng-t-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-t-paper"]),

@@ -62,7 +62,7 @@ def test_a_model_answers_alike_and_so_are_its_gradients(preset):
         tensors = [answer] if isinstance(answer, torch.Tensor) else list(answer.parameters.values())
         sum(tensor.square().sum() for tensor in tensors).backward()
         ends.append([*tensors, *(p.grad for p in model.parameters() if p.grad is not None)])
-    assert_alike(*ends, rtol=1e-6, atol=1e-6)
+    assert_alike(*ends, rtol=1e-4, atol=1e-6)
 
 
 def test_sirens_are_fitted_as_well():

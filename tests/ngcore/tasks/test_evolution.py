@@ -9,12 +9,8 @@ import pytest
 import torch
 
 from ngcore.networks import Network
-<<<<<<< HEAD
 from ngcore.optim import RuleConfig, UpdateRule
 from ngcore.optim.passing import PASSINGS
-=======
-from ngcore.optim import RuleConfig, UpdateRule, load_rule
->>>>>>> 49db535 (Rules of optimisers are trained on any device, by several tasks an update that processes share out; tests for accelerators)
 from ngcore.tasks import evolution, meta_trainer
 from ngcore.tasks.evolution import EvolutionConfig, EvolutionTrainer, RulesSideBySide, evolve, final_losses
 from ngcore.tasks.optimisees import Optimisee, TrainingImages, conv_net, initial_parameters, perceptron
@@ -135,10 +131,3 @@ def test_processes_that_share_the_tasks_make_the_same_updates(tmp_path):
     assert together["history"][0]["tasks"].keys() == {"0", "1"}
     for name, tensor in alone["rule"].items():
         torch.testing.assert_close(together["rule"][name], tensor, rtol=0, atol=1e-4)
-
-
-def test_a_training_starts_from_a_trained_rule(images):
-    config = dataclasses.replace(FEW, start="optimiser-ng-gnn")
-    trainer = EvolutionTrainer(config, images, load_rule("optimiser-ng-gnn").config)
-    for name, tensor in load_rule("optimiser-ng-gnn").state_dict().items():
-        assert torch.equal(trainer.rule.state_dict()[name], tensor)
