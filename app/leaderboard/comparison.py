@@ -96,13 +96,14 @@ def _show_pictures(zoo: Zoo, table: pandas.DataFrame, classes: list[str]) -> Non
     images = cached.images(zoo.name, shown["position"].tolist())
     texts = [f"{classes[row.true]}\n{classes[row.first]} · {classes[row.second]}" for row in shown.itertuples()]
     key = "compare.wall"
-    st.echarts_chart(
-        draw_picture_wall(images, texts, columns=COLUMNS, theme=theme()),
-        height=wall_height(len(shown), COLUMNS),
-        key=key,
-        on_select=partial(_select_clicked, key, zoo.name, shown["id"].tolist()),
-        alt=f"Pictures that {len(shown)} networks show, each with its true class and the two answers",
-    )
+    with st.container(key="leaderboard-wall"):
+        st.echarts_chart(
+            draw_picture_wall(images, texts, columns=COLUMNS, theme=theme()),
+            height=wall_height(len(shown), COLUMNS),
+            key=key,
+            on_select=partial(_select_clicked, key, zoo.name, shown["id"].tolist()),
+            alt=f"Pictures that {len(shown)} networks show, each with its true class and the two answers",
+        )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"{len(shown):,} of {len(table):,} networks, each with its true class and below it what the first and the "

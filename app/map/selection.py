@@ -110,13 +110,14 @@ def _show_pictures(view: MapView, colouring: Colouring, rows: list[int]) -> None
             state.select(zoo=view.zoo.name, id=str(view.ids[shown[clicked.pop()]]))
 
     texts = [f"{str(view.ids[row]).rpartition('/')[2]}\n{colouring.text(row)}" for row in shown]
-    st.echarts_chart(
-        draw_picture_wall(images, texts, columns=PICTURES_IN_A_ROW, theme=theme()),
-        height=wall_height(len(shown), PICTURES_IN_A_ROW),
-        key=key,
-        on_select=pick,
-        alt=f"Pictures that {len(shown)} networks show, each with its {plain(colouring.title)}",
-    )
+    with st.container(key="map-wall"):
+        st.echarts_chart(
+            draw_picture_wall(images, texts, columns=PICTURES_IN_A_ROW, theme=theme()),
+            height=wall_height(len(shown), PICTURES_IN_A_ROW),
+            key=key,
+            on_select=pick,
+            alt=f"Pictures that {len(shown)} networks show, each with its {plain(colouring.title)}",
+        )
     st.caption(
         f"{len(shown):,} of {len(rows):,} pictures, each with its {plain(colouring.title)}. Click one to select it."
     )

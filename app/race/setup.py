@@ -67,7 +67,11 @@ class Lane(NamedTuple):
         return self.method if self.kind == LEARNED else None
 
 
-DEFAULT_LANES = (Lane("adamw", RATES["adamw"], "cosine"), Lane("muon", RATES["muon"], "cosine"))
+DEFAULT_LANES = (
+    Lane("adamw", RATES["adamw"], "cosine"),
+    Lane("muon", RATES["muon"], "cosine"),
+    Lane("optimiser-ng-gnn", RATES[LEARNED], "cosine"),
+)
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,12 @@ def test_optimisers_are_added_and_removed_and_the_address_follows(open_page):
     app = open_page("race")
     click(app, "race.add")
     app.run()
-    assert app.query_params["race"] == "adamw:0.01:cosine,muon:1:cosine,sgd:0.05:cosine"
+    assert app.query_params["race"] == "adamw:0.01:cosine,muon:1:cosine,optimiser-ng-gnn:1:cosine,sgd:0.05:cosine"
     app.selectbox(key="race.lane.0.method").set_value("sgd").run()
     assert app.query_params["race"].startswith("sgd:0.05:cosine")
     click(app, "race.remove")
     app.run()
-    assert len(parse_lanes(app.query_params["race"])) == 2
+    assert len(parse_lanes(app.query_params["race"])) == 3
     click(app, "race.start")
     click(app, "race.clear")
     assert not app.get("echarts_chart")
