@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ngcore.networks import Architecture
+
 FAST, SLOW, SQUARE = 0.95, 0.99, 0.95
 """How much of the moments stays at each step."""
 
@@ -29,26 +31,34 @@ class Moments:
         slow: Of gradients, decaying by `SLOW`.
         square: Of squared gradients, decaying by `SQUARE`.
         count: Gradients seen.
+        groups: How many matrices lie one below the other in the kernels of grouped convolutions.
     """
 
     fast: Tensors
     slow: Tensors
     square: Tensors
     count: int = 0
+    groups: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def zero(cls, parameters: Tensors) -> "Moments":
-        """Before the first gradient."""
+    def zero(cls, parameters: Tensors, architecture: Architecture | None = None) -> "Moments":
+        """Before the first gradient.
+
+        Args:
+            parameters: By name.
+            architecture: Whose parameters they are.
+        """
         fast, slow, square = ({name: torch.zeros_like(tensor) for name, tensor in parameters.items()} for _ in range(3))
-        return cls(fast, slow, square)
+        return cls(fast, slow, square, groups={} if architecture is None else _groups(architecture))
 
     def after(self, gradients: Tensors) -> "Moments":
         """With one more gradient of each parameter."""
-        return Moments(
-            {name: torch.lerp(g, self.fast[name], FAST) for name, g in gradients.items()},
-            {name: torch.lerp(g, self.slow[name], SLOW) for name, g in gradients.items()},
-            {name: torch.lerp(g.square(), self.square[name], SQUARE) for name, g in gradients.items()},
-            self.count + 1,
+        return dataclasses.replace(
+            self,
+            fast={name: torch.lerp(g, self.fast[name], FAST) for name, g in gradients.items()},
+            slow={name: torch.lerp(g, self.slow[name], SLOW) for name, g in gradients.items()},
+            square={name: torch.lerp(g.square(), self.square[name], SQUARE) for name, g in gradients.items()},
+            count=self.count + 1,
         )
 
     def mean(self, name: str) -> Tensor:
@@ -65,7 +75,8 @@ def base_step(moments: Moments, gradients: Tensors) -> dict[str, Tensor]:
     """The step, to be subtracted, that is made before anything is learned, at the start of a schedule.
 
     Matrices and kernels (outputs, inputs, …) follow Muon (Jordan et al. 2024): Nesterov momentum, orthogonalised as a
-    matrix of outputs and all else, times √max(1, outputs / rest). Vectors follow Adam.
+    matrix of outputs and all else, times √max(1, outputs / rest); the kernels of each group of a grouped convolution
+    are a matrix of their own, as the neurons before each group have an order of their own. Vectors follow Adam.
 
     Args:
         moments: With `gradients` as the last.
@@ -78,8 +89,19 @@ def _base_step(moments: Moments, name: str, gradient: Tensor) -> Tensor:
     if gradient.dim() < 3:
         return VECTOR_RATE * moments.adam(name)
     matrix = torch.lerp(gradient, moments.fast[name], FAST).flatten(2)
+    matrix = matrix.unflatten(1, (moments.groups.get(name, 1), -1)).flatten(0, 1)
     outputs, rest = matrix.shape[1:]
     return MATRIX_RATE * math.sqrt(max(1.0, outputs / rest)) * orthogonalise(matrix).view_as(gradient)
+
+
+def _groups(architecture: Architecture) -> dict[str, int]:
+    """Groups of the kernels that see more than one neuron each; depthwise kernels are one matrix."""
+    shapes = architecture.parameter_shapes
+    return {
+        name: step.layer.num_groups
+        for step in architecture.steps
+        if step.layer.num_groups > 1 and len(shapes.get(name := f"{step.name}.weight", ())) > 1 and shapes[name][1] > 1
+    }
 
 
 def orthogonalise(

@@ -1,5 +1,6 @@
 """The optimiser as a `torch.optim.Optimizer`, for any module that `from_module` reads."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -83,7 +84,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         outside = {_key(name): parameter.detach()[None] for name, parameter in self._outside.items()}
         has_own_memory = isinstance(self.rule, PaperRule)
         graph = {} if has_own_memory else {name: self.map.network.parameters[name] for name in self.map.names}
-        self.moments = Moments.zero(graph | outside)
+        self.moments = Moments.zero(graph | outside, self.map.network.architecture)
         self.coefficients: Coefficients | None = None
         self.memory: Memory | None = None
         adamw = [{**group} for group in self._groups("adamw")]
@@ -177,7 +178,7 @@ class NeuralGraphOptimizer(torch.optim.Optimizer):
         fast, slow, square = (
             {name: x.to(like[name], copy=True) for name, x in kept[key].items()} for key in ("fast", "slow", "square")
         )
-        self.moments = Moments(fast, slow, square, kept["count"])
+        self.moments = dataclasses.replace(self.moments, fast=fast, slow=slow, square=square, count=kept["count"])
         tensors = state_dict["coefficients"]
         self.coefficients = None if tensors is None else Coefficients.of([tensor.clone() for tensor in tensors])
         self.memory = None if memory is None else Memory.of([tensor.clone() for tensor in memory])

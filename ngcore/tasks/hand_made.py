@@ -55,7 +55,7 @@ class HandMadeStack:
         self.count = 0
         self._means = {name: torch.zeros_like(tensor) for name, tensor in learned.items()}
         self._squares = {name: torch.zeros_like(tensor) for name, tensor in learned.items()}
-        self._moments = Moments.zero(learned)
+        self._moments = Moments.zero(learned, network.architecture)
 
     @torch.no_grad()
     def step(self, gradients: Mapping[str, Tensor]) -> None:

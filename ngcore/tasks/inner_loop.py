@@ -40,7 +40,7 @@ class InnerRun:
         """Before the first step."""
         fixed = set(fixed_parameters(network.architecture))
         learned = {name: tensor for name, tensor in network.parameters.items() if name not in fixed}
-        return cls(network, total_steps, Moments.zero(learned))
+        return cls(network, total_steps, Moments.zero(learned, network.architecture))
 
     @property
     def count(self) -> int:

@@ -11,7 +11,6 @@ import torch
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Network
 from ngcore.optim import RuleConfig
-from ngcore.optim.moments import Moments
 from ngcore.tasks.inner_loop import InnerRun, meta_loss
 from ngcore.tasks.meta_trainer import MetaSettings, MetaTrainer, Report
 from ngcore.tasks.optimisees import (
@@ -155,4 +154,6 @@ class WindowTrainer(MetaTrainer):
             for key in ("fast", "slow", "square")
         }
         network = Network(task.architecture, kept["parameters"]).to(self.device)
-        return InnerRun(network, task.total_steps, Moments(**moments, count=kept["count"]))
+        run = InnerRun.start(network, task.total_steps)
+        run.moments = dataclasses.replace(run.moments, **moments, count=kept["count"])
+        return run

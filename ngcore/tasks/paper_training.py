@@ -9,7 +9,6 @@ import torch
 
 from ngcore.networks import Network
 from ngcore.optim import PaperConfig
-from ngcore.optim.moments import Moments
 from ngcore.optim.paper_form import Memory
 from ngcore.tasks.inner_loop import InnerRun, meta_loss
 from ngcore.tasks.meta_trainer import MetaSettings, MetaTrainer
@@ -142,7 +141,7 @@ class PaperTrainer(MetaTrainer):
     def _restored(self, kept: Mapping[str, Any]) -> InnerRun:
         task = paper_optimisee(kept["number"], self.config)
         run = InnerRun.start(Network(task.architecture, kept["parameters"]).to(self.device), task.total_steps)
-        run.moments = Moments(run.moments.fast, run.moments.slow, run.moments.square, kept["count"])
+        run.moments = dataclasses.replace(run.moments, count=kept["count"])
         if kept["memory"] is not None:
             run.memory = Memory.of([tensor.to(self.device) for tensor in kept["memory"]])
         return run

@@ -11,7 +11,7 @@ from torch import Tensor
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.networks import Network
 from ngcore.optim import AnyRule
-from ngcore.optim.moments import Moments, cosine
+from ngcore.optim.moments import cosine
 from ngcore.tasks.inner_loop import Batch, InnerRun
 from ngcore.tasks.optimisees import Optimisee, draw_batch, initial_parameters
 from ngcore.zoo.runs import keyed_generator
@@ -124,7 +124,7 @@ class Runner:
         kept = {name: leaf.detach().clone() for name, leaf in self._leaves.items()}
         self.run.network = self.network.having({**self.network.parameters, **kept})
         moments = self.run.moments  # their count is the time; the means are the other methods'
-        self.run.moments = Moments(moments.fast, moments.slow, moments.square, moments.count + 1)
+        self.run.moments = dataclasses.replace(moments, count=moments.count + 1)
 
     def measure(self, images: Tensor, labels: Tensor) -> Standing:
         """Measure the networks, and remember it."""

@@ -8,7 +8,7 @@ from torch import nn
 from ngcore.errors import NeuralGraphError, UnknownNameError
 from ngcore.networks import Network, draw_permutation, permute_hidden
 from ngcore.optim import RuleConfig, UpdateRule
-from ngcore.optim.moments import Moments
+from ngcore.optim.moments import Moments, base_step
 from ngcore.optim.passing import PASSINGS
 from ngcore.optim.rule import ruled_steps
 from ngcore.tasks.evolution import RulesSideBySide
@@ -60,6 +60,19 @@ def test_steps_follow_the_order_of_neurons_in_networks_of_all_kinds(kind, name):
     assert (expected.keys() == found.keys()) and found
     for parameter, tensor in expected.items():
         torch.testing.assert_close(found[parameter], tensor, rtol=1e-9, atol=1e-11)
+
+
+@NETWORKS
+def test_hand_made_steps_follow_the_order_of_neurons(name):
+    gradients = drawn(DAGS[name], 4)
+    permutation = draw_permutation(gradients, torch.Generator().manual_seed(3))
+    ends = []
+    for own in (gradients, permute_hidden(gradients, permutation)):
+        moments = Moments.zero(own.parameters, own.architecture).after(own.parameters)
+        ends.append(own.having(base_step(moments, own.parameters)))
+    expected = permute_hidden(ends[0], permutation).parameters
+    for parameter, tensor in expected.items():
+        torch.testing.assert_close(ends[1].parameters[parameter], tensor, rtol=1e-9, atol=1e-11)
 
 
 @KINDS
