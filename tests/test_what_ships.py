@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 RECORD = Path(__file__).with_name("what_ships.json")
-RECORDED = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {"zoos": {}, "checkpoints": {}}
+RECORDED = json.loads(RECORD.read_text(encoding="utf-8"))
 NUM_NETWORKS = 2  # of each architecture in a zoo, and for each checkpoint
 
 
@@ -61,6 +61,33 @@ def describe_checkpoint(name):
     return {"weights_sha256": checkpoint.card["weights_sha256"], **rounded}
 
 
+def describe_optimiser(name):
+    """Hash of the weights, and the first numbers of each change that three steps with given gradients make."""
+    import torch
+    from small_trainings import conv_net
+
+    from ngcore.optim import NeuralGraphOptimizer, find_rules
+    from ngcore.training import read_card
+
+    module = conv_net(dtype=torch.float64)
+    parameters = list(module.parameters())
+    with torch.no_grad():
+        for i, parameter in enumerate(parameters):
+            parameter.copy_((torch.arange(parameter.numel()) + i).double().sin().view_as(parameter) / 3)
+    before = [parameter.detach().clone() for parameter in parameters]
+    example = torch.zeros(1, 1, 9, 9, dtype=torch.float64)
+    optimizer = NeuralGraphOptimizer(module, example, rule=name, total_steps=9)
+    for step in range(3):
+        for i, parameter in enumerate(parameters):
+            parameter.grad = (1.3 * torch.arange(parameter.numel()) + i + step).double().cos().view_as(parameter)
+        optimizer.step()
+    changes = [(now - then).flatten()[:5].tolist() for now, then in zip(parameters, before, strict=True)]
+    return {
+        "weights_sha256": read_card(find_rules()[name])["weights_sha256"],
+        "changes": [[float(f"{v:.6g}") for v in row] for row in changes],
+    }
+
+
 @pytest.mark.parametrize("name", RECORDED["zoos"])
 def test_a_shipped_zoo_keeps_its_hash_its_ids_and_its_graphs(name):
     assert describe_zoo(name) == RECORDED["zoos"][name]
@@ -76,10 +103,20 @@ def test_a_shipped_checkpoint_keeps_its_hash_and_its_answers(name):
         np.testing.assert_allclose(got.get(key, []), expected.get(key, []), rtol=2e-2, atol=2e-3, err_msg=key)
 
 
+@pytest.mark.parametrize("name", RECORDED["optimisers"])
+def test_a_shipped_optimiser_keeps_its_hash_and_its_steps(name):
+    import numpy as np
+
+    got, expected = describe_optimiser(name), RECORDED["optimisers"][name]
+    assert got["weights_sha256"] == expected["weights_sha256"]
+    for a, b in zip(got["changes"], expected["changes"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
 def test_everything_that_ships_is_recorded():
     from ngcore.paths import ASSETS
 
-    for kind in ("zoos", "checkpoints"):
+    for kind in RECORDED:
         assert sorted(RECORDED[kind]) == sorted(path.parent.name for path in (ASSETS / kind).glob("*/card.json"))
 
 
@@ -87,7 +124,7 @@ def record():
     """Write down everything that ships as it is now."""
     from ngcore.paths import ASSETS
 
-    kinds = {"zoos": describe_zoo, "checkpoints": describe_checkpoint}
+    kinds = {"zoos": describe_zoo, "checkpoints": describe_checkpoint, "optimisers": describe_optimiser}
     found = {
         kind: {path.parent.name: describe(path.parent.name) for path in sorted((ASSETS / kind).glob("*/card.json"))}
         for kind, describe in kinds.items()

@@ -31,9 +31,18 @@ OPTIMISER_RECIPES: dict[str, tuple[AnyConfig, AnyRuleConfig]] = {
     "optimiser-ng-sweep": (EvolutionConfig(), RuleConfig(kind="ng-sweep", d=8)),
     "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
     "optimiser-ng-gnn-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-gnn-paper"]),
-    "optimiser-ng-t-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-t-paper"]),
-    "optimiser-per-parameter-mlp": (PaperMetaConfig(), PAPER_PRESETS["per-parameter-mlp"]),
-    "optimiser-per-parameter-lstm": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["per-parameter-lstm"]),
+    "optimiser-ng-t-paper": (
+        PaperMetaConfig(updates=292, validate_every=73, num_networks=4),
+        PAPER_PRESETS["ng-t-paper"],
+    ),
+    "optimiser-per-parameter-mlp": (
+        PaperMetaConfig(updates=780, validate_every=195),
+        PAPER_PRESETS["per-parameter-mlp"],
+    ),
+    "optimiser-per-parameter-lstm": (
+        PaperMetaConfig(updates=852, validate_every=213, num_networks=4),
+        PAPER_PRESETS["per-parameter-lstm"],
+    ),
 }
 
 
