@@ -30,7 +30,10 @@ OPTIMISER_RECIPES: dict[str, tuple[AnyConfig, AnyRuleConfig]] = {
     "optimiser-ng-t": (EvolutionConfig(), RuleConfig(kind="ng-t", d=8)),
     "optimiser-ng-sweep": (EvolutionConfig(), RuleConfig(kind="ng-sweep", d=8)),
     "optimiser-ng-gnn-windows": (MetaConfig(updates=600, validate_every=100), RuleConfig()),
-    "optimiser-ng-gnn-paper": (PaperMetaConfig(num_networks=4), PAPER_PRESETS["ng-gnn-paper"]),
+    "optimiser-ng-gnn-paper": (
+        PaperMetaConfig(updates=332, validate_every=83, num_networks=4),
+        PAPER_PRESETS["ng-gnn-paper"],
+    ),
     "optimiser-ng-t-paper": (
         PaperMetaConfig(updates=292, validate_every=73, num_networks=4),
         PAPER_PRESETS["ng-t-paper"],
