@@ -17,6 +17,9 @@ from ngcore.errors import NeuralGraphError, StorageError
 HASHES_KEPT = 4096
 """Files whose hashes are remembered."""
 
+LINE_LENGTH = 120
+"""Of JSON that people read."""
+
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.tmp", re.DOTALL)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # safetensors and NumPy report a full disk in their own words, without an error number.
@@ -157,6 +160,23 @@ def remembered_sha256(path: Path) -> str:
 @functools.lru_cache(HASHES_KEPT)
 def _sha256(path: Path, size: int, changed: int, status_changed: int) -> str:
     return sha256_of_file(path)
+
+
+def readable_json(value: Any, *, indent: str = "") -> str:
+    """JSON for people and for diffs: what fits into a line, and every list of plain values, stands on one line."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if not isinstance(value, dict | list | tuple) or len(indent) + len(line) <= LINE_LENGTH:
+        return line
+    if not isinstance(value, dict) and not any(isinstance(item, dict | list | tuple) for item in value):
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        names = [f"{json.dumps(name, ensure_ascii=False)}: " for name in value]
+        items = [name + readable_json(item, indent=inner) for name, item in zip(names, value.values(), strict=True)]
+    else:
+        items = [readable_json(item, indent=inner) for item in value]
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{start}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{end}"
 
 
 def canonical_json(fields: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from app.charts.image_grid import data_address, draw_image_grid
 from app.charts.probabilities import draw_probabilities
 from app.components.appearance import theme
 from app.components.class_sentence import say
-from app.components.doubts import say_agreement, show_differences
+from app.components.doubts import doubts_about, say_agreement, show_differences
 from app.components.render_panel import enlarged
 from app.draw.picture_source import PICTURE_WIDTH
 from app.errors import plain, reported
@@ -187,8 +187,11 @@ def show_fits() -> None:
         if picked:
             fits.choose(found[picked[0]])
 
+    rows = [_row(fit, shown) for fit in found]
+    if not any(row["doubts"] for row in rows):
+        rows = [{name: value for name, value in row.items() if name != "doubts"} for row in rows]
     st.dataframe(
-        [_row(fit, shown) for fit in found],
+        rows,
         hide_index=True,
         key=key,
         on_select=pick,
@@ -208,6 +211,7 @@ def show_fits() -> None:
 
 def _row(fit: Fit, shown: Fit | None) -> dict[str, str | int | float | None]:
     corpora = _corpora(fit) if fit.id in state.kept() else {}
+    card = next(iter(corpora.values()))[0] if corpora else None
     is_comparable = shown is not None and shown.network.architecture == fit.network.architecture
     return {
         "picture": data_address(fit.picture),
@@ -216,7 +220,8 @@ def _row(fit: Fit, shown: Fit | None) -> dict[str, str | int | float | None]:
         "recipe": fit.live.recipe,
         "steps": fit.steps,
         "PSNR": fit.psnr,
-        "seen as": _best_class(fit, next(iter(corpora.values()))[0]) if corpora else "",
+        "seen as": "" if card is None else _best_class(fit, card),
+        "doubts": "" if card is None else doubts_about(card, fit.network, key=cached.content_key(fit.selection)),
         "relative weight distance": fits.distance(shown, fit) if shown is not None and is_comparable else None,
     }
 

@@ -192,7 +192,7 @@ def _fits(selection: Selection | None, images: str) -> bool:
 
 def _ask_lanes() -> tuple[Lane, ...]:
     """Two to four entrants side by side."""
-    before = LANES.get() or DEFAULT_LANES
+    before = LANES.get() or tuple(lane for lane in DEFAULT_LANES if lane.method in methods())
     lanes = []
     columns = st.columns(MAX_ENTRANTS)
     for number, column in enumerate(columns[: len(before)]):

@@ -1,6 +1,5 @@
 """`ngcore results`: the figures of all trained models, one protocol, from their cards."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from rich.console import Console
 from ngcore.cli.options import Json, example
 from ngcore.cli.output import print_result, say, table_of
 from ngcore.cli.replacing import Replace, check_output
-from ngcore.files import write_atomically
+from ngcore.files import readable_json, write_atomically
 
 
 def register(program: typer.Typer) -> None:
@@ -43,7 +42,7 @@ def results(
         changed = write_results(readme, rows, list_studies(shipped=True))
         say(f"Written into {', '.join(map(str, changed))}." if changed else f"{readme} is up to date.")
     if out is not None:
-        figures = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        figures = readable_json(rows) + "\n"
         write_atomically(out, lambda path: path.write_text(figures, encoding="utf-8"))
         say(f"Written to {out}.")
     print_result(rows, as_json=as_json, show=lambda console: _show(console, rows, list_studies(shipped=shipped)))

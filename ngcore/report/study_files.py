@@ -1,12 +1,11 @@
 """The files of studies: where they lie, what they hold, and their tables."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ngcore.errors import DataError
-from ngcore.files import read_json, reading, write_atomically
+from ngcore.files import read_json, readable_json, reading, write_atomically
 from ngcore.paths import work_folder
 from ngcore.report.optimiser_table import optimisers_table
 
@@ -68,7 +67,7 @@ def _is_of_same(content: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
 def write_study(out: Path, content: Mapping[str, Any]) -> None:
     """Write the file of a study, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = readable_json(content) + "\n"
     write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))
 
 

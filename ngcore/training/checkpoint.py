@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from ngcore import __version__
 from ngcore.errors import CheckpointError
-from ngcore.files import read_json, reading, remembered_sha256, sha256_of_file, write_atomically
+from ngcore.files import read_json, readable_json, reading, remembered_sha256, sha256_of_file, write_atomically
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
@@ -106,7 +106,7 @@ def write_card(folder: Path | str, card: Mapping[str, Any]) -> dict[str, Any]:
             f"Expected a card for the weights in {folder} with SHA-256 {got[:12]}…, got one for "
             f"{card['weights_sha256'][:12]}…."
         )
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = readable_json(json.loads(json.dumps(card, allow_nan=False))) + "\n"
     write_atomically(folder / CARD_FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return json.loads(text)
 

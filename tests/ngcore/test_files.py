@@ -1,6 +1,7 @@
 """Files: whole or not at all, with the umask's mode, a full disk in words, no leftovers of killed processes."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 import ngcore.files
 from ngcore.errors import StorageError, ZooError
-from ngcore.files import reading, remembered_sha256, sha256_of_file, write_atomically
+from ngcore.files import readable_json, reading, remembered_sha256, sha256_of_file, write_atomically
 
 
 def names(folder):
@@ -109,3 +110,15 @@ def test_a_remembered_hash_follows_the_file(tmp_path):
         path.write_text(text)
         assert remembered_sha256(path) == sha256_of_file(path)
     assert ngcore.files._sha256.cache_info().maxsize
+
+
+def test_readable_json_keeps_rows_on_lines_and_everything_as_it_is():
+    value = {"name": "é", "rows": [{"a": 1.5, "b": None}, {"a": 2, "b": []}], "curve": list(range(100)), "empty": {}}
+    lines = readable_json(value | {"long": {str(i): [{"x": i}] for i in range(30)}}).splitlines()
+    assert json.loads("".join(lines))["long"]["7"] == [{"x": 7}]
+    assert '  "rows": [{"a": 1.5, "b": null}, {"a": 2, "b": []}],' in lines
+    assert any(line.startswith('  "curve": [0, 1') and line.endswith("99],") for line in lines)
+    assert '    "29": [{"x": 29}]' in lines and '  "name": "é",' in lines
+    assert json.loads(readable_json(value)) == value and list(json.loads(readable_json(value))) == list(value)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        readable_json({"x": float("nan")})
