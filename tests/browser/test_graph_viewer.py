@@ -81,6 +81,7 @@ def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(loo
     viewer.until("v.model.unitOfItem[v.selection.item] === 2")
     expect(page.get_by_text(re.compile("8 in · 1 out"))).to_be_visible()
     viewer.key("ArrowUp")
+    viewer.until("!v.isAhead")
     viewer.key("Enter")
     viewer.until("!v.open.has(2) && v.selection.item === null")
     expect(page.locator(".card")).to_contain_text("2.weight 8 × 8")
