@@ -20,7 +20,7 @@ NETWORKS = pytest.mark.parametrize(
 )
 DEEP = perceptron(4, 3, (1, 3, 3))
 NUM_LAYERS = 6
-"""After so many, what is known at its last weights has come to its first."""
+"""With this number of layers, messages from its last weights reach its first."""
 
 
 def random_rule(kind, num_layers=2):
