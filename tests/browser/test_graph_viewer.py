@@ -63,6 +63,17 @@ def look(visit, small_zoos):
     return lambda net: Viewer(visit(f"/network?net={net}"))
 
 
+@pytest.mark.xfail(strict=False, reason="one of two messages that wait for the same run can be lost")
+def test_a_layer_is_closed_at_once_after_a_walk_in_it(look):
+    viewer = look("small-inrs/000001")
+    viewer.page.mouse.click(*viewer.place(3))
+    viewer.until("v.selection !== null")
+    viewer.key("ArrowRight")
+    viewer.key("ArrowUp")
+    viewer.key("Enter")
+    viewer.until("!v.open.has(2) && v.selection.item === null && !v.isAhead")
+
+
 def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(look, settle):
     viewer = look("small-inrs/000001")
     page = viewer.page
