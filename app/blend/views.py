@@ -12,6 +12,7 @@ from app.blend.walk import Blend, blend
 from app.charts.image_grid import draw_image_grid
 from app.charts.walks import draw_walks
 from app.components.appearance import theme
+from app.components.mirrored import mirrored
 from app.errors import plain
 from app.partner import MAX_SEED, PARTNER, Partner, key_of, network_of
 from app.state import Selection
@@ -75,10 +76,8 @@ def _choose_copy(known: Partner | None) -> Partner:
 
 def _choose_own(own: dict[Selection, str], known: Partner | None) -> Partner:
     chosen = known.selection if known and known.selection else next(iter(own))
-    st.session_state[OWN_KEY] = chosen
-    st.selectbox(
-        "Network of this session", list(own), key=OWN_KEY, format_func=own.__getitem__, width=260, on_change=_own_chosen
-    )
+    field = mirrored(OWN_KEY, chosen, _choose_of_session)
+    st.selectbox("Network of this session", list(own), **field, format_func=own.__getitem__, width=260)
     return Partner(chosen)
 
 
@@ -93,8 +92,8 @@ def _of_zoo(network_id: str) -> Partner:
     return Partner(Selection(network_id.partition("/")[0], network_id))
 
 
-def _own_chosen() -> None:
-    _pick(Partner(st.session_state[OWN_KEY]))
+def _choose_of_session(chosen: Selection) -> None:
+    _pick(Partner(chosen))
 
 
 def _choose_at_random(partners: list[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import cached, map_data, state
+from app.components.mirrored import mirrored
 from app.components.search import Filters, find
 from app.partner import MAX_SEED, PARTNER, Partner
 from app.state import Selection
@@ -83,14 +84,13 @@ def _among(options: list[Selection], partner: Partner | None, default: Selection
 
 def _list(label: str, options: list[Selection], chosen: Selection, texts: Callable[[Selection], str]) -> Partner:
     """A list of networks to choose from."""
-    st.session_state[NETWORK_KEY] = chosen
-    st.selectbox(label, options, key=NETWORK_KEY, format_func=texts, width=260, on_change=_picked)
+    st.selectbox(label, options, **mirrored(NETWORK_KEY, chosen, _choose), format_func=texts, width=260)
     return Partner(chosen)
 
 
-def _picked() -> None:
-    if st.session_state[NETWORK_KEY] is not None:
-        _pick(Partner(st.session_state[NETWORK_KEY]))
+def _choose(chosen: Selection | None) -> None:
+    if chosen is not None:
+        _pick(Partner(chosen))
 
 
 def _pick(partner: Partner) -> None:
@@ -132,8 +132,7 @@ def _choose_of_zoo(selection: Selection, partner: Partner | None) -> Partner:
     zoos = cached.zoos()
     own = partner.selection if partner and partner.selection and not partner.selection.is_upload else None
     home = own.zoo if own else selection.zoo if selection.zoo in zoos else next(iter(zoos))
-    st.session_state[ZOO_KEY] = home
-    st.selectbox("Zoo", list(zoos), key=ZOO_KEY, width=190, on_change=_zoo_chosen)
+    st.selectbox("Zoo", list(zoos), **mirrored(ZOO_KEY, home, _choose_zoo), width=190)
     zoo = zoos[home]
     text = st.text_input("Search", key="pair.search", placeholder="id or label", width=115)
     found = find(zoo.metadata, Filters(text=text or ""), zoo.card.get("class_names", ()))
@@ -157,8 +156,8 @@ def _choose_of_zoo(selection: Selection, partner: Partner | None) -> Partner:
     return found_partner
 
 
-def _zoo_chosen() -> None:
-    zoo = cached.zoo(st.session_state[ZOO_KEY])
+def _choose_zoo(name: str) -> None:
+    zoo = cached.zoo(name)
     _pick(Partner(Selection(zoo.name, str(zoo.metadata["id"].iloc[0]))))
 
 

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from app import cached, page_table, state
 from app.components.damaged_zoos import show_damaged_zoos
+from app.components.mirrored import mirrored
 from app.components.search import Filters, find, position_of, step
 from app.components.upload_box import upload_box
 from app.errors import plain
@@ -48,14 +50,15 @@ def network_picker(
     ]
     selection = state.selected() or _select_first(names)
     problem = _problem(selection, accepts, needs)
-    st.session_state[ZOO_KEY] = selection.zoo if selection and selection.zoo in names else UPLOAD
+    source = selection.zoo if selection and selection.zoo in names else UPLOAD
     if problem and selection and not selection.is_upload and names and selection.zoo not in names:
-        st.session_state[ZOO_KEY] = names[0]
+        source = names[0]
     with st.container(horizontal=True, vertical_alignment="bottom", key="network-picker"):
-        st.selectbox("From", [*names, UPLOAD], key=ZOO_KEY, on_change=_zoo_chosen, format_func=_source_name, width=190)
-        if st.session_state[ZOO_KEY] != UPLOAD:
-            _pick_from_zoo(st.session_state[ZOO_KEY], None if problem else selection)
-    if st.session_state[ZOO_KEY] == UPLOAD:
+        field = mirrored(ZOO_KEY, source, _choose_source)
+        st.selectbox("From", [*names, UPLOAD], **field, format_func=_source_name, width=190)
+        if source != UPLOAD:
+            _pick_from_zoo(source, None if problem else selection)
+    if source == UPLOAD:
         upload_box(takes_weights=takes_weights)
     weights = state.selected_weights()
     if problem and selection != NO_FILE and not (weights and takes_weights):
@@ -109,15 +112,12 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))
     options.sort()
     describe = dict(zip(options, _descriptions(zoo, options), strict=True))
-    st.session_state[NETWORK_KEY] = position
     st.selectbox(
         f"Network ({len(found):,} found)",
         options,
-        key=NETWORK_KEY,
+        **mirrored(NETWORK_KEY, position, partial(_choose_network, name), of=name),
         format_func=lambda option: describe.get(option, str(option)),
         width=235,
-        on_change=_network_chosen,
-        args=(name,),
         placeholder="Choose a network",
         accept_new_options=True,
         help=f"Of many, {MAX_OPTIONS} are listed; type any other id in full." if len(found) > MAX_OPTIONS else None,
@@ -200,8 +200,7 @@ def _descriptions(zoo: Zoo, positions: list[int]) -> list[str]:
     return texts
 
 
-def _zoo_chosen() -> None:
-    name = st.session_state[ZOO_KEY]
+def _choose_source(name: str) -> None:
     if name == UPLOAD:
         kept = list(state.kept().values())
         state.select(zoo=UPLOAD, id=kept[-1].sha256 if kept else "")
@@ -209,9 +208,8 @@ def _zoo_chosen() -> None:
         _select_first([name])
 
 
-def _network_chosen(name: str) -> None:
+def _choose_network(name: str, chosen: int | str | None) -> None:
     """Select what was chosen from the list, or the network whose id was typed."""
-    chosen = st.session_state[NETWORK_KEY]
     if not isinstance(chosen, str):
         _select_position(name, chosen)
         return

@@ -10,6 +10,7 @@ from app import answers, cached, page_table, state
 from app.components import incoming
 from app.components.drop_anywhere import drop_target
 from app.components.incoming import Result
+from app.components.mirrored import mirrored
 from app.components.upload_form import ask_for_range, ask_until_read, asks_for_range
 from app.components.upload_preview import show_preview
 from app.errors import fragment, plain, show_error
@@ -18,7 +19,8 @@ from app.uploads import build_once
 from ngcore.errors import AmbiguousNetworkError, DataError, NeuralGraphError
 
 if TYPE_CHECKING:
-    from app.components.upload_form import Outcome
+    from app.components.mirrored import mirrored
+from app.components.upload_form import Outcome
 
 ENDINGS = ("safetensors", "npz", "pt", "pth", "ckpt", "bin", "h5", "hdf5", "keras", "onnx", "pt2")
 NAMED_ENDINGS = ("pkl", "pickle", "npy", "pb", "tflite", "gguf")  # named, with a recipe
@@ -83,13 +85,12 @@ def _offer_kept() -> None:
     if not kept:
         return
     selection = state.selected()
-    st.session_state[_KEPT_KEY] = selection.id if selection and selection.id in kept else None
+    chosen = selection.id if selection and selection.id in kept else None
     st.selectbox(
         "Networks of this session",
         list(kept),
-        key=_KEPT_KEY,
+        **mirrored(_KEPT_KEY, chosen, _choose_kept),
         format_func=kept.__getitem__,
-        on_change=_kept_chosen,
         placeholder="Choose one, or add a file below",
     )
 
@@ -103,9 +104,9 @@ def _names() -> dict[str, str]:
     return {**networks, **files}
 
 
-def _kept_chosen() -> None:
-    if st.session_state[_KEPT_KEY]:
-        state.select(zoo=UPLOAD, id=st.session_state[_KEPT_KEY])
+def _choose_kept(sha256: str | None) -> None:
+    if sha256:
+        state.select(zoo=UPLOAD, id=sha256)
 
 
 def _path_field() -> None:

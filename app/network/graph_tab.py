@@ -16,12 +16,12 @@ from app.errors import fragment, plain, show_error
 from app.explained import explanation, model_for, unit_of
 from app.graph_view import MAX_DRAWN_EDGES, GraphView
 from app.network.input_picker import input_picker
-from app.network.neuron_panel import Surroundings, choose_neuron, neuron_panel
+from app.network.neuron_panel import Surroundings, neuron_panel
 from app.state import Selection
 from app.viewer import sent
 from app.viewer.look_link import look_at
 from app.viewer.scene import pack_numbers
-from app.viewer.selected import selected_neuron
+from app.viewer.selected import select_neuron, selected_neuron
 from ngcore.errors import NeuralGraphError
 from ngcore.networks import Architecture
 
@@ -54,7 +54,7 @@ def graph_tab(selection: Selection) -> None:
             key=VIEWER_KEY,
             file_name=selection.file_name,
             selected=selected_neuron(architecture),
-            on_select=choose_neuron,
+            on_select=select_neuron,
         )
     with next(columns):
         values = cached.activations(selection, inputs) if inputs is not None else None

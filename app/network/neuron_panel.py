@@ -11,12 +11,13 @@ from app.block_names import shortened
 from app.charts.network_graph import edge_limit
 from app.charts.theme import Theme
 from app.charts.weights import kernel_image
+from app.components.mirrored import mirrored
 from app.graph_view import Edge, GraphView
 from app.viewer.selected import NEURON
 from ngcore.networks import Architecture
 
 NUM_EDGES, NAME_LENGTH = 5, 44
-LAYER_KEY, PLACE_KEY, FIELDS_KEY = "neuron.layer", "neuron.place", "neuron.fields"
+LAYER_KEY, PLACE_KEY = "neuron.layer", "neuron.place"
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,6 @@ class Surroundings:
     view: GraphView
     nodes: np.ndarray
     node: int
-
-
-def choose_neuron(node: int | None) -> None:
-    """Look at a neuron that was chosen elsewhere than in the fields; for callbacks.
-
-    The fields that show it become new ones: a browser that has not heard of this yet would send the values of the old
-    ones along with whatever happens next, which would look like a choice.
-    """
-    NEURON.set(node)
-    st.session_state[FIELDS_KEY] = st.session_state.get(FIELDS_KEY, 0) + 1
 
 
 def neuron_panel(
@@ -78,41 +69,31 @@ def _fields(architecture: Architecture, node: int | None) -> None:
     units, structure = block_map(architecture).units, ngcore.graph.graph_structure(architecture)
     starts = [structure.node_blocks[unit.blocks[0]].start for unit in units]
     own = None if node is None else next(i for i, unit in enumerate(units) if 0 <= node - starts[i] < unit.size)
-    layer_key, place_key = (f"{key}{st.session_state.get(FIELDS_KEY, 0)}" for key in (LAYER_KEY, PLACE_KEY))
-    st.session_state[layer_key] = own
-    st.session_state[place_key] = None if own is None or node is None else node - starts[own]
+    place = None if own is None or node is None else node - starts[own]
+
+    def choose_layer(number: int | None) -> None:
+        NEURON.set(None if number is None else starts[number])
+
+    def choose_place(number: int | None) -> None:
+        NEURON.set(None if own is None or number is None else starts[own] + int(number))
+
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Layer",
             range(len(units)),
-            None,
-            key=layer_key,
+            **mirrored(LAYER_KEY, own, choose_layer),
             placeholder="none",
             width=135,
             format_func=lambda i: shortened(units[i].name, NAME_LENGTH),
-            on_change=_layer_chosen,
-            args=(layer_key, starts),
         )
         st.number_input(
             "Neuron",
             0,
             units[own].size - 1 if own is not None else 0,
-            key=place_key,
+            **mirrored(PLACE_KEY, place, choose_place, of=own),
             width=105,
             disabled=own is None,
-            on_change=_place_chosen,
-            args=(place_key, starts[own] if own is not None else 0),
         )
-
-
-def _layer_chosen(key: str, starts: list[int]) -> None:
-    number = st.session_state[key]
-    NEURON.set(None if number is None else starts[number])
-
-
-def _place_chosen(key: str, start: int) -> None:
-    place = st.session_state[key]
-    NEURON.set(None if place is None else start + int(place))
 
 
 def _edges(title: str, around: Surroundings, numbers: np.ndarray, theme: Theme, *, incoming: bool) -> None:
@@ -140,7 +121,7 @@ def _edge_row(around: Surroundings, edge: Edge, limit: float, theme: Theme, *, i
             icon=f":material/{arrow}:",
             type="tertiary",
             help=edge.path,
-            on_click=choose_neuron,
+            on_click=NEURON.set,
             args=(int(around.nodes[other]),),
         )
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import answers
 from app.answers import Card
+from app.components.mirrored import mirrored
 from app.errors import plain
 from app.studio import session
 from app.studio.chain import MAX_STEPS, MAX_STRENGTH, Chain, Step, added, changed, moved, removed
@@ -141,12 +142,9 @@ def _show_step(chain: Chain, number: int, step: Step, possible: dict[str, list[s
 
 
 def _show_strength(step: Step) -> None:
-    key = f"edit.strength.{step.id}"
-    st.session_state[key] = min(step.strength, MAX_STRENGTH)
-
-    def take() -> None:
-        if st.session_state[key] is not None:
-            session.change(partial(changed, step_id=step.id, strength=float(st.session_state[key])))
+    def take(strength: float | None) -> None:
+        if strength is not None:
+            session.change(partial(changed, step_id=step.id, strength=float(strength)))
 
     st.number_input(
         f"Strength of {step.title}",
@@ -154,8 +152,7 @@ def _show_strength(step: Step) -> None:
         MAX_STRENGTH,
         step=0.05,
         format="%.2f",
-        key=key,
-        on_change=take,
+        **mirrored(f"edit.strength.{step.id}", min(step.strength, MAX_STRENGTH), take),
         width=150,
         label_visibility="collapsed",
         help=f"Strength: 0 changes nothing, 1 is the full edit ({find_image_edit(step.edit).full}).",
@@ -164,17 +161,14 @@ def _show_strength(step: Step) -> None:
 
 def _show_maker(step: Step, maker: str, makers: list[str], cards: dict[str, Card]) -> None:
     if len(makers) > 1:
-        key = f"edit.model.{step.id}"
-        st.session_state[key] = maker
 
-        def take() -> None:
-            session.change(partial(changed, step_id=step.id, model=st.session_state[key]))
+        def take(model: str) -> None:
+            session.change(partial(changed, step_id=step.id, model=model))
 
         st.selectbox(
             "Done by",
             makers,
-            key=key,
-            on_change=take,
+            **mirrored(f"edit.model.{step.id}", maker, take),
             label_visibility="collapsed",
             format_func=lambda name: IN_WORDS.get(name, name),
         )

@@ -63,8 +63,7 @@ def look(visit, small_zoos):
     return lambda net: Viewer(visit(f"/network?net={net}"))
 
 
-@pytest.mark.xfail(strict=False, reason="one of two messages that wait for the same run can be lost")
-def test_a_layer_is_closed_at_once_after_a_walk_in_it(look):
+def test_a_layer_is_closed_at_once_after_a_walk_in_it(look, settle):
     viewer = look("small-inrs/000001")
     viewer.page.mouse.click(*viewer.place(3))
     viewer.until("v.selection !== null")
@@ -72,6 +71,8 @@ def test_a_layer_is_closed_at_once_after_a_walk_in_it(look):
     viewer.key("ArrowUp")
     viewer.key("Enter")
     viewer.until("!v.open.has(2) && v.selection.item === null && !v.isAhead")
+    settle(viewer.page)
+    assert viewer.ask("[v.open.has(2), v.selection.unit, v.selection.item]") == [False, 2, None]
 
 
 def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(look, settle):
@@ -92,7 +93,6 @@ def test_a_neuron_is_clicked_walked_from_and_found_and_the_view_stands_still(loo
     viewer.until("v.model.unitOfItem[v.selection.item] === 2")
     expect(page.get_by_text(re.compile("8 in · 1 out"))).to_be_visible()
     viewer.key("ArrowUp")
-    viewer.until("!v.isAhead")
     viewer.key("Enter")
     viewer.until("!v.open.has(2) && v.selection.item === null")
     expect(page.locator(".card")).to_contain_text("2.weight 8 × 8")

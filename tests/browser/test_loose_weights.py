@@ -21,7 +21,7 @@ def checkpoint(tmp_path):
 
 def test_a_checkpoint_without_structure_shows_its_tensors_and_guesses(visit, settle, checkpoint):
     page = visit("/network")
-    page.locator(".st-key-picker-zoo input").click()
+    page.get_by_label("From", exact=True).click()
     page.get_by_role("option", name="Your own file").click()
     settle(page)
     page.locator("input[type=file]").set_input_files(checkpoint)

@@ -34,7 +34,7 @@ def test_an_exported_network_can_be_brought_back(visit, small_zoos, settle, tmp_
         page.get_by_role("button", name=re.compile("safetensors")).first.click()
     file = tmp_path / "<img src=x onerror=alert(1)>.safetensors"
     download.value.save_as(file)
-    page.locator(".st-key-picker-zoo input").click()
+    page.get_by_label("From", exact=True).click()
     page.get_by_role("option", name="Your own file").click()
     page.locator("input[type=file]").set_input_files(file)
     page.wait_for_url(re.compile("net=upload%3A[0-9a-f]{64}"))

@@ -77,7 +77,7 @@ def test_colours_equal_the_render_of_the_library(visit, settle, tmp_path):
     file = tmp_path / "colours.safetensors"
     file.write_bytes(export_network(network))
     page = visit("/network")
-    page.locator(".st-key-picker-zoo input").click()
+    page.get_by_label("From", exact=True).click()
     page.get_by_role("option", name="Your own file").click()
     page.locator("input[type=file]").set_input_files(file)
     page.wait_for_url(re.compile("net=upload%3A[0-9a-f]{64}"))

@@ -85,7 +85,7 @@ def test_a_search_by_class_narrows_what_random_can_hit(open_page):
 
 def test_a_neuron_is_chosen_by_keyboard_and_walked_from(open_page):
     app = open_page("network", net="tiny-inrs/000002")
-    app.selectbox(key="neuron.layer0").set_value(1).run()
+    app.selectbox(key="neuron.layer").set_value(1).run()
     assert app.session_state["address.neuron"] == 2
     assert any("2 in · 8 out" in text.value for text in app.markdown)
     assert app.code[0].value == "0.bias[0]\n0.weight[0]\n2.weight[:, 0]"

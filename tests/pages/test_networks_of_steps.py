@@ -77,7 +77,7 @@ def test_neurons_are_chosen_by_block_and_walked_from(open_dag, monkeypatch, is_l
     if is_large:
         monkeypatch.setattr(sent, "has_whole_view", lambda architecture: False)
     app = open_dag("network", "transformer")
-    app.selectbox(key="neuron.layer0").set_value(3).run()
+    app.selectbox(key="neuron.layer").set_value(3).run()
     assert not app.exception
     node = app.session_state["address.neuron"]
     assert viewer(app)["selected"] == node

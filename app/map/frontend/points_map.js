@@ -98,8 +98,8 @@ class PointsMap {
     this.sizeStage();
     this.canvas.setAttribute("aria-label", data.label);
     this.root.querySelector("[data-do=clear]").hidden = !data.canClear;
-    const input = this.root.querySelector("input[type=search]");
-    if (this.sought !== data.sought) input.value = this.sought = data.sought;
+    if (this.sought !== data.sought) this.root.querySelector("input[type=search]").value = data.sought;
+    this.sought = data.sought;
     this.card.row = -1;
     if (data.selected !== null && data.selected !== this.seen && !isOther) this.bringIntoView(data.selected);
     this.seen = data.selected;
@@ -369,7 +369,6 @@ class PointsMap {
   }
 
   seek(text) {
-    this.sought = text;
     this.send.trigger("sought", { chart: this.data.chart, text });
   }
 

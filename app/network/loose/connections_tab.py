@@ -1,9 +1,12 @@
 """The tab of the connections: weights below each other, guessed arcs dashed, and a way to correct them."""
 
+from functools import partial
+
 import streamlit as st
 
 from app.charts.tensor_blocks import connections_html
 from app.components.appearance import theme
+from app.components.mirrored import mirrored
 from app.errors import fragment, plain
 from app.network.loose.blocks import row_of
 from app.network.loose.finding import find_tensors
@@ -43,13 +46,13 @@ def _correct(kept: KeptWeights, names: list[str], weights: list[str]) -> None:
     st.markdown("**Correct a connection**")
     target = st.selectbox("Weight", names, key=f"loose.target.{kept.file.sha256[:12]}.{names[0]}")
     sources = [link for link in connections(kept) if link.target == target]
-    key = f"loose.sources.{kept.file.sha256[:12]}.{target}"
-    st.session_state[key] = [link.source for link in sources]
+    names_of_sources = [link.source for link in sources]
     st.multiselect(
         "It takes the outputs of",
-        choices(weights, target, [link.source for link in sources]),
-        key=key,
-        on_change=lambda: say_sources(kept, target, st.session_state[key]),
+        choices(weights, target, names_of_sources),
+        **mirrored(
+            "loose.sources", names_of_sources, partial(say_sources, kept, target), of=(kept.file.sha256, target)
+        ),
         placeholder="Nothing: unconnected",
     )
     for link in sources:
