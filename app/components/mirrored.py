@@ -1,4 +1,4 @@
-"""Fields that show a value which is also changed elsewhere, such as the network that a click on the map selects."""
+"""Fields whose value or content is also changed elsewhere: what an older one says is not heard."""
 
 from collections.abc import Callable, Hashable
 from typing import TypedDict, TypeVar
@@ -36,20 +36,40 @@ def mirrored(name: str, value: T, take: Callable[[T], None], *, of: Hashable = N
     Example:
         >>> st.selectbox("Layer", names, **mirrored("layer", chosen, choose))  # doctest: +SKIP
     """
-    turn_key = f"{name}.turn"
+    turn_key, said_key = f"{name}.turn", f"{name}.said"
     turn, owner = st.session_state.get(turn_key, (0, of))
     key = _key(name, turn)
     if owner != of or key not in st.session_state or st.session_state[key] != value:
         turn += turn_key in st.session_state
         key = _key(name, turn)
         st.session_state[key] = value
-    st.session_state[turn_key] = (turn, of)
+    st.session_state[turn_key], st.session_state[said_key] = (turn, of), value
 
-    def heard() -> None:
-        if st.session_state[turn_key] == (turn, of) and key in st.session_state:
-            take(st.session_state[key])
+    def heed() -> None:
+        chosen = st.session_state[key]
+        if chosen != st.session_state[said_key]:  # else it is no choice, but what a field said that is gone by now
+            st.session_state[said_key] = chosen
+            take(chosen)
 
-    return {"key": key, "on_change": heard}
+    return {"key": key, "on_change": unless_replaced(name, key, heed)}
+
+
+def unless_replaced(name: str, key: str, act: Callable[[], None]) -> Callable[[], None]:
+    """A callback of a field, a table or a chart that acts only while none with another key has taken its place.
+
+    Args:
+        name: Of its place on the page.
+        key: Its key.
+        act: What it does.
+    """
+    shown_key = f"{name}.shown"
+    st.session_state[shown_key] = key
+
+    def callback() -> None:
+        if st.session_state.get(shown_key) == key and key in st.session_state:
+            act()
+
+    return callback
 
 
 def _key(name: str, turn: int) -> str:

@@ -13,6 +13,7 @@ from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
 from app.charts.clicks import clicked_rows
 from app.components.appearance import theme
 from app.components.doubts import familiarity, show_differences
+from app.components.mirrored import unless_replaced
 from app.errors import plain, reported
 from app.predict.model_table import model_table
 from app.predict.what_if import what_if_tab
@@ -188,11 +189,12 @@ def _show_plot(card: Card, predicted: float, true: float | None) -> None:
     known = known_accuracies(card)
     zoo_name = card["corpus"]["name"]
     current = None if true is None else (round(100 * true, 2), round(100 * predicted, 2))
+    key = f"{PLOT_KEY}.{card['name']}"
     st.echarts_chart(
         draw_accuracy_plot(known.table, current=current, theme=theme()),
         height=470,
-        key=f"{PLOT_KEY}.{card['name']}",
-        on_select=partial(_open_clicked, card["name"], zoo_name, known.table),
+        key=key,
+        on_select=unless_replaced(PLOT_KEY, key, partial(_open_clicked, key, zoo_name, known.table)),
         alt=f"Predicted against true accuracy of {len(known.table)} test networks, Kendall's tau {known.tau:.3f}",
     )
     st.caption(
@@ -205,7 +207,7 @@ def _show_plot(card: Card, predicted: float, true: float | None) -> None:
             st.dataframe(known.table, hide_index=True, height=260)
 
 
-def _open_clicked(name: str, zoo: str, table: pandas.DataFrame) -> None:
-    rows = clicked_rows(st.session_state[f"{PLOT_KEY}.{name}"]["selection"], len(table))
+def _open_clicked(key: str, zoo: str, table: pandas.DataFrame) -> None:
+    rows = clicked_rows(st.session_state[key]["selection"], len(table))
     if len(rows) == 1:
         state.select(zoo=zoo, id=str(table["id"].iloc[rows.pop()]))

@@ -10,8 +10,11 @@ from app.components.mirrored import mirrored
 
 state = st.session_state
 state.setdefault("value", 1)
-st.number_input("Number", 0, 9, **mirrored("field", state.value, lambda number: state.update(value=min(number, 5))))
+if state.value != 8:
+    take = lambda number: state.update(value=min(number, 5))
+    st.number_input("Number", 0, 9, **mirrored("field", state.value, take))
 st.button("seven", on_click=lambda: state.update(value=7))
+st.button("eight", on_click=lambda: state.update(value=8))
 st.button("one", on_click=lambda: state.update(value=1))
 st.text(f"{state.value}")
 """
@@ -57,6 +60,15 @@ def test_what_an_older_field_says_is_not_heard(page):
     for _ in range(2):
         assert said(with_late(page, late(older, 1))) == ("7", 7)
         assert said(with_late(page, late(older, 4))) == ("7", 7)
-    page.button[1].click().run()
+    page.button[2].click().run()
     assert said(with_late(page, late(older, 4))) == ("1", 1)
     assert said(page.number_input[0].set_value(2).run()) == ("2", 2)
+
+
+def test_what_a_field_says_that_is_gone_is_not_heard(page):
+    gone = page.number_input[0]
+    page.button[1].click().run()
+    assert not page.number_input
+    assert with_late(page, late(gone, 1)).text[0].value == "8"
+    page.button[0].click().run()
+    assert said(with_late(page, late(gone, 1))) == ("7", 7)
