@@ -132,7 +132,7 @@ def test_a_click_on_the_plot_selects_the_network(monkeypatch):
     monkeypatch.setattr(state, "select", lambda **named: chosen.append(named))
     event = {"selection": {"selected": [{"series_index": 0, "data_indices": [1]}], "areas": []}}
     monkeypatch.setattr(st, "session_state", {f"{accuracy.PLOT_KEY}.m": event})
-    accuracy._open_clicked("m", "zoo", pandas.DataFrame({"id": ["zoo/0", "zoo/1"]}))
+    accuracy._open_clicked(f"{accuracy.PLOT_KEY}.m", "zoo", pandas.DataFrame({"id": ["zoo/0", "zoo/1"]}))
     assert chosen == [{"zoo": "zoo", "id": "zoo/1"}]
 
 
