@@ -16,7 +16,7 @@ from app.state import Selection
 from ngcore.errors import CheckpointError, NeuralGraphError, ZooError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ngcore.zoo import Zoo
 
 MAX_ZOOS = 32
+MAX_CARDS = 1_024
 MAX_NETWORKS = 64
 MAX_VIEW_BYTES = 512 * 1024 * 1024  # several of the largest that are drawn
 MAX_PART_BYTES = 128 * 1024 * 1024
@@ -226,15 +227,15 @@ def activations(selection: Selection, inputs: "Sequence[np.ndarray]") -> "np.nda
     return graph_views.activations(network(selection), inputs)
 
 
-def checkpoints(task: str | None = None) -> list[dict[str, Any]]:
+def checkpoints(task: str | None = None) -> "list[Mapping[str, Any]]":
     """Cards of the trained models, sorted by name; of one task if it is given. Damaged ones are left out."""
     folders = [folder for _, folder in sorted(ngcore.tasks.find_checkpoints().items())]
     cards = [_card(str(folder), (folder / "card.json").stat().st_mtime_ns) for folder in folders]
     return [card for card in cards if card is not None and task in (None, card["task"])]
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _card(folder: str, changed: int) -> dict[str, Any] | None:
+@st.cache_resource(max_entries=MAX_CARDS, show_spinner=False)
+def _card(folder: str, changed: int) -> "Mapping[str, Any] | None":
     try:
         return ngcore.training.read_card(folder)
     except CheckpointError:

@@ -3,11 +3,12 @@
 from importlib import import_module
 
 from app import answers, cached, map_data
+from app.map import chart
 from app.state import Selection
 from ngcore.errors import NeuralGraphError
 from ngcore.maps import zoo_maps
 
-SLOW_MODULES = ("scipy.optimize", "plotly.graph_objects")
+SLOW_MODULES = ("plotly.graph_objects", "pyvis.network", "scipy.ndimage", "scipy.optimize")
 
 
 def warm_up() -> None:
@@ -43,4 +44,6 @@ def _preload_map(name: str) -> None:
     card = next(iter(map_data.models_for(name).values()), None)
     zoo = cached.zoo(name)
     if zoo_maps.are_points_ready(zoo, card):
-        map_data.features(map_data.points(zoo, card))
+        seen = map_data.points(zoo, card)
+        chart.pictures(chart.MapView(zoo, seen, card, "umap"))
+        map_data.features(seen)

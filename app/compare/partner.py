@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import cached, map_data, state
 from app.components.mirrored import mirrored
-from app.components.search import Filters, find
+from app.components.search import Filters, find, in_words
 from app.partner import MAX_SEED, PARTNER, Partner
 from app.state import Selection
 from ngcore.zoo import Zoo
@@ -125,7 +125,8 @@ def _choose_near(selection: Selection, partner: Partner | None) -> Partner:
     names = zoo.metadata["id"].iloc[seen.positions[rows]]
     near = {Selection(zoo.name, str(name)): apart for name, apart in zip(names, distances, strict=True)}
     chosen = _among(list(near), partner, next(iter(near)))
-    return _list("Neighbour", list(near), chosen, lambda one: f"{_in_words(one)} · cosine distance {near[one]:.3f}")
+    texts = _in_words(zoo, list(near))
+    return _list("Neighbour", list(near), chosen, lambda one: f"{texts[one]} · cosine distance {near[one]:.3f}")
 
 
 def _choose_of_zoo(selection: Selection, partner: Partner | None) -> Partner:
@@ -144,7 +145,7 @@ def _choose_of_zoo(selection: Selection, partner: Partner | None) -> Partner:
         st.caption("None found.")
         return partner or Partner()
     chosen = _among(shown, partner, _next(zoo, selection, shown))
-    found_partner = _list(f"Network ({len(ids):,} found)", shown, chosen, _in_words)
+    found_partner = _list(f"Network ({len(ids):,} found)", shown, chosen, _in_words(zoo, shown).__getitem__)
     st.button(
         "",
         icon=":material/casino:",
@@ -194,8 +195,6 @@ def _choose_at_random(zoo: str, ids: list[str]) -> None:
         _pick(Partner(Selection(zoo, random.choice(ids))))
 
 
-def _in_words(selection: Selection) -> str:
-    """A network of a zoo in a list."""
-    row, label = cached.row(selection), cached.label_name(selection)
-    parts = [selection.short_id, *([str(label)] if label is not None else [])]
-    return " · ".join([*parts, *([f"{row['accuracy']:.1%}"] if "accuracy" in row else [])])
+def _in_words(zoo: Zoo, networks: list[Selection]) -> dict[Selection, str]:
+    """What to call networks of a zoo in a list."""
+    return dict(zip(networks, in_words(zoo, [zoo.position(one.id) for one in networks]), strict=True))

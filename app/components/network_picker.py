@@ -10,7 +10,7 @@ import streamlit as st
 from app import cached, page_table, state
 from app.components.damaged_zoos import show_damaged_zoos
 from app.components.mirrored import mirrored
-from app.components.search import Filters, find, position_of, step
+from app.components.search import Filters, find, in_words, position_of, step
 from app.components.upload_box import upload_box
 from app.errors import plain
 from app.state import UPLOAD, Selection
@@ -111,7 +111,9 @@ def _pick_from_zoo(name: str, selection: Selection | None) -> None:
     position = zoo.position(selection.id) if selection else None
     options = list(dict.fromkeys([*([position] if position is not None else []), *found[:MAX_OPTIONS].tolist()]))
     options.sort()
-    describe = dict(zip(options, _descriptions(zoo, options), strict=True))
+    splits = zoo.metadata["split"].iloc[options]
+    texts = (f"{text} · {split}" for text, split in zip(in_words(zoo, options), splits, strict=True))
+    describe = dict(zip(options, texts, strict=True))
     st.selectbox(
         f"Network ({len(found):,} found)",
         options,
@@ -185,19 +187,6 @@ def _filter_widgets(zoo: Zoo) -> None:
         st.slider("Test accuracy", 0, 100, (0, 100), format="%d %%", key=ACCURACY_KEY, persist_state="session")
     if zoo.metadata["flagged"].any():
         st.toggle("Well fitted only", key=GOOD_KEY, persist_state="session")
-
-
-def _descriptions(zoo: Zoo, positions: list[int]) -> list[str]:
-    rows, names = zoo.metadata.iloc[positions], zoo.card.get("class_names", ())
-    texts = []
-    for name, label, accuracy, split in zip(rows["id"], rows["label"], rows["accuracy"], rows["split"], strict=True):
-        parts = [name.removeprefix(f"{zoo.name}/")]
-        if 0 <= label < len(names):
-            parts.append(str(names[label]))
-        if accuracy == accuracy:
-            parts.append(f"{accuracy:.1%}")
-        texts.append(" · ".join([*parts, split]))
-    return texts
 
 
 def _choose_source(name: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 
+from ngcore.zoo import Zoo
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
@@ -60,6 +62,17 @@ def position_of(metadata: pandas.DataFrame, text: str, class_names: Sequence[str
     number = text.strip().rpartition("/")[2].lstrip("0")
     is_exact = metadata["id"].iloc[found].str.rpartition("/")[2].str.lstrip("0") == number
     return int(found[int(is_exact.to_numpy().argmax())])
+
+
+def in_words(zoo: Zoo, positions: Sequence[int]) -> list[str]:
+    """Networks of a zoo in a list: the id of each, its class and its accuracy where it has them."""
+    rows, names = zoo.metadata.iloc[list(positions)], zoo.card.get("class_names", ())
+    texts = []
+    for name, label, accuracy in zip(rows["id"], rows["label"], rows["accuracy"], strict=True):
+        known = [str(names[label]) if label < len(names) else str(label)] if label >= 0 else []
+        measured = [f"{accuracy:.1%}"] if accuracy == accuracy else []
+        texts.append(" · ".join([str(name).removeprefix(f"{zoo.name}/"), *known, *measured]))
+    return texts
 
 
 def step(positions: np.ndarray, current: int | None, by: int) -> int | None:

@@ -64,9 +64,9 @@ def find_zoo(name: str | Path) -> Path:
     """
     if os.path.isfile(Path(name) / CARD_FILE):  # also False for names that are too long to be one of a folder
         return Path(name)
+    if (folder := _finished(str(name))) is not None and not _problem(folder):
+        return folder
     listing = survey_zoos()
-    if str(name) in listing.zoos:
-        return listing.zoos[str(name)]
     for reasons in (listing.damaged, listing.unfinished):
         if str(name) in reasons:
             raise ZooError(reasons[str(name)])
@@ -78,6 +78,13 @@ def find_zoo(name: str | Path) -> Path:
 def default_zoo_folder(name: str) -> Path:
     """Where a zoo of this name is built unless another folder is asked for."""
     return zoo_roots()[0] / name
+
+
+def _finished(name: str) -> Path | None:
+    """The folder of the finished zoo of this name, damaged or not; None if there is none."""
+    if name in ("", "..") or Path(name).name != name:
+        return None
+    return next((root / name for root in zoo_roots() if os.path.lexists(root / name / CARD_FILE)), None)
 
 
 def _folders(mark: str) -> dict[str, Path]:

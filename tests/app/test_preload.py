@@ -6,6 +6,7 @@ import pandas
 import pytest
 
 from app import answers, cached, map_data, preload, warm_up
+from app.map import chart
 from ngcore.errors import CheckpointError
 from ngcore.maps import zoo_maps
 
@@ -40,6 +41,7 @@ def loaded(monkeypatch):
     monkeypatch.setattr(zoo_maps, "are_points_ready", lambda zoo, card: zoo.name != "unmapped")
     monkeypatch.setattr(map_data, "points", lambda zoo, card: (zoo.name, card))
     monkeypatch.setattr(map_data, "features", names.append)
+    monkeypatch.setattr(chart, "pictures", lambda view: names.append(("pictures", view.zoo.name, view.seen)))
     return names
 
 
@@ -51,7 +53,9 @@ def test_models_and_first_maps_are_read_whatever_is_damaged_and_no_map_is_made_t
         ("good", "b"),
         "editor",
         ("editor", "b", "key of b"),
+        ("pictures", "mapped", ("mapped", "best card")),
         ("mapped", "best card"),
+        ("pictures", "without-models", ("without-models", None)),
         ("without-models", None),
     ]
 

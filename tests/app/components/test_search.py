@@ -74,3 +74,17 @@ def test_an_id_is_found_by_its_number_in_full_or_by_its_end():
     assert position_of(metadata, "10", names) == 1  # the network, before those of the class
     assert position_of(metadata, "z/000100", names) == position_of(metadata, "000100") == 2
     assert position_of(metadata, "0001", names) == 0 and position_of(metadata, "nothing", names) is None
+
+
+def test_networks_in_a_list_say_what_is_known_of_each():
+    from types import SimpleNamespace
+
+    import pandas as pd
+
+    from app.components.search import in_words
+
+    rows = [("z/0", -1, float("nan")), ("z/1", 1, 0.25), ("other/2", 7, float("nan"))]
+    metadata = pd.DataFrame(rows, columns=["id", "label", "accuracy"])
+    zoo = SimpleNamespace(name="z", metadata=metadata, card={"class_names": ("zero", "one")})
+    assert in_words(zoo, [0, 1, 2]) == ["0", "1 · one · 25.0%", "other/2 · 7"]
+    assert in_words(zoo, [1]) == ["1 · one · 25.0%"]

@@ -39,6 +39,14 @@ def test_an_unknown_zoo_is_answered_with_the_choices(roots):
         find_zoo("mnist")
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "zoos/tiny", "../zoos/tiny", "a\0b", "n" * 5000])
+def test_what_is_no_name_of_a_folder_is_an_unknown_zoo(roots, name):
+    (roots[1] / "card.json").write_text("{}")
+    (roots[1].parent / "card.json").write_text("{}")
+    with pytest.raises(UnknownNameError):
+        find_zoo(name)
+
+
 def test_new_zoos_go_to_the_first_folder(roots, monkeypatch):
     assert default_zoo_folder("new") == roots[0] / "new"
     monkeypatch.delenv("NGCORE_ZOOS")
