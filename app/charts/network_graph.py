@@ -1,4 +1,4 @@
-"""The layered drawing of a neural graph, as options of an ECharts graph."""
+"""The layered drawing of a neural graph for files: where its neurons stand, and what colours and widths things have."""
 
 import itertools
 import math
@@ -17,78 +17,6 @@ COLUMN_HEIGHT = 40  # neurons one above the other; more stand in several columns
 MIN_ROWS = 6
 SKIP_BEND, BACKWARD_BEND = 0.25, 0.45
 MAX_SYMBOL, MIN_SYMBOL = 17.0, 3.0
-SMALL = 0.6  # of symbols and lines in a small picture
-
-
-def draw_network_graph(
-    view: GraphView,
-    edges: np.ndarray,
-    *,
-    theme: Theme,
-    node_values: np.ndarray | None = None,
-    node_limit: float = 1.0,
-    aspect: float = WIDTH / HEIGHT,
-) -> dict[str, Any]:
-    """Draw neurons in columns and edges between them, as a small picture.
-
-    Args:
-        view: The graph.
-        edges: Numbers of the edges to draw.
-        theme: Colours.
-        node_values: (nodes,) numbers about zero that colour the neurons; None colours them by layer.
-        node_limit: The number at which the colour is full.
-        aspect: Width of the drawing as a multiple of its height.
-
-    Returns:
-        Options whose series has the neurons of `drawn_nodes` as data, in that order.
-    """
-    place = positions(view) * (aspect * HEIGHT / WIDTH, 1.0)
-    colours = node_colours(view, node_values, node_limit, theme)
-    sizes = SMALL * symbol_sizes(place, view)
-    thickness = SMALL * min(1.0, max(0.45, (250 / max(len(edges), 1)) ** 0.5))
-    nodes = drawn_nodes(view, edges).tolist()
-    data = [_node(view, node, place[node], colours[node], sizes[node], theme) for node in nodes]
-    return {
-        "tooltip": {"confine": True},
-        "animation": False,
-        "series": [
-            {
-                "type": "graph",
-                "layout": "none",
-                "preserveAspect": True,
-                "data": [*data, *_layer_sizes(view, place, theme)],
-                "links": _links(view, edges, theme, thickness),
-                "labelLayout": {"hideOverlap": True},
-                "emphasis": {"focus": "adjacency", "lineStyle": {"opacity": 1}, "label": {"show": False}},
-                "blur": {"lineStyle": {"opacity": 0.03}, "itemStyle": {"opacity": 0.25}},
-                "left": 34,
-                "right": 34,
-                "top": 8,
-                "bottom": 8,
-            }
-        ],
-    }
-
-
-def _layer_sizes(view: GraphView, place: np.ndarray, theme: Theme) -> list[dict[str, Any]]:
-    """Invisible nodes below the layers that carry their sizes; the browser hides those that would overlap."""
-    label = {"show": True, "color": theme.text, "fontSize": 11, "position": "inside"}
-    return [
-        {
-            "id": f"layer{number}",
-            "name": view.layers[number].name,
-            "x": round(x, 1),
-            "y": round(y, 1),
-            "symbol": "rect",
-            "symbolSize": [60, 20],
-            "itemStyle": {"color": "rgba(0,0,0,0)"},
-            "label": {**label, "formatter": f"{view.layers[number].size:,}"},
-            "tooltip": {"show": False},
-            "emphasis": {"disabled": True},
-            "blur": {"label": {"opacity": 1}},
-        }
-        for number, (x, y) in name_places(view, place).items()
-    ]
 
 
 def fitting_name(layer: NodeLayer, letters: int) -> str:
@@ -177,36 +105,6 @@ def node_colours(view: GraphView, values: np.ndarray | None, limit: float, theme
     if values is None:
         return [CATEGORIES[i % len(CATEGORIES)] for i in view.node_layer]
     return diverging(values, limit, theme)
-
-
-def _node(view: GraphView, node: int, place: np.ndarray, colour: str, size: float, theme: Theme) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "id": str(node),
-        "name": view.node_name(node),
-        "x": round(float(place[0]), 1),
-        "y": round(float(place[1]), 1),
-        "symbolSize": round(size, 1),
-        "itemStyle": {"color": colour, "borderWidth": 1, "borderColor": theme.muted},
-    }
-    if view.has_bias[node]:
-        item["value"] = float(f"{view.bias[node]:.4g}")
-    return item
-
-
-def _links(view: GraphView, edges: np.ndarray, theme: Theme, factor: float) -> list[dict[str, Any]]:
-    """The edges, the weakest first, so that the strong ones lie on top."""
-    order = edges[np.argsort(np.abs(view.value[edges]), kind="stable")]
-    share = np.minimum(np.abs(view.value[order]) / edge_limit(view), 1)
-    dense = 1 if len(edges) <= 150 else 0.75 if len(edges) <= 500 else 0.55
-    links = []
-    for number, part in zip(order.tolist(), share.tolist(), strict=True):
-        source, target = int(view.source[number]), int(view.target[number])
-        style = line_style(view, number, part, theme)
-        style["width"] = round(style["width"] * factor, 2)
-        style["opacity"] = round(style["opacity"] * dense, 3)
-        value = float(f"{view.value[number]:.4g}")
-        links.append({"source": str(source), "target": str(target), "value": value, "lineStyle": style})
-    return links
 
 
 def line_style(view: GraphView, number: int, part: float, theme: Theme) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def graph_viewer(
     height: int | None = None,
     group: str | None = None,
     is_compact: bool = False,
+    is_bare: bool = False,
     is_in_address: bool = True,
 ) -> None:
     """Mount the viewer; selection, zoom and open layers are its own, outlive reruns and are in the address.
@@ -99,6 +100,7 @@ def graph_viewer(
         height: Of the drawing in pixels; None for the usual one.
         group: Name of the viewers that are moved together; None for one alone.
         is_compact: Whether it has fewer buttons, as where two stand side by side.
+        is_bare: Whether it has none, as where it illustrates a text.
         is_in_address: Whether the address says how it is looked at; of several of different shapes only one can be.
     """
     drawn, look = shown.drawn, look_at(shown.drawn, is_in_address=is_in_address)
@@ -129,7 +131,8 @@ def graph_viewer(
         "fileName": file_name,
         "height": height,
         "group": group,
-        "isCompact": is_compact,
+        "isCompact": is_compact or is_bare,
+        "isBare": is_bare,
     }
     _mount(
         key=key,

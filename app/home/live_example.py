@@ -2,19 +2,25 @@
 
 import random
 
+import numpy as np
 import streamlit as st
 
 from app import cached, page_table, state
-from app.charts.network_graph import draw_network_graph, edge_limit
-from app.charts.theme import key_line, scale_key
-from app.components.appearance import theme
+from app.components.graph_viewer import Shown, Words, graph_viewer
 from app.components.render_panel import enlarged
 from app.errors import fragment
 from app.state import Selection
+from app.viewer import sent
+from app.viewer.look_link import keep_look
+from app.viewer.looks import Look
+from app.viewer.sent import Drawn
 
 SHOWN_KEY = "example.shown"
-DRAWN_EDGES = 300
-PICTURE_SIDE = 56
+WORDS = Words(colours=(("activation", "activation"), *Words.colours))
+CENTRE = np.zeros(2, dtype=np.float32)
+HEIGHT = 480  # pixels of the drawing
+EDGES = 150  # of each layer, so that the strong ones can be followed
+PICTURE_SIDE, PICTURE_WIDTH = 56, 150
 
 
 @fragment
@@ -29,21 +35,23 @@ def live_example() -> None:
     selection = Selection.parse(shown)
     if selection is None:
         return
-    graph, picture = st.columns([2.1, 1], gap="large", vertical_alignment="center")
-    with graph:
-        _graph(selection)
-    with picture:
-        image = enlarged(cached.image(selection, (PICTURE_SIDE, PICTURE_SIDE)), 560)
-        st.image(image, width="stretch", alt="The picture that this network computes")
-        label = cached.label_name(selection)
-        st.caption(f"The picture that this network computes, pixel by pixel (label {label}).")
-        with st.container(horizontal=True):
-            st.button(
-                "Another example", icon=":material/casino:", on_click=_another, args=(choices,), key="example.next"
+    _graph(selection)
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+        image = enlarged(cached.image(selection, (PICTURE_SIDE, PICTURE_SIDE)), 448)
+        st.image(image, width=PICTURE_WIDTH, alt="The picture that this network computes")
+        with st.container(width="stretch"):
+            st.markdown(
+                f"This network computes a picture, pixel by pixel: coordinates in, brightness out (label "
+                f"{cached.label_name(selection)}). Every neuron is shown as the picture that it computes; zoom in, or "
+                "click one to see its weights."
             )
-            if st.button("Look inside", icon=":material/hub:", type="primary", key="example.open"):
-                state.select(zoo=selection.zoo, id=selection.id)
-                st.switch_page(page_table.page("network"), query_params={state.QUERY_PARAMETER: selection.key})
+            with st.container(horizontal=True):
+                st.button(
+                    "Another example", icon=":material/casino:", on_click=_another, args=(choices,), key="example.next"
+                )
+                if st.button("Look inside", icon=":material/hub:", type="primary", key="example.open"):
+                    state.select(zoo=selection.zoo, id=selection.id)
+                    st.switch_page(page_table.page("network"), query_params={state.QUERY_PARAMETER: selection.key})
 
 
 def _choices() -> list[str]:
@@ -56,20 +64,19 @@ def _choices() -> list[str]:
 
 
 def _another(choices: list[str]) -> None:
-    st.session_state[SHOWN_KEY] = random.choice(choices)
+    others = [one for one in choices if one != st.session_state[SHOWN_KEY]]
+    st.session_state[SHOWN_KEY] = random.choice(others or choices)
 
 
 def _graph(selection: Selection) -> None:
-    view, colours = cached.graph_view(selection), theme()
-    limit = float(abs(view.bias).max()) or 1.0
-    spec = draw_network_graph(
-        view,
-        view.strongest(DRAWN_EDGES),
-        theme=colours,
-        node_values=view.bias,
-        node_limit=limit,
-        aspect=1.55,
+    drawn = Drawn(cached.content_key(selection), cached.network(selection), kind="example")
+    keep_look(drawn.shape, Look(k=EDGES))
+    shown = Shown(drawn, WORDS, activations=sent.activations(selection, [CENTRE]), is_picture=True)
+    graph_viewer(
+        shown,
+        key="example.viewer",
+        file_name=selection.file_name,
+        height=HEIGHT,
+        is_bare=True,
+        is_in_address=False,
     )
-    alt = f"The neural graph of a network of {view.num_nodes} neurons, drawn in layers from left to right."
-    st.echarts_chart(spec, height=400, key="example.chart", alt=alt)
-    st.html(key_line(scale_key("weight", edge_limit(view), colours, lines=True), scale_key("bias", limit, colours)))

@@ -135,6 +135,20 @@ def test_what_python_says_of_an_older_selection_changes_none_that_it_has_not_hea
     assert viewer.ask(f"{older}.then(() => v.selection.item)") == 3  # it has heard of all of them
 
 
+def test_the_example_of_the_first_page_shows_what_neurons_compute_without_any_controls(visit, settle):
+    page = visit("/")
+    viewer = Viewer(page)
+    viewer.until("v.activations?.tiles.length > 0 && v.styleOf(1).look === 2 && v.drawn.done > 0")
+    expect(page.locator(".graph-viewer .bar")).to_be_hidden()
+    first = viewer.ask("v.key")
+    page.mouse.click(*viewer.place(3))
+    expect(page.locator(".card")).to_contain_text("0.bias[1]")
+    page.get_by_role("button", name="Another example").click()
+    viewer.until(f"v.key !== {first!r} && v.activations?.tiles.length > 0")
+    settle(page)
+    assert page.url.rstrip("/").count("/") == 2 and "view" not in page.url
+
+
 def test_edges_are_thinned_at_once_and_the_address_brings_the_view_back(look, settle):
     viewer = look("small-inrs/000001")
     page = viewer.page

@@ -1,11 +1,15 @@
 """The home page: it shows what is here, and leads on."""
 
+import json
+
 
 def test_the_home_page_shows_a_live_example_and_what_is_here(open_page):
     app = open_page("home")
     assert not app.exception
     assert app.title[0].value == "Neural graphs"
-    assert len(app.get("echarts_chart")) == 1
+    viewer = json.loads(app.get("bidi_component")[0].proto.json)
+    assert viewer["isBare"] and viewer["activations"] and viewer["words"]["colours"][0][0] == "activation"
+    assert "view" not in app.query_params
     zoos = app.dataframe[0].value
     assert {"tiny-inrs", "tiny-cnns"} <= set(zoos["zoo"])
     tiny = zoos.set_index("zoo").loc["tiny-inrs"]

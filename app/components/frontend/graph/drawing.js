@@ -10,7 +10,7 @@ const PROGRESS_FROM = 60_000; // edges from which a picture says how far it is
 const FIRST_EDGES = 2_000;
 const FLIGHT_MS = 1_600;
 const STEP_MS = 800; // of the forward pass
-const PICTURE_PIXELS = 12; // of a neuron from which it shows what it computes
+const PICTURE_PIXELS = 8; // of a neuron from which it shows what it computes
 const MAX_WIDTH = 1.8; // pixels of a mean edge where there are few
 const MAX_FLAT = 2_500; // edges that are drawn without WebGL
 

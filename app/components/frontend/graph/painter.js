@@ -60,6 +60,8 @@ export class Painter {
     }
     gl.bindTexture(gl.TEXTURE_2D, this.textures.tiles);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8, TILES * side, rows * side, 0, gl.RED, gl.UNSIGNED_BYTE, atlas);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST_MIPMAP_NEAREST);
+    gl.generateMipmap(gl.TEXTURE_2D); // no level mixes two tiles, whose sides are a power of two
     this.tileSide = side;
   }
 

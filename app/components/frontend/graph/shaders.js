@@ -138,8 +138,10 @@ void main() {
   vec3 colour = look == 0 ? flat_colour : scale(value / limit);
   if (look > 1) {
     vec2 inside = (corner * 0.5 + 0.5) * 0.9999;
-    vec2 origin = vec2(item % ${TILES}, item / ${TILES}) * tileSide;
-    float shade = texelFetch(tiles, ivec2(origin + floor(inside * tileSide)), 0).x;
+    int level = int(clamp(round(log2(tileSide / (2.0 * pixels))), 0.0, log2(tileSide)));  // means, where it is small
+    float side = tileSide / exp2(float(level));
+    vec2 origin = vec2(item % ${TILES}, item / ${TILES}) * side;
+    float shade = texelFetch(tiles, ivec2(origin + floor(inside * side)), level).x;
     colour = look == 3 ? vec3(shade) : scale((shade * 255.0 - 128.0) / 127.0);
   }
   if (isHidden) colour = background;

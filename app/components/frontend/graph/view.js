@@ -35,9 +35,10 @@ export class View extends Explorer {
     this.font = getComputedStyle(this.root).fontFamily;
     this.setColours(data.colours);
     this.join(data.group);
-    this.find(".stage").style.height = data.height ? `${data.height}px` : "";
+    this.find(".stage").style.height = data.height ? `min(${data.height}px, 90vw)` : "";
     this.find(".problem").hidden = true;
     this.root.classList.toggle("compact", data.isCompact);
+    this.root.classList.toggle("bare", data.isBare);
     if (data.isCompact) this.find(".key").before(this.find(".card")); // below the drawing, most of which it would cover
     this.arrivals = this.arrivals.then(() => this.receive(data)); // one after the other, however fast reruns follow
     this.arriving += 1;
