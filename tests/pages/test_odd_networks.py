@@ -47,19 +47,22 @@ def said(app):
     return " ".join(box.value for box in (*app.warning, *app.error)).replace("\\", "")
 
 
-@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("size", SIZES)
-def test_every_page_takes_an_inr_of_any_weights(open_with, name, size):
-    app = open_with(name, siren_of(SIZES[size]))
-    assert not app.exception
-    shown = " ".join(text.value for text in (*app.markdown, *app.caption)) + "".join(m.value for m in app.metric)
-    assert "nan%" not in shown and "inf%" not in shown
+def test_every_page_takes_an_inr_of_any_weights(open_with, pages_folder, size):
+    app = open_with("network", siren_of(SIZES[size]))
+    for name in PAGES:
+        app.switch_page(str(pages_folder / f"{name}.py")).run()
+        assert not app.exception, name
+        shown = " ".join(text.value for text in (*app.markdown, *app.caption)) + "".join(m.value for m in app.metric)
+        assert "nan%" not in shown and "inf%" not in shown, name
 
 
-@pytest.mark.parametrize("name", ["network", "predict", "map"])
 @pytest.mark.parametrize("size", SIZES)
-def test_every_page_takes_a_cnn_of_any_weights(open_with, name, size):
-    assert not open_with(name, cnn_of(SIZES[size])).exception
+def test_every_page_takes_a_cnn_of_any_weights(open_with, pages_folder, size):
+    app = open_with("network", cnn_of(SIZES[size]))
+    for name in ("network", "predict", "map"):
+        app.switch_page(str(pages_folder / f"{name}.py")).run()
+        assert not app.exception, name
 
 
 @pytest.mark.parametrize("name", ["network", "predict", "edit"])
