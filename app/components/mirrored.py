@@ -1,11 +1,14 @@
-"""Fields whose value or content is also changed elsewhere: what an older one says is not heard."""
+"""Fields whose value or place is also changed elsewhere: what an older one still says is no choice."""
 
 from collections.abc import Callable, Hashable
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import streamlit as st
 
 T = TypeVar("T")
+
+MAX_SAID = 256  # fields whose last word is remembered
+_SAID_KEY = "mirrored.said"
 
 
 class Mirrored(TypedDict):
@@ -21,11 +24,11 @@ class Mirrored(TypedDict):
 
 
 def mirrored(name: str, value: T, take: Callable[[T], None], *, of: Hashable = None) -> Mirrored:
-    """Key and callback of a field that shows a value.
+    """Key and callback of a field that shows a value which also changes elsewhere.
 
     Whatever happens in a browser, it sends along what all its fields say, also those whose older value the answer on
-    its way replaces; Streamlit takes that for a choice. So a value from elsewhere gets a new field, and what an older
-    field says is not heard.
+    its way replaces; Streamlit takes that for a choice. So a value from elsewhere gets a new field, and an older field
+    is heard only where it says something else than before.
 
     Args:
         name: The key of the first such field; those after it are numbered.
@@ -36,40 +39,41 @@ def mirrored(name: str, value: T, take: Callable[[T], None], *, of: Hashable = N
     Example:
         >>> st.selectbox("Layer", names, **mirrored("layer", chosen, choose))  # doctest: +SKIP
     """
-    turn_key, said_key = f"{name}.turn", f"{name}.said"
+    turn_key = f"{name}.turn"
     turn, owner = st.session_state.get(turn_key, (0, of))
     key = _key(name, turn)
     if owner != of or key not in st.session_state or st.session_state[key] != value:
         turn += turn_key in st.session_state
         key = _key(name, turn)
         st.session_state[key] = value
-    st.session_state[turn_key], st.session_state[said_key] = (turn, of), value
-
-    def heed() -> None:
-        chosen = st.session_state[key]
-        if chosen != st.session_state[said_key]:  # else it is no choice, but what a field said that is gone by now
-            st.session_state[said_key] = chosen
-            take(chosen)
-
-    return {"key": key, "on_change": unless_replaced(name, key, heed)}
+    st.session_state[turn_key] = (turn, of)
+    _remember(key, value)
+    return {"key": key, "on_change": newly_said(key, lambda: take(st.session_state[key]))}
 
 
-def unless_replaced(name: str, key: str, act: Callable[[], None]) -> Callable[[], None]:
-    """A callback of a field, a table or a chart that acts only while none with another key has taken its place.
+def newly_said(key: str, act: Callable[[], None]) -> Callable[[], None]:
+    """A callback that acts only where a field, a table or a chart says something else than before.
 
     Args:
-        name: Of its place on the page.
-        key: Its key.
+        key: Its key, which no other has.
         act: What it does.
     """
-    shown_key = f"{name}.shown"
-    st.session_state[shown_key] = key
 
     def callback() -> None:
-        if st.session_state.get(shown_key) == key and key in st.session_state:
-            act()
+        said = st.session_state.get(key)
+        if _SAID_KEY in st.session_state and st.session_state[_SAID_KEY].get(key, act) == said:
+            return
+        _remember(key, said)
+        act()
 
     return callback
+
+
+def _remember(key: str, said: Any) -> None:
+    """Keep what a field says, in place of the one that is remembered longest where there are too many."""
+    before = st.session_state.get(_SAID_KEY, {})
+    kept = {**{name: words for name, words in before.items() if name != key}, key: said}
+    st.session_state[_SAID_KEY] = dict(list(kept.items())[-MAX_SAID:])
 
 
 def _key(name: str, turn: int) -> str:

@@ -10,7 +10,7 @@ from app.charts.probabilities import draw_probabilities
 from app.components.appearance import theme
 from app.components.class_sentence import say
 from app.components.doubts import doubts_about, say_agreement, show_differences
-from app.components.mirrored import unless_replaced
+from app.components.mirrored import newly_said
 from app.components.render_panel import enlarged
 from app.draw.picture_source import PICTURE_WIDTH
 from app.errors import plain, reported
@@ -195,7 +195,7 @@ def show_fits() -> None:
         rows,
         hide_index=True,
         key=key,
-        on_select=unless_replaced("draw.list", key, pick),
+        on_select=newly_said(key, pick),
         selection_mode="single-row",
         row_height=40,
         column_config={

@@ -10,7 +10,7 @@ import streamlit as st
 from app import state
 from app.charts.colouring import Colouring
 from app.charts.map_points import limits_of, stand_out
-from app.components.mirrored import unless_replaced
+from app.components.mirrored import newly_said
 from app.components.search import Filters, find
 from app.errors import plain
 from ngcore.maps.zoo_maps import ZooPoints
@@ -196,7 +196,7 @@ def show_found(zoo: Zoo, seen: ZooPoints) -> None:
         hide_index=True,
         height=min(TABLE_HEIGHT, 38 + 35 * len(table)),
         key=key,
-        on_select=unless_replaced("map.found", key, pick),
+        on_select=newly_said(key, pick),
         selection_mode="single-row",
     )
 

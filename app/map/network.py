@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import cached, map_data, state
 from app.charts.image_grid import data_address, to_image
-from app.components.mirrored import unless_replaced
+from app.components.mirrored import newly_said
 from app.errors import plain
 from app.map import colourings
 from app.map.chart import METRIC_KEY, MapView
@@ -116,7 +116,7 @@ def _show_neighbours(zoo: Zoo, seen: ZooPoints, focus: map_data.Focus) -> None:
         shown,
         hide_index=True,
         key=key,
-        on_select=unless_replaced(TABLE_KEY, key, walk),
+        on_select=newly_said(key, walk),
         selection_mode="single-row",
         row_height=34,
         height=36 + 34 * len(shown),

@@ -13,7 +13,7 @@ from app.charts.histograms import draw_histogram
 from app.charts.picture_wall import draw_picture_wall, wall_height
 from app.components.appearance import theme
 from app.components.edit_ways import edit_circled
-from app.components.mirrored import unless_replaced
+from app.components.mirrored import newly_said
 from app.errors import plain
 from app.map import colourings
 from app.map.chart import MapView, clear_region
@@ -74,7 +74,7 @@ def _show_table(view: MapView, chosen: pandas.DataFrame) -> None:
         hide_index=True,
         height=HEIGHT - 44,
         key=key,
-        on_select=unless_replaced("map.table", key, pick),
+        on_select=newly_said(key, pick),
         selection_mode="single-row",
         column_config=colourings.column_formats(view.zoo, view.seen),
     )
@@ -116,7 +116,7 @@ def _show_pictures(view: MapView, colouring: Colouring, rows: list[int]) -> None
             draw_picture_wall(images, texts, columns=PICTURES_IN_A_ROW, theme=theme()),
             height=wall_height(len(shown), PICTURES_IN_A_ROW),
             key=key,
-            on_select=unless_replaced("map.pictures", key, pick),
+            on_select=newly_said(key, pick),
             alt=f"Pictures that {len(shown)} networks show, each with its {plain(colouring.title)}",
         )
     st.caption(

@@ -13,7 +13,7 @@ from app.charts.accuracy_plot import draw_accuracy_plot, draw_predictions
 from app.charts.clicks import clicked_rows
 from app.components.appearance import theme
 from app.components.doubts import familiarity, show_differences
-from app.components.mirrored import unless_replaced
+from app.components.mirrored import newly_said
 from app.errors import plain, reported
 from app.predict.model_table import model_table
 from app.predict.what_if import what_if_tab
@@ -194,7 +194,7 @@ def _show_plot(card: Card, predicted: float, true: float | None) -> None:
         draw_accuracy_plot(known.table, current=current, theme=theme()),
         height=470,
         key=key,
-        on_select=unless_replaced(PLOT_KEY, key, partial(_open_clicked, key, zoo_name, known.table)),
+        on_select=newly_said(key, partial(_open_clicked, key, zoo_name, known.table)),
         alt=f"Predicted against true accuracy of {len(known.table)} test networks, Kendall's tau {known.tau:.3f}",
     )
     st.caption(
