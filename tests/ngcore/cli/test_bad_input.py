@@ -132,7 +132,7 @@ def test_a_count_of_no_networks_is_refused(run, count):
 OUTPUTS = {
     "graph": (["graph", "tiny-inrs/000000"], "x.json"),
     "edit": (["edit", "tiny-inrs/000000", "--edit", "invert"], "x.safetensors"),
-    "embed": (["embed", "tiny-inrs", "--model", "tiny-classify", "--device", "cpu"], "x.npz"),
+    "embed": (["embed", "tiny-inrs", "--model", "tiny-classify", "--device", "cpu", "--layout", "pca"], "x.npz"),
     "results": (["results"], "x.json"),
 }
 

@@ -10,7 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 # What trains, builds, fetches, measures everything, serves or needs a cluster is read in full and not carried out.
 LONG = ("app", "benchmark", "calibrate", "data", "evaluate --all", "map", "seeds", "study", "train", "zoo build")
-LIMITS = {"embed": ("--limit", "4"), "evaluate": ("--limit", "4")}
+LIMITS = {"check": ("--copies", "2"), "embed": ("--limit", "4"), "evaluate": ("--limit", "4")}
 
 
 def all_commands(group=None):
