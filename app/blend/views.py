@@ -31,15 +31,16 @@ def second_network(selection: Selection) -> tuple[Network, str, str]:
     if partner is not None and _kind_of(partner, partners, own) not in kinds:
         partner = None
     is_from_elsewhere = partner is not None and partner != st.session_state.get(SHOWN_KEY)
-    if st.session_state.get(KIND_KEY) not in kinds or is_from_elsewhere:
-        st.session_state[KIND_KEY] = kinds[0] if partner is None else _kind_of(partner, partners, own)
+    kind = st.session_state.get(KIND_KEY)
+    if kind not in kinds or is_from_elsewhere:
+        kind = (partner and _kind_of(partner, partners, own)) or kinds[0]
+    _keep_kind(kind)
     with st.container(horizontal=True, vertical_alignment="bottom", key="blend-second"):
-        kind = st.segmented_control(
+        st.segmented_control(
             "Blend with",
             kinds,
             required=True,
-            key=KIND_KEY,
-            persist_state="session",
+            **mirrored("blend.kinds", kind, _keep_kind),
             help="The shuffled copy computes the same function with its hidden neurons in other places.",
         )
         known = partner if partner is not None and _kind_of(partner, partners, own) == kind else None
@@ -48,7 +49,7 @@ def second_network(selection: Selection) -> tuple[Network, str, str]:
             OWN: partial(_choose_own, own),
             ANOTHER: partial(_choose_another, partners),
         }
-        chosen = choose[kind or kinds[0]](known)
+        chosen = choose[kind](known)
     if chosen != partner:
         PARTNER.set(chosen)
     st.session_state[SHOWN_KEY] = chosen
@@ -56,6 +57,11 @@ def second_network(selection: Selection) -> tuple[Network, str, str]:
     label = cached.label_name(second) if second else None
     name = (cached.title(second) if second else "its shuffled copy") + (f", label {label}" if label else "")
     return network_of(chosen, selection), key_of(chosen, selection), name
+
+
+def _keep_kind(kind: str) -> None:
+    """Choose in this way from now on."""
+    st.session_state[KIND_KEY] = kind
 
 
 def _kind_of(partner: Partner, partners: Collection[str], own: Collection[Selection]) -> str | None:

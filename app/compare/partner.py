@@ -25,15 +25,22 @@ def choose_partner(selection: Selection) -> Partner:
         partner = None
     kinds = _kinds(selection)
     is_from_elsewhere = partner is not None and partner != st.session_state.get(SHOWN_KEY)
-    if st.session_state.get(KIND_KEY) not in kinds or is_from_elsewhere:
-        st.session_state[KIND_KEY] = _kind_of(partner, selection, kinds)
-    kind = st.segmented_control("Compare with", list(kinds), required=True, key=KIND_KEY, persist_state="session")
+    kind = st.session_state.get(KIND_KEY)
+    if kind not in kinds or is_from_elsewhere:
+        kind = _kind_of(partner, selection, kinds)
+    _keep_kind(kind)
+    st.segmented_control("Compare with", list(kinds), required=True, **mirrored("pair.kinds", kind, _keep_kind))
     with st.container(horizontal=True, vertical_alignment="bottom", key="pair-second"):
-        chosen = kinds[kind or next(iter(kinds))](selection, partner)
+        chosen = kinds[kind](selection, partner)
     if chosen != partner:
         PARTNER.set(chosen)
     st.session_state[SHOWN_KEY] = chosen
     return chosen
+
+
+def _keep_kind(kind: str) -> None:
+    """Choose in this way from now on."""
+    st.session_state[KIND_KEY] = kind
 
 
 Chooser = Callable[[Selection, Partner | None], Partner]

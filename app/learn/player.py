@@ -4,10 +4,9 @@ import streamlit as st
 
 from app import cached, page_table, state
 from app.address import Parameter
+from app.components.mirrored import mirrored
 from app.learn.lessons import LESSONS, Lesson, Question, Step
 from app.state import Selection
-
-LESSON_KEY = "learn.lesson"
 
 
 def parse_lesson(text: str) -> str | None:
@@ -20,18 +19,16 @@ LESSON = Parameter("lesson", parse_lesson, str)
 
 def choose_lesson() -> str:
     """Key of the lesson that the user has chosen, or the address names."""
-    first = next(iter(LESSONS))
-    if LESSON.news() is not None or LESSON_KEY not in st.session_state:
-        st.session_state[LESSON_KEY] = LESSON.get() or first
-    chosen = st.segmented_control(
+    chosen = LESSON.get() or next(iter(LESSONS))
+    LESSON.set(chosen)
+    st.segmented_control(
         "Lesson",
         list(LESSONS),
         format_func=lambda key: LESSONS[key].title,
         required=True,
-        key=LESSON_KEY,
+        **mirrored("learn.lesson", chosen, LESSON.set),
     )
-    LESSON.set(chosen or first)
-    return chosen or first
+    return chosen
 
 
 def play(key: str) -> None:
@@ -99,11 +96,7 @@ def _what_next(key: str) -> None:
     if following:
         lesson: Lesson = LESSONS[following[0]]
         st.button(
-            f"Next lesson: {lesson.title}", type="primary", key="learn.next", on_click=_go_to, args=(following[0],)
+            f"Next lesson: {lesson.title}", type="primary", key="learn.next", on_click=LESSON.set, args=(following[0],)
         )
     else:
         st.success("That was the last lesson. Now bring networks of your own.", icon=":material/school:")
-
-
-def _go_to(key: str) -> None:
-    st.session_state[LESSON_KEY] = key

@@ -14,7 +14,7 @@ def metrics(app):
 
 def test_a_shuffled_copy_is_reached_without_leaving_the_picture_once_aligned(open_page):
     app = open_page("blend", net="tiny-inrs/000007")
-    app.segmented_control(key="blend.kind").set_value("a shuffled copy of it").run()
+    app.segmented_control(key="blend.kinds").set_value("a shuffled copy of it").run()
     assert not app.exception and not app.error
     errors = metrics(app)
     assert errors["Mid-point error, aligned"] == 0

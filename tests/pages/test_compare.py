@@ -13,7 +13,7 @@ def with_models(checkpoints, monkeypatch):
 
 
 def choose_kind(app, kind):
-    (control,) = [one for one in app.button_group if one.key == "pair.kind"]
+    (control,) = [one for one in app.button_group if one.key == "pair.kinds"]
     control.set_value(kind).run()
     expect_well(app)
     return app
