@@ -106,16 +106,10 @@ def graph_viewer(
     drawn, look = shown.drawn, look_at(shown.drawn, is_in_address=is_in_address)
     colours = dataclasses.asdict(theme())
     channel = group or key
-    parts = {
-        "scene": sent.scene(drawn),
-        "edges": sent.edges(drawn, look),
-        "kernels": sent.kernels(drawn, selected),
-        **{name: getattr(shown, name) for name in ("activations", "numbers", "flight")},
-    }
     data = {
         "key": drawn.name,
         "shape": drawn.shape,
-        **{name: _served(data, f"{key}.{name}") for name, data in parts.items()},
+        **_addresses(shown, look, selected, key),
         "words": dataclasses.asdict(shown.words),
         "look": _as_sent(look),
         "asked": times_asked(),
@@ -140,6 +134,17 @@ def graph_viewer(
         on_selected_change=lambda: _take_selection(key, channel, drawn, on_select),
         on_look_change=lambda: _take_look(key, drawn),
     )
+
+
+def _addresses(shown: Shown, look: Look, selected: int | None, key: str) -> dict[str, str | None]:
+    """Where the browser finds the parts of a drawing, by their names."""
+    parts = {
+        "scene": sent.scene(shown.drawn),
+        "edges": sent.edges(shown.drawn, look),
+        "kernels": sent.kernels(shown.drawn, selected),
+        **{name: getattr(shown, name) for name in ("activations", "numbers", "flight")},
+    }
+    return {name: _served(data, f"{key}.{name}") for name, data in parts.items()}
 
 
 def _as_sent(look: Look) -> dict[str, Any]:
