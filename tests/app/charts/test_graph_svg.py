@@ -32,6 +32,19 @@ def test_every_neuron_and_every_chosen_edge_is_drawn_with_names_and_a_key(view):
     assert {"mine", "layer 1 · sine", "weight", "output"} <= set(texts(root))
 
 
+def test_the_sign_of_an_edge_is_its_colour_its_size_the_width_and_the_strongest_lie_on_top(view):
+    from app.charts.graph_svg import draw_graph_svg
+    from app.charts.theme import LIGHT
+
+    strongest = view.strongest(40)
+    lines = list(ET.fromstring(draw_graph_svg(view, strongest, title="t")).iter(f"{SVG}line"))
+    values = sorted(view.value[strongest].tolist(), key=abs)
+    assert [line.get("stroke") for line in lines] == [LIGHT.negative if v < 0 else LIGHT.positive for v in values]
+    assert {LIGHT.negative, LIGHT.positive} == {line.get("stroke") for line in lines}
+    widths = [float(line.get("stroke-width")) for line in lines]
+    assert widths == sorted(widths) and widths[0] < widths[-1]
+
+
 def test_neurons_coloured_by_numbers_have_a_scale(view):
     from app.charts.graph_svg import NodeValues, draw_graph_svg
 

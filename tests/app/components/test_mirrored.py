@@ -1,4 +1,4 @@
-"""Fields that show a value which is also changed elsewhere: what an older field says is not heard."""
+"""Fields that show a value which is also changed elsewhere: what an older one still says is no choice."""
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates

@@ -65,7 +65,10 @@ def commands(strangers):
         "edit": ("edit", good, "--out", folder / f"{ESCAPES}.safetensors", "--device", "cpu"),
         "edit of a damaged file": ("edit", bad, "--out", folder / "x.safetensors"),
         "edit of an unknown kind": ("edit", good, "--edit", NAME, "--out", folder / "x.safetensors"),
-        "embed": ("embed", zoo, "--layout", "pca", "--model", "tiny-classify", "--out", folder / f"{ESCAPES}.npz"),
+        "embed": (
+            *("embed", zoo, "--model", "tiny-classify", "--out", folder / f"{ESCAPES}.npz"),
+            *("--device", "cpu", "--layout", "pca"),
+        ),
         "embed by no model": ("embed", zoo, "--model", NAME, "--out", folder / "x.npz"),
         "zoo info": ("zoo", "info", zoo),
         "zoo info of none": ("zoo", "info", NAME),
